@@ -1,0 +1,145 @@
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/random.h"
+
+int file_read(int dir_fd, const char *path, struct strbuf *buf, size_t limit, struct err *err)
+{
+	autoclose int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return err_errno(err, "open '%s'", path);
+	int r = fd_read_all(fd, buf, limit);
+	if (r == -EFBIG)
+		return err_set(err, EFBIG, "'%s' is larger than the %zu bytes allowed", path,
+			       limit);
+	if (r < 0) {
+		errno = -r;
+		return err_errno(err, "read '%s'", path);
+	}
+	return 0;
+}
+
+int file_write(int dir_fd, const char *path, const void *data, size_t size, mode_t mode,
+	       enum file_write_flags flags, struct err *err)
+{
+	char random[17];
+	const char *slash = strrchr(path, '/');
+	int folder = slash ? (int)(slash + 1 - path) : 0;
+
+	random_hex(random, 8);
+	autofree char *aside = xasprintf("%.*s.tmp-%s", folder, path, random);
+	autoclose int fd =
+		openat(dir_fd, aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0)
+		return err_errno(err, "create '%s'", path);
+	int r = fd_write_all(fd, data, size);
+	if (r == 0 && fchmod(fd, mode) < 0)
+		r = -errno;
+	if (r == 0 && (flags & FILE_WRITE_SYNC) && fsync(fd) < 0)
+		r = -errno;
+	if (r == 0 && renameat(dir_fd, aside, dir_fd, path) < 0)
+		r = -errno;
+	if (r < 0) {
+		(void)unlinkat(dir_fd, aside, 0); /* the write's own failure is the one to tell */
+		errno = -r;
+		return err_errno(err, "write '%s'", path);
+	}
+	return 0;
+}
+
+int file_make_dirs(int dir_fd, const char *path, mode_t mode, struct err *err)
+{
+	if (mkdirat(dir_fd, path, mode) == 0 || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT)
+		return err_errno(err, "create directory '%s'", path);
+
+	autofree char *copy = xstrdup(path);
+	for (char *at = copy + 1; *at; at++) {
+		if (*at != '/')
+			continue;
+		*at = '\0';
+		if (mkdirat(dir_fd, copy, mode) < 0 && errno != EEXIST)
+			return err_errno(err, "create directory '%s'", copy);
+		*at = '/';
+	}
+	if (mkdirat(dir_fd, copy, mode) < 0 && errno != EEXIST)
+		return err_errno(err, "create directory '%s'", path);
+	return 0;
+}
+
+static int remove_entry(int dir_fd, const char *name, dev_t dev, struct err *err);
+
+static int remove_children(int dir_fd, const char *name, dev_t dev, struct err *err)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES && fchmodat(dir_fd, name, 0700, 0) == 0)
+		fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, "open directory '%s'", name);
+
+	struct stat st;
+	if (fstat(fd, &st) < 0 || (dev && st.st_dev != dev)) {
+		close(fd);
+		return err_set(err, EXDEV, "'%s' is on another file system; unmount it first",
+			       name);
+	}
+	if ((st.st_mode & 0700) != 0700)
+		(void)fchmod(fd, 0700); /* unlinkat() below tells when this was needed and failed */
+	DIR *dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return err_errno(err, "read directory '%s'", name);
+	}
+	int r = 0;
+	for (struct dirent *entry; r == 0 && (entry = readdir(dir));)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			r = remove_entry(fd, entry->d_name, st.st_dev, err);
+	closedir(dir);
+	return r;
+}
+
+static int remove_entry(int dir_fd, const char *name, dev_t dev, struct err *err)
+{
+	/* Directories first try to go as they are: most are empty, and no one needs to open them.
+	 */
+	if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return err_errno(err, "remove '%s'", name);
+	if (unlinkat(dir_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != ENOTEMPTY && errno != EEXIST && errno != EACCES)
+		return err_errno(err, "remove '%s'", name);
+	int r = remove_children(dir_fd, name, dev, err);
+	if (r < 0)
+		return r;
+	if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return err_errno(err, "remove directory '%s'", name);
+	return 0;
+}
+
+int file_remove_tree(int dir_fd, const char *path, struct err *err)
+{
+	int r = remove_entry(dir_fd, path, 0, err);
+
+	return r < 0 ? err_wrap(err, "remove '%s'", path) : 0;
+}
+
+char *path_join(const char *directory, const char *name)
+{
+	size_t size = strlen(directory);
+	bool slash = size > 0 && directory[size - 1] == '/';
+
+	return xasprintf("%s%s%s", directory, slash ? "" : "/", name);
+}
