@@ -13,6 +13,10 @@
 #include <sys/types.h>
 
 #include "base/strlist.h"
+#include "kernel/caps.h"
+#include "kernel/cgroup.h"
+#include "kernel/seccomp.h"
+#include "kernel/userns.h"
 
 /* Indexes into oci_runtime_config.namespaces. */
 enum oci_namespace {
@@ -32,12 +36,6 @@ struct oci_namespace_config {
 	char *path;  /* join this one instead of making one */
 };
 
-struct oci_id_map {
-	uint32_t container_id;
-	uint32_t host_id;
-	uint32_t size;
-};
-
 struct oci_mount {
 	char *destination; /* absolute inside the container */
 	char *type;	   /* "bind", "tmpfs", "proc", … ; NULL with a bind option means bind */
@@ -54,70 +52,9 @@ struct oci_device {
 	uint32_t uid, gid;
 };
 
-struct oci_device_rule {
-	bool allow;
-	char type;	      /* 'a', 'b', 'c' */
-	int64_t major, minor; /* -1: any */
-	char access[4];	      /* of "rwm" */
-};
-
 struct oci_rlimit {
 	char *type; /* "RLIMIT_NOFILE" */
 	uint64_t soft, hard;
-};
-
-struct oci_hugepage_limit {
-	char *page_size; /* "2MB" */
-	uint64_t limit_bytes;
-};
-
-struct oci_key_value {
-	char *key;
-	char *value;
-};
-
-struct oci_throttle_device {
-	int64_t major, minor;
-	uint64_t rate;
-};
-
-struct oci_weight_device {
-	int64_t major, minor;
-	uint16_t weight;
-};
-
-struct oci_resources {
-	int64_t pids_limit;   /* 0: not given, -1: unlimited */
-	int64_t memory_limit; /* bytes; 0: not given, -1: unlimited */
-	int64_t memory_swap;  /* memory + swap in bytes; 0: not given, -1: unlimited */
-	int64_t memory_reservation;
-	int64_t memory_swappiness; /* -1: not given; cgroup v1 only */
-	bool memory_disable_oom_killer;
-	uint64_t cpu_shares;
-	int64_t cpu_quota; /* microseconds in each period; 0: not given, -1: unlimited */
-	uint64_t cpu_period;
-	int64_t cpu_rt_runtime;
-	uint64_t cpu_rt_period;
-	char *cpuset_cpus, *cpuset_mems;
-	uint16_t blkio_weight;
-	struct oci_weight_device *weight_devices;
-	size_t weight_device_count;
-	struct oci_throttle_device *throttle[4]; /* read bps, write bps, read iops, write iops */
-	size_t throttle_count[4];
-	struct oci_hugepage_limit *hugepage_limits;
-	size_t hugepage_limit_count;
-	struct oci_device_rule *devices; /* in order, later rules win */
-	size_t device_count;
-	struct oci_key_value *unified; /* raw cgroup v2 files */
-	size_t unified_count;
-	/* Which limits are davit's defaults, not the user's wish: where these cannot be applied the
-	 * runtime warns, where others cannot it fails. */
-	bool pids_limit_is_default, memory_limit_is_default;
-};
-
-/* Capability sets as bit masks: bit N is capability number N. */
-struct oci_capabilities {
-	uint64_t bounding, effective, inheritable, permitted, ambient;
 };
 
 struct oci_process {
@@ -130,7 +67,7 @@ struct oci_process {
 	uint32_t *additional_gids;
 	size_t additional_gid_count;
 	int umask; /* -1: not given */
-	struct oci_capabilities capabilities;
+	struct capability_sets capabilities;
 	bool no_new_privileges;
 	bool has_oom_score_adj;
 	int oom_score_adj;
@@ -138,14 +75,6 @@ struct oci_process {
 	size_t rlimit_count;
 	char *apparmor_profile;
 	char *selinux_label;
-};
-
-/* One line of struct seccomp_profile lives in kernel/seccomp.h; the configuration only carries the
- * compiled filter. */
-struct oci_seccomp_filter {
-	void *instructions; /* struct sock_filter[], owned */
-	size_t count;	    /* 0: no filter */
-	unsigned flags;	    /* SECCOMP_FILTER_FLAG_* */
 };
 
 /* Where the root file system comes from when it is not a directory that lies ready: layers, which
@@ -168,16 +97,16 @@ struct oci_runtime_config {
 	size_t mount_count;
 	struct oci_process process;
 	struct oci_namespace_config namespaces[OCI_NS_COUNT];
-	struct oci_id_map *uid_maps, *gid_maps;
+	struct id_extent *uid_maps, *gid_maps;
 	size_t uid_map_count, gid_map_count;
 	struct oci_device *devices; /* made in /dev besides the default ones */
 	size_t device_count;
 	char *cgroups_path; /* below the cgroup root; NULL: stay in the caller's cgroup */
-	struct oci_resources resources;
-	struct oci_key_value *sysctls;
+	struct cgroup_resources resources;
+	struct key_value *sysctls;
 	size_t sysctl_count;
 	struct strlist masked_paths, readonly_paths;
-	struct oci_seccomp_filter seccomp;
+	struct seccomp_filter seccomp;
 	struct strlist annotations; /* KEY=VALUE */
 };
 

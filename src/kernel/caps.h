@@ -1,0 +1,18 @@
+/* Capabilities: names, masks and the system calls that set them. See capabilities(7). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+
+/* Bit N is capability number N. */
+struct capability_sets {
+	uint64_t bounding, effective, inheritable, permitted, ambient;
+};
+
+/* "CAP_CHOWN", "chown", "NET_ADMIN" → number; -EINVAL if there is no such capability. */
+int capability_from_name(const char *name);
+const char *capability_name(int number); /* "CAP_…", NULL out of range */
+/* All the capabilities this kernel has. */
+uint64_t capability_all(void);

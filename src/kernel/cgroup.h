@@ -1,0 +1,93 @@
+/* Control groups: one group a container, with its limits, on whatever hierarchy the host has.
+ *
+ * A host has cgroup v2 (one tree), v1 (a tree a controller), or both at once ("hybrid": v1
+ * controllers beside a nearly empty v2 tree). Callers see one kind of group; the differences are
+ * behind a table of functions. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+
+struct key_value {
+	char *key;
+	char *value;
+};
+
+struct cgroup_device_rule {
+	bool allow;
+	char type;	      /* 'a', 'b', 'c' */
+	int64_t major, minor; /* -1: any */
+	char access[4];	      /* of "rwm" */
+};
+
+struct cgroup_hugepage_limit {
+	char *page_size; /* "2MB" */
+	uint64_t limit_bytes;
+};
+
+struct cgroup_throttle {
+	int64_t major, minor;
+	uint64_t rate;
+};
+
+struct cgroup_weight {
+	int64_t major, minor;
+	uint16_t weight;
+};
+
+struct cgroup_resources {
+	int64_t pids_limit;   /* 0: not given, -1: unlimited */
+	int64_t memory_limit; /* bytes; 0: not given, -1: unlimited */
+	int64_t memory_swap;  /* memory + swap in bytes; 0: not given, -1: unlimited */
+	int64_t memory_reservation;
+	int64_t memory_swappiness; /* -1: not given; cgroup v1 only */
+	bool memory_disable_oom_killer;
+	uint64_t cpu_shares;
+	int64_t cpu_quota; /* microseconds in each period; 0: not given, -1: unlimited */
+	uint64_t cpu_period;
+	int64_t cpu_rt_runtime;
+	uint64_t cpu_rt_period;
+	char *cpuset_cpus, *cpuset_mems;
+	uint16_t blkio_weight;
+	struct cgroup_weight *weight_devices;
+	size_t weight_device_count;
+	struct cgroup_throttle *throttle[4]; /* read bps, write bps, read iops, write iops */
+	size_t throttle_count[4];
+	struct cgroup_hugepage_limit *hugepage_limits;
+	size_t hugepage_limit_count;
+	struct cgroup_device_rule *devices; /* in order, later rules win */
+	size_t device_count;
+	struct key_value *unified; /* raw cgroup v2 files */
+	size_t unified_count;
+	/* Which limits are davit's defaults, not the user's wish: where these cannot be applied the
+	 * runtime warns, where others cannot it fails. */
+	bool pids_limit_is_default, memory_limit_is_default;
+};
+
+struct cgroup; /* an existing group; knows every directory that belongs to it */
+
+/* Make (or open) the group `path`, e.g. "davit/ID", below the root that this user may write to, and
+ * set its limits. A limit that the user asked for and that cannot be applied is an error with the
+ * remedy; a default limit that cannot is left out and named in *ret_left_out (comma-separated
+ * words, owned by the caller, NULL when all were applied). Where no group can be made at all and
+ * nothing but defaults was asked for, *ret_cgroup is NULL and 0 is returned. */
+int cgroup_create(const char *path, const struct cgroup_resources *resources,
+		  struct cgroup **ret_cgroup, char **ret_left_out, struct err *err);
+int cgroup_open(const char *path, struct cgroup **ret_cgroup, struct err *err);
+void cgroup_free(struct cgroup *cgroup); /* forgets; the group stays */
+
+/* A descriptor for CLONE_INTO_CGROUP on pure v2, borrowed, or -1 where processes must be moved by
+ * cgroup_add(). */
+int cgroup_clone_fd(const struct cgroup *cgroup);
+int cgroup_add(const struct cgroup *cgroup, pid_t pid, struct err *err);
+
+/* Kill what is left in it (cgroup.kill, or SIGKILL in a loop), then remove it. Absence is success.
+ */
+int cgroup_remove(struct cgroup *cgroup, struct err *err);
+int cgroup_freeze(const struct cgroup *cgroup, bool frozen, struct err *err);
+/* Whether the memory limit of this group has killed something. */
+bool cgroup_was_oom_killed(const struct cgroup *cgroup);

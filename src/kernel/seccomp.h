@@ -1,0 +1,24 @@
+/* seccomp: from a profile in the containers project's JSON to a filter the kernel takes.
+ *
+ * Compiling a profile takes far longer than starting a container, so compiled filters are cached by
+ * what they were made from. See seccomp(2), libseccomp, and the profile format of
+ * containers/common. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+struct seccomp_filter {
+	void *instructions; /* struct sock_filter[], owned */
+	size_t count;	    /* 0: no filter */
+	unsigned flags;	    /* SECCOMP_FILTER_FLAG_* */
+};
+
+/* The filter of `profile_path` (NULL: the built-in default) for a container that may hold
+ * `capabilities`; rules of the profile can depend on them. `cache_dir_fd` keeps compiled filters,
+ * -1 for no cache. */
+int seccomp_filter_load(const char *profile_path, uint64_t capabilities, int cache_dir_fd,
+			struct seccomp_filter *ret_filter, struct err *err);
+void seccomp_filter_clear(struct seccomp_filter *filter);

@@ -1,0 +1,49 @@
+/* User namespaces: whose IDs are whose. See user_namespaces(7), subuid(5), newuidmap(1). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+
+/* `size` IDs from `inside` on are the host's (or parent's) from `outside` on. */
+struct id_extent {
+	uint32_t inside, outside, size;
+};
+
+struct userns_map {
+	struct id_extent *uid, *gid; /* owned */
+	size_t uid_count, gid_count;
+	bool is_identity;  /* root without a user namespace of its own: nothing to enter */
+	bool is_single_id; /* only the caller's own ID: no subuid ranges, or none wanted */
+};
+
+/* The mapping of the user who calls: identity for root; for others 0 is the caller and 1… are the
+ * ranges of /etc/subuid and /etc/subgid, read afresh. Without ranges the one-ID mapping, with
+ * is_single_id set; the caller warns. */
+int userns_map_for_user(struct userns_map *ret_map, struct err *err);
+void userns_map_clear(struct userns_map *map);
+
+/* Write the maps of a child that waits in a new user namespace. Maps can be written only once.
+ * -EPERM if subuid(5) grants no such range, -ENOENT if newuidmap(1) is missing. */
+int userns_write_maps(pid_t pid, const struct userns_map *map, struct err *err);
+
+/* Run `body` in a child process that is root of a user (and mount) namespace with this map, and
+ * wait for it. What the child's body returns and its err come back as if it had been called here.
+ * Where the map is the identity the body still runs in a child, without namespaces. `join_pid` > 0
+ * names a process whose user namespace has this very map: it is joined, which saves newuidmap(1)'s
+ * milliseconds. */
+int userns_run(const struct userns_map *map, pid_t join_pid,
+	       int (*body)(void *arg, struct err *err), void *arg, struct err *err);
+
+/* The same without waiting: the child's pid and pidfd; its result arrives by userns_wait(). For
+ * workers. */
+struct userns_worker;
+int userns_spawn(const struct userns_map *map, pid_t join_pid,
+		 int (*body)(void *arg, struct err *err), void *arg,
+		 struct userns_worker **ret_worker, struct err *err);
+int userns_worker_fd(const struct userns_worker *worker); /* readable when it has ended; borrowed */
+int userns_wait(struct userns_worker *worker,
+		struct err *err); /* frees it; returns what the body returned */

@@ -1,0 +1,47 @@
+/* What davit-monitor and the commands that attach to it say to each other.
+ *
+ * The monitor listens on a SOCK_SEQPACKET socket, RUNDIR/attach, and is born with one connection
+ * already made (the foreground `davit run`, when there is one). Each packet is one byte of enum
+ * monitor_packet and its payload. This header is shared with the monitor, which is linked without
+ * any of our libraries: types and constants only. */
+#pragma once
+
+#include <stdint.h>
+
+#define MONITOR_PACKET_MAX (32768 + 1)
+
+enum monitor_packet {
+	/* command → monitor */
+	MONITOR_STDIN = 'i',	 /* bytes for the container's standard input */
+	MONITOR_STDIN_EOF = 'e', /* no more of them: closes the container's standard input if it was
+				    opened with -i */
+	MONITOR_RESIZE = 'r',	 /* struct monitor_resize */
+	MONITOR_CLEANED =
+		'c', /* answer to MONITOR_EXIT: all is cleaned up, the monitor need not do it */
+	/* monitor → command */
+	MONITOR_STDOUT = 'o',
+	MONITOR_STDERR = 'x',
+	MONITOR_EXIT = 'q', /* struct monitor_exit: after the last byte of output */
+};
+
+struct monitor_resize {
+	uint16_t rows, columns;
+};
+
+struct monitor_exit {
+	int32_t wait_status; /* as waitpid(2) gives it */
+	uint8_t oom_killed;
+	uint8_t you_clean_up; /* this connection was the one born with the monitor: it is asked to
+				 do the cleaning and answer MONITOR_CLEANED; if it hangs up before,
+				 the monitor starts the cleaning itself */
+	uint8_t unused[2];
+};
+
+/* Files in the container's run directory (tmpfs). Written aside and renamed. */
+#define MONITOR_FILE_EXIT                                                                          \
+	"exit" /* "WAIT_STATUS OOM(0|1) UNIX_NSEC\n", written by the monitor when the init ended   \
+		*/
+#define MONITOR_FILE_ATTACH "attach" /* the socket */
+#define MONITOR_FILE_PID                                                                           \
+	"pid" /* "PID STARTTIME MONITOR_PID MONITOR_STARTTIME UNIX_NSEC\n", written by the engine  \
+		 before exec; STARTTIME is field 22 of /proc/PID/stat */

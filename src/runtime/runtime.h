@@ -1,0 +1,56 @@
+/* From a runtime configuration to a running process.
+ *
+ * Three steps, so that the caller can give the network namespace its connections while the child is
+ *still mounting:
+ *
+ *	runtime_spawn()   clone3() of all new namespaces, into the cgroup where the kernel can; ID
+ *maps. The child goes on by itself: mounts, devices, pivot_root, masks, sysctls. …              the
+ *caller connects the network namespace of runtime_child.pid runtime_ready()   waits until the child
+ *has done all that; its failure, if any, is put into words here runtime_exec()    lets it drop
+ *privileges, set the filter and execve(2) the command
+ *
+ * The child is a child of the calling process, which stays its parent: no re-parenting, no
+ *subreaper. See the OCI runtime specification 1.2, "Lifecycle". */
+#pragma once
+
+#include <sys/types.h>
+
+struct cgroup;
+struct err;
+struct oci_runtime_config;
+
+struct runtime_child {
+	pid_t pid;
+	int pid_fd;
+	int console_fd;		    /* the terminal's master side, -1 without process.terminal */
+	int mount_ns_fd, net_ns_fd; /* held, so that the end of the last process does not have to
+				    wait for unmounts; -1 where no such namespace was made */
+	int control_fd;		    /* ours to the child; internal */
+};
+
+struct runtime_stdio {
+	int fds[3]; /* the child's 0, 1, 2; borrowed; -1: /dev/null. Not used with process.terminal
+		     */
+};
+
+enum runtime_failure {
+	RUNTIME_FAILED = 125,	      /* the set-up failed */
+	RUNTIME_CANNOT_EXECUTE = 126, /* the command is there but cannot be run */
+	RUNTIME_NOT_FOUND = 127,      /* there is no such command */
+};
+
+/* `cgroup` may be NULL. `userns_fd` >= 0 is a user namespace to join whose map is that of the
+ * configuration (instead of namespaces[OCI_NS_USER] being made anew); borrowed. On failure nothing
+ * is left behind. */
+int runtime_spawn(const struct oci_runtime_config *config, const struct cgroup *cgroup,
+		  int userns_fd, const struct runtime_stdio *stdio, struct runtime_child *ret_child,
+		  struct err *err);
+int runtime_ready(struct runtime_child *child, struct err *err);
+
+/* On failure *ret_exit_code is one of enum runtime_failure, and the child is gone and reaped. */
+int runtime_exec(struct runtime_child *child, int *ret_exit_code, struct err *err);
+
+/* Kill and reap a child that is not wanted any more. */
+void runtime_abandon(struct runtime_child *child);
+void runtime_child_clear(
+	struct runtime_child *child); /* closes the descriptors; the process lives on */
