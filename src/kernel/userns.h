@@ -26,9 +26,21 @@ struct userns_map {
 int userns_map_for_user(struct userns_map *ret_map, struct err *err);
 void userns_map_clear(struct userns_map *map);
 
+/* Append the ranges that `text`, in the format of subuid(5), grants to the user, mapped one behind
+ * the other from behind the last extent on. Malformed lines grant nothing. */
+void userns_parse_ranges(const char *text, const char *name, uid_t uid, struct id_extent **extents,
+			 size_t *count);
+
+/* What an ID inside is outside; UINT32_MAX if it is not mapped. */
+uint32_t userns_id_to_host(const struct id_extent *extents, size_t count, uint32_t inside);
+
 /* Write the maps of a child that waits in a new user namespace. Maps can be written only once.
  * -EPERM if subuid(5) grants no such range, -ENOENT if newuidmap(1) is missing. */
 int userns_write_maps(pid_t pid, const struct userns_map *map, struct err *err);
+
+/* Put into words, with the remedy, why unshare(2) or clone3(2) refused a user namespace with errno
+ * `code`. Returns -code. */
+int userns_explain_refusal(int code, struct err *err);
 
 /* Run `body` in a child process that is root of a user (and mount) namespace with this map, and
  * wait for it. What the child's body returns and its err come back as if it had been called here.

@@ -50,11 +50,14 @@ struct oci_device {
 	int64_t major, minor;
 	mode_t file_mode; /* default 0666 */
 	uint32_t uid, gid;
+	char *source; /* the host's node, bound where nodes cannot be made; NULL: `path` */
 };
 
 struct oci_rlimit {
 	char *type; /* "RLIMIT_NOFILE" */
 	uint64_t soft, hard;
+	bool is_default; /* not the user's wish: where raising it is refused, the most that is
+			    allowed is taken instead of failing */
 };
 
 struct oci_process {
@@ -120,9 +123,10 @@ struct oci_mount *oci_runtime_config_add_mount(struct oci_runtime_config *config
 					       const char *source, const char *options);
 void oci_runtime_config_add_sysctl(struct oci_runtime_config *config, const char *key,
 				   const char *value);
-void oci_runtime_config_add_rlimit(struct oci_runtime_config *config, const char *type,
-				   uint64_t soft, uint64_t hard);
-void oci_runtime_config_add_device(struct oci_runtime_config *config, char type, const char *path,
-				   int64_t major, int64_t minor, mode_t mode);
+struct oci_rlimit *oci_runtime_config_add_rlimit(struct oci_runtime_config *config,
+						 const char *type, uint64_t soft, uint64_t hard);
+struct oci_device *oci_runtime_config_add_device(struct oci_runtime_config *config, char type,
+						 const char *path, int64_t major, int64_t minor,
+						 mode_t mode);
 void oci_runtime_config_add_device_rule(struct oci_runtime_config *config, bool allow, char type,
 					int64_t major, int64_t minor, const char *access);

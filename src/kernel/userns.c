@@ -1,0 +1,545 @@
+/* User namespaces.
+ *
+ * Maps. A process of an ordinary user may map its own ID by itself; every other ID needs the setuid
+ * programs newuidmap(1) and newgidmap(1), which check /etc/subuid and /etc/subgid. They are the
+ * slowest part of a rootless start, so both run at once, and not at all where one ID is enough.
+ *
+ * Workers. Files of a rootless container belong to IDs that only exist inside the user's mapping,
+ * so they are written by a child that is root there. The child is made by fork(2), not by a bare
+ * clone3(2), because it goes on with ordinary code and wants the C library in order; it unshares,
+ * says so, waits for its maps, and then works. What it returned and why travels back through a
+ * pipe.
+ *
+ *	parent                              child
+ *	fork ─────────────────────────────▶ unshare(user, mount) or setns(user of join_pid)
+ *	   ◀──────────── "unshared" ─────── (read of the answer blocks)
+ *	write maps, answer ───────────────▶ setgroups, setresgid, setresuid to 0; body()
+ *	   ◀──────────── struct outcome ─── _exit */
+#include "kernel/userns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "base/strlist.h"
+#include "kernel/pidfd.h"
+
+#define SUBID_FILE_MAX (1 << 20)
+#define EXTENTS_MAX    340 /* user_namespaces(7) */
+
+extern char **environ;
+
+void userns_map_clear(struct userns_map *map)
+{
+	free(map->uid);
+	free(map->gid);
+	*map = (struct userns_map){ 0 };
+}
+
+static void extent_add(struct id_extent **extents, size_t *count, uint32_t inside, uint32_t outside,
+		       uint32_t size)
+{
+	*extents = xreallocarray(*extents, *count + 1, sizeof(**extents));
+	(*extents)[(*count)++] = (struct id_extent){ inside, outside, size };
+}
+
+/* The name of the user who calls, without the cost of loading the name service where /etc/passwd
+ * knows it. NULL if nobody does. */
+static char *user_name(uid_t uid)
+{
+	autostrbuf struct strbuf passwd = STRBUF_EMPTY;
+	struct err ignored;
+
+	if (file_read(AT_FDCWD, "/etc/passwd", &passwd, SUBID_FILE_MAX, &ignored) == 0) {
+		for (const char *line = strbuf_text(&passwd); *line;) {
+			const char *end = strchrnul(line, '\n');
+			const char *name_end = memchr(line, ':', (size_t)(end - line));
+			const char *id =
+				name_end ? memchr(name_end + 1, ':', (size_t)(end - name_end - 1))
+					 : NULL;
+			char *id_end = NULL;
+			if (id && id[1] >= '0' && id[1] <= '9' &&
+			    strtoul(id + 1, &id_end, 10) == uid && *id_end == ':')
+				return xstrndup(line, (size_t)(name_end - line));
+			line = *end ? end + 1 : end;
+		}
+	}
+	struct passwd *entry = getpwuid(uid);
+	return entry ? xstrdup(entry->pw_name) : NULL;
+}
+
+static bool parse_id(const char *text, uint32_t *ret_id)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	unsigned long long value = strtoull(text, &end, 10);
+	if (errno || *end || value >= UINT32_MAX)
+		return false;
+	*ret_id = (uint32_t)value;
+	return true;
+}
+
+void userns_parse_ranges(const char *text, const char *name, uid_t uid, struct id_extent **extents,
+			 size_t *count)
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", uid);
+	autostrlist struct strlist lines = STRLIST_EMPTY;
+	strlist_split(&lines, text, '\n');
+	for (size_t i = 0; i < lines.count && *count < EXTENTS_MAX; i++) {
+		autostrlist struct strlist fields = STRLIST_EMPTY;
+		uint32_t start, size;
+		strlist_split(&fields, lines.items[i], ':');
+		if (fields.count != 3 || !((name && strcmp(fields.items[0], name) == 0) ||
+					   strcmp(fields.items[0], number) == 0))
+			continue;
+		if (!parse_id(fields.items[1], &start) || !parse_id(fields.items[2], &size) ||
+		    size == 0)
+			continue;
+		uint32_t inside = 0;
+		if (*count)
+			inside = (*extents)[*count - 1].inside + (*extents)[*count - 1].size;
+		if (size > UINT32_MAX - 1 - inside || size > UINT32_MAX - 1 - start)
+			continue;
+		extent_add(extents, count, inside, start, size);
+	}
+}
+
+static void read_ranges(const char *path, const char *name, uid_t uid, struct id_extent **extents,
+			size_t *count)
+{
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+	struct err ignored;
+
+	/* An unreadable file grants nothing, as an absent one. */
+	if (file_read(AT_FDCWD, path, &text, SUBID_FILE_MAX, &ignored) == 0)
+		userns_parse_ranges(strbuf_text(&text), name, uid, extents, count);
+}
+
+int userns_map_for_user(struct userns_map *ret_map, struct err *err)
+{
+	struct userns_map map = { 0 };
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+
+	(void)err; /* nothing fails yet; a source of ranges that can be down will */
+	if (uid == 0) {
+		extent_add(&map.uid, &map.uid_count, 0, 0, UINT32_MAX);
+		extent_add(&map.gid, &map.gid_count, 0, 0, UINT32_MAX);
+		map.is_identity = true;
+		*ret_map = map;
+		return 0;
+	}
+
+	autofree char *name = user_name(uid);
+	extent_add(&map.uid, &map.uid_count, 0, uid, 1);
+	extent_add(&map.gid, &map.gid_count, 0, gid, 1);
+	read_ranges("/etc/subuid", name, uid, &map.uid, &map.uid_count);
+	read_ranges("/etc/subgid", name, uid, &map.gid, &map.gid_count);
+	if (map.uid_count == 1 || map.gid_count == 1) {
+		map.uid_count = map.gid_count = 1;
+		map.is_single_id = true;
+	}
+	*ret_map = map;
+	return 0;
+}
+
+uint32_t userns_id_to_host(const struct id_extent *extents, size_t count, uint32_t inside)
+{
+	for (size_t i = 0; i < count; i++)
+		if (inside >= extents[i].inside && inside - extents[i].inside < extents[i].size)
+			return extents[i].outside + (inside - extents[i].inside);
+	return UINT32_MAX;
+}
+
+/* ---- writing maps ---- */
+
+static int write_proc(pid_t pid, const char *file, const char *text, size_t size, struct err *err)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, "open '%s'", path);
+	/* One write: the kernel takes a map whole or not at all. */
+	if (write(fd, text, size) < 0)
+		return err_errno(err, "write '%s'", path);
+	return 0;
+}
+
+static int write_extents(pid_t pid, const char *file, const struct id_extent *extents, size_t count,
+			 struct err *err)
+{
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+
+	for (size_t i = 0; i < count; i++)
+		strbuf_addf(&text, "%u %u %u\n", extents[i].inside, extents[i].outside,
+			    extents[i].size);
+	int r = write_proc(pid, file, text.data, text.size, err);
+	if (r == -EPERM)
+		return err_set(err, EPERM,
+			       "write ID map: this process may not give these IDs away");
+	return r;
+}
+
+/* One run of newuidmap(1) or newgidmap(1). */
+struct map_helper {
+	const char *program;
+	const char *file; /* whose ranges it obeys */
+	pid_t pid;
+	int error_fd; /* what it says */
+};
+
+static int helper_start(struct map_helper *helper, pid_t pid, const struct id_extent *extents,
+			size_t count, struct err *err)
+{
+	autostrlist struct strlist argv = STRLIST_EMPTY;
+	int said[2];
+
+	strlist_add(&argv, helper->program);
+	strlist_addf(&argv, "%d", pid);
+	for (size_t i = 0; i < count; i++) {
+		strlist_addf(&argv, "%u", extents[i].inside);
+		strlist_addf(&argv, "%u", extents[i].outside);
+		strlist_addf(&argv, "%u", extents[i].size);
+	}
+	if (pipe2(said, O_CLOEXEC) < 0)
+		return err_errno(err, "make a pipe");
+
+	posix_spawn_file_actions_t actions;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, said[1], 1);
+	posix_spawn_file_actions_adddup2(&actions, said[1], 2);
+	int r = posix_spawnp(&helper->pid, helper->program, &actions, NULL, argv.items, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	close(said[1]);
+	if (r != 0) {
+		helper->pid = 0;
+		close(said[0]);
+		if (r == ENOENT)
+			return err_set(err, ENOENT,
+				       "no program '%s'; install the package uidmap (shadow-utils)",
+				       helper->program);
+		errno = r;
+		return err_errno(err, "run '%s'", helper->program);
+	}
+	helper->error_fd = said[0];
+	return 0;
+}
+
+static int helper_finish(struct map_helper *helper, struct err *err)
+{
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+	int status = 0;
+
+	(void)fd_read_all(helper->error_fd, &text, 4096); /* only to quote it */
+	fd_close(&helper->error_fd);
+	int r = process_reap(helper->pid, &status);
+	helper->pid = 0;
+	if (r < 0) {
+		errno = -r;
+		return err_errno(err, "wait for '%s'", helper->program);
+	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	while (text.size > 0 && text.data[text.size - 1] == '\n')
+		text.data[--text.size] = '\0';
+	return err_set(err, EPERM, "%s: %s; see that %s grants the range to this user",
+		       helper->program, text.size ? text.data : "failed", helper->file);
+}
+
+static int write_maps_by_helpers(pid_t pid, const struct userns_map *map, struct err *err)
+{
+	struct map_helper uid = { .program = "newuidmap", .file = "/etc/subuid", .error_fd = -1 };
+	struct map_helper gid = { .program = "newgidmap", .file = "/etc/subgid", .error_fd = -1 };
+	struct err second;
+
+	int r = helper_start(&uid, pid, map->uid, map->uid_count, err);
+	if (r < 0)
+		return r;
+	r = helper_start(&gid, pid, map->gid, map->gid_count, err);
+	int finished = helper_finish(&uid, r < 0 ? &second : err);
+	if (r < 0)
+		return r;
+	r = helper_finish(&gid, finished < 0 ? &second : err);
+	return finished < 0 ? finished : r;
+}
+
+static bool is_own_id(const struct id_extent *extents, size_t count, uint32_t id)
+{
+	return count == 1 && extents[0].size == 1 && extents[0].outside == id;
+}
+
+int userns_write_maps(pid_t pid, const struct userns_map *map, struct err *err)
+{
+	bool own = is_own_id(map->uid, map->uid_count, geteuid()) &&
+		   is_own_id(map->gid, map->gid_count, getegid());
+
+	if (geteuid() != 0 && !own)
+		return write_maps_by_helpers(pid, map, err);
+	if (geteuid() != 0) {
+		/* The price of a group map without newgidmap(1): a group must not be dropped where
+		 * it is what denies access. */
+		int r = write_proc(pid, "setgroups", "deny", 4, err);
+		if (r < 0)
+			return r;
+	}
+	int r = write_extents(pid, "uid_map", map->uid, map->uid_count, err);
+	return r < 0 ? r : write_extents(pid, "gid_map", map->gid, map->gid_count, err);
+}
+
+int userns_explain_refusal(int code, struct err *err)
+{
+	switch (code) {
+	case EPERM:
+	case EACCES:
+		return err_set(
+			err, code,
+			"make a user namespace: not allowed on this host; as root set sysctl "
+			"kernel.unprivileged_userns_clone=1 or "
+			"kernel.apparmor_restrict_unprivileged_userns=0");
+	case ENOSPC:
+		return err_set(err, code,
+			       "make a user namespace: too many; raise sysctl "
+			       "user.max_user_namespaces");
+	case EINVAL:
+	case ENOSYS:
+		return err_set(err, code,
+			       "make a user namespace: this kernel has none "
+			       "(CONFIG_USER_NS)");
+	default:
+		errno = code;
+		return err_errno(err, "make a user namespace");
+	}
+}
+
+/* ---- workers ---- */
+
+struct userns_worker {
+	pid_t pid;
+	int pid_fd;
+	int socket; /* ours to the child */
+};
+
+/* What the child has to tell, each one packet. */
+enum message_kind { MESSAGE_UNSHARED, MESSAGE_JOINED, MESSAGE_GO, MESSAGE_OUTCOME };
+
+struct message {
+	enum message_kind kind;
+	int result;
+	struct err err;
+};
+
+static int message_send(int fd, enum message_kind kind, int result, const struct err *err)
+{
+	struct message message = { .kind = kind, .result = result };
+
+	if (err)
+		message.err = *err;
+	return send(fd, &message, sizeof(message), MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int message_receive(int fd, struct message *ret_message)
+{
+	for (;;) {
+		ssize_t n = recv(fd, ret_message, sizeof(*ret_message), 0);
+		if (n == (ssize_t)sizeof(*ret_message))
+			return 0;
+		if (n < 0 && errno == EINTR)
+			continue;
+		return n < 0 ? -errno : -EPIPE;
+	}
+}
+
+/* Enter the user namespace of `join_pid`. Its owner is this very user, which gives us every
+ * capability inside. Failure is no error: a process that just ended is replaced by new maps. */
+static bool join_user_namespace(pid_t join_pid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", join_pid);
+	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && setns(fd, CLONE_NEWUSER) == 0;
+}
+
+static int become_root(struct err *err)
+{
+	/* With one ID only the groups cannot be set, and ours stay as unmapped ones. */
+	if (setgroups(0, NULL) < 0 && errno != EPERM)
+		return err_errno(err, "drop groups");
+	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		return err_errno(err, "become root of the user namespace");
+	/* Our own mounts must not reach the host, and its new ones are welcome. */
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return err_errno(err, "make the mounts private");
+	return 0;
+}
+
+static int enter(int fd, pid_t join_pid, struct err *err)
+{
+	struct message message;
+	int r;
+
+	if (join_pid > 0 && join_user_namespace(join_pid)) {
+		if (unshare(CLONE_NEWNS) < 0)
+			return err_errno(err, "make a mount namespace");
+		r = message_send(fd, MESSAGE_JOINED, 0, NULL);
+	} else {
+		if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+			return userns_explain_refusal(errno, err);
+		r = message_send(fd, MESSAGE_UNSHARED, 0, NULL);
+	}
+	if (r == 0)
+		r = message_receive(fd, &message);
+	if (r < 0)
+		return err_set(err, -r, "user namespace: the parent is gone");
+	return become_root(err);
+}
+
+static _Noreturn void worker_main(int fd, bool is_identity, pid_t parent, pid_t join_pid,
+				  int (*body)(void *arg, struct err *err), void *arg)
+{
+	struct err err = { 0 };
+	int r = is_identity ? 0 : enter(fd, join_pid, &err);
+
+	if (r >= 0) {
+		/* Work nobody waits for any more is not to go on. Set this late: a change of IDs
+		 * clears it. */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		r = body(arg, &err);
+	}
+	(void)message_send(fd, MESSAGE_OUTCOME, r, r < 0 ? &err : NULL);
+	fflush(NULL);
+	_exit(0);
+}
+
+static void worker_free(struct userns_worker *worker)
+{
+	fd_close(&worker->socket);
+	fd_close(&worker->pid_fd);
+	free(worker);
+}
+
+static int worker_give_maps(struct userns_worker *worker, const struct userns_map *map,
+			    struct err *err)
+{
+	struct message message;
+
+	int r = message_receive(worker->socket, &message);
+	if (r < 0)
+		return err_set(err, -r, "make a user namespace: the child ended");
+	if (message.kind == MESSAGE_OUTCOME) {
+		*err = message.err;
+		return message.result;
+	}
+	if (message.kind == MESSAGE_UNSHARED) {
+		r = userns_write_maps(worker->pid, map, err);
+		if (r < 0)
+			return r;
+	}
+	r = message_send(worker->socket, MESSAGE_GO, 0, NULL);
+	return r < 0 ? err_set(err, -r, "make a user namespace: the child ended") : 0;
+}
+
+int userns_spawn(const struct userns_map *map, pid_t join_pid,
+		 int (*body)(void *arg, struct err *err), void *arg,
+		 struct userns_worker **ret_worker, struct err *err)
+{
+	int pair[2];
+	pid_t parent = getpid();
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_errno(err, "make a socket pair");
+	fflush(NULL); /* or buffered text would be written by both */
+	pid_t pid = fork();
+	if (pid < 0) {
+		int saved = errno;
+		close(pair[0]);
+		close(pair[1]);
+		errno = saved;
+		return err_errno(err, "fork");
+	}
+	if (pid == 0) {
+		close(pair[0]);
+		worker_main(pair[1], map->is_identity, parent, join_pid, body, arg);
+	}
+	close(pair[1]);
+
+	struct userns_worker *worker = xcalloc(1, sizeof(*worker));
+	worker->pid = pid;
+	worker->socket = pair[0];
+	worker->pid_fd = pidfd_open_process(pid);
+	int r = worker->pid_fd < 0 ? err_errno(err, "open process %d", pid) : 0;
+	if (r >= 0 && !map->is_identity)
+		r = worker_give_maps(worker, map, err);
+	if (r < 0) {
+		int status;
+		(void)kill(pid, SIGKILL); /* ours and not reaped yet: cannot be another's */
+		(void)process_reap(pid, &status);
+		worker_free(worker);
+		return r;
+	}
+	*ret_worker = worker;
+	return 0;
+}
+
+int userns_worker_fd(const struct userns_worker *worker)
+{
+	return worker->pid_fd;
+}
+
+int userns_wait(struct userns_worker *worker, struct err *err)
+{
+	struct message message;
+	int status = 0;
+
+	int r = message_receive(worker->socket, &message);
+	int reaped = process_reap(worker->pid, &status);
+	if (r == 0 && message.kind == MESSAGE_OUTCOME) {
+		if (message.result < 0)
+			*err = message.err;
+		r = message.result;
+	} else if (reaped == 0 && WIFSIGNALED(status)) {
+		r = err_set(err, EIO, "the worker process was killed by signal %d",
+			    WTERMSIG(status));
+	} else {
+		r = err_set(err, EIO, "the worker process ended without a word");
+	}
+	worker_free(worker);
+	return r;
+}
+
+int userns_run(const struct userns_map *map, pid_t join_pid,
+	       int (*body)(void *arg, struct err *err), void *arg, struct err *err)
+{
+	struct userns_worker *worker;
+
+	int r = userns_spawn(map, join_pid, body, arg, &worker, err);
+	return r < 0 ? r : userns_wait(worker, err);
+}
