@@ -1,0 +1,7 @@
+/* What the files of src/store share. Not for other rooms. */
+#pragma once
+
+/* The version that this davit reads and writes, and the statements that lead from version N to N+1:
+ * schema_migrations[0] makes an empty file into version 1. */
+#define SCHEMA_VERSION 1
+extern const char *const schema_migrations[SCHEMA_VERSION];
