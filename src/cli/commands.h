@@ -1,0 +1,39 @@
+/* All commands and groups of davit. */
+#pragma once
+
+#include "cli/command.h"
+
+/* One line a command, in alphabetical order; each is `const struct command command_NAME` in its
+ * own cmd-NAME.c. */
+#define COMMANDS(X)                                                                                \
+	X(help)                                                                                    \
+	X(version)
+
+/* A noun under which commands are gathered: "davit volume …". */
+struct command_group {
+	const char *name;
+	const char *summary;
+};
+
+extern const struct command *const commands[];	    /* ends with NULL */
+extern const struct command_group command_groups[]; /* ends with an empty name */
+
+/* The global options, as a table whose offsets are in struct cli_globals. */
+extern const struct option_spec global_options[];
+
+const struct command_group *command_group_find(const char *name);
+
+/* Find a command by the words in front of argv. `ret_used` is how many words its name has. NULL
+ * when there is none. */
+const struct command *command_find(int argc, char **argv, int *ret_used);
+
+/* Walk over the names of a command: start with `at` = command->names. Gives the start and the size
+ * of the next name, or NULL. */
+const char *command_next_name(const char **at, size_t *ret_size);
+
+/* Does the group have a command that people should see? */
+bool command_group_has_members(const struct command_group *group);
+
+/* The name without its group when the command has a name in `group` (NULL: a name of one word);
+ * owned by the caller. NULL when it has none. Only the first such name counts. */
+char *command_name_in(const struct command *command, const char *group);
