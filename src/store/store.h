@@ -1,0 +1,76 @@
+/* The store: ROOT, the directory of everything that lasts.
+ *
+ *	davit.db                    the state database
+ *	blobs/sha256/HEX            manifests, configurations and layers as they came
+ *	layers/HEX/diff             unpacked layers, by diff ID
+ *	containers/ID, volumes/NAME by their own modules
+ *	cache/, tmp/                may be lost; tmp/pull holds unfinished downloads
+ *	locks/                      one empty file for each object that was ever locked
+ *
+ * Opening makes what is missing and costs the opening of the database; directories are made and
+ * opened when they are asked for. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct database;
+struct err;
+struct store;
+
+/* @root:         made with mode 0700 when it is missing
+ * @is_rootless:  the owner is an ordinary user; what is unpacked belongs to his mapping
+ *
+ * -EUCLEAN if `root` is something else's directory, such as podman's. */
+int store_open(const char *root, bool is_rootless, struct store **ret_store, struct err *err);
+void store_close(struct store *store);
+
+static inline void store_close_auto(struct store **at)
+{
+	store_close(*at);
+}
+#define autostore __attribute__((cleanup(store_close_auto)))
+
+/* All borrowed. */
+struct database *store_database(struct store *store);
+const char *store_root(const struct store *store);
+int store_root_fd(const struct store *store);
+bool store_is_rootless(const struct store *store);
+
+enum store_directory {
+	STORE_BLOBS,	  /* blobs/sha256 */
+	STORE_LAYERS,	  /* layers */
+	STORE_CONTAINERS, /* containers */
+	STORE_VOLUMES,	  /* volumes */
+	STORE_CACHE,	  /* cache */
+	STORE_TMP,	  /* tmp */
+	STORE_PULL,	  /* tmp/pull */
+	STORE_LOCKS,	  /* locks */
+	STORE_DIRECTORY_COUNT,
+};
+
+/* A descriptor of the directory (O_PATH is not set: it can be read and synced), made when missing;
+ * borrowed from the store. */
+int store_directory(struct store *store, enum store_directory directory, struct err *err);
+/* "ROOT/layers" and so on, owned by the caller; makes nothing. */
+char *store_path(const struct store *store, enum store_directory directory);
+/* "ROOT/layers/HEX/diff" of a diff ID ("sha256:HEX"), owned by the caller. */
+char *store_layer_path(const struct store *store, const char *diff_id);
+
+/* Locks by object, e.g. ("image", HEX), ("blob", HEX), ("container", ID). The lock lives as long as
+ * the returned descriptor. Two of them at once are taken in the order of their names, blobs after
+ * images. */
+enum store_lock_flags {
+	STORE_LOCK_SHARED = 1 << 0,
+	STORE_LOCK_NO_WAIT = 1 << 1, /* -EWOULDBLOCK instead of waiting */
+};
+int store_lock(struct store *store, const char *kind, const char *name, enum store_lock_flags flags,
+	       int *ret_lock_fd, struct err *err);
+
+/* Remove what killed commands left behind: unfinished layers, and downloads that nobody continued
+ * for a day. Cheap when there is nothing; never on the way of a start. */
+void store_sweep(struct store *store);
+
+/* The kernel's boot ID, 36 characters, borrowed. */
+const char *store_boot_id(struct store *store);
+int64_t store_now_nsec(void);
