@@ -60,9 +60,12 @@ int human_parse_bytes(const char *text, int64_t *ret_bytes, struct err *err)
 char *human_size(double bytes, int digits, const char *separator)
 {
 	static const char *const names[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
+	double half = 0.5; /* of the last digit shown: what rounds up to 1000 goes to the next unit */
 	size_t i = 0;
 
-	for (; bytes >= 1000 && i + 1 < ARRAY_SIZE(names); i++)
+	for (int digit = 3; digit < digits; digit++)
+		half /= 10;
+	for (; bytes >= 1000 - half && i + 1 < ARRAY_SIZE(names); i++)
 		bytes /= 1000;
 	return xasprintf("%.*g%s%s", digits, bytes, separator, names[i]);
 }
