@@ -28,13 +28,19 @@ struct image {
 	int64_t created_nsec;
 	int64_t size_bytes; /* unpacked */
 	char *architecture, *os, *variant;
-	struct strlist names;	    /* "docker.io/library/nginx:latest", without names by digest */
-	struct strlist digests;	    /* "docker.io/library/nginx@sha256:…" */
-	struct image_layer *layers; /* lowest first */
-	size_t layer_count;
 	/* The name that it was found by, in full; NULL when it was found by its ID. */
 	char *found_name;
+	char *config_text; /* the very bytes; NULL in a list */
+	size_t config_size;
 	struct oci_image_config *config; /* NULL until image_load_config() */
+
+	/* Empty until image_load_names() */
+	struct strlist names;	/* "docker.io/library/nginx:latest", and names by digest */
+	struct strlist digests; /* "docker.io/library/nginx@sha256:…" */
+	/* Empty until image_load_layers(). To run a container config->diff_ids is enough. */
+	struct image_layer *layers; /* lowest first */
+	size_t layer_count;
+	int64_t container_count; /* only in a list */
 };
 
 void image_free(struct image *image);
@@ -51,22 +57,19 @@ static inline void image_free_auto(struct image **at)
  *	3 the beginning of an ID, when it is that of only one image
  *	4 the end of a name, "/WORD[:TAG]", when it is that of only one image
  *
- * Layers and configuration come along. -ENOENT if there is none, -EEXIST if the word is ambiguous.
-*/
+ * One SELECT for a full ID or name. -ENOENT if there is none, -EEXIST if the word is ambiguous. */
 int image_find(struct store *store, const char *word, const struct strlist *candidates,
 	       struct image **ret_image, struct err *err);
 
 /* By its full ID. */
 int image_load(struct store *store, const char *id, struct image **ret_image, struct err *err);
 
-/* The configuration, parsed once. */
+/* Fill in image->config, names and digests, or layers; each is done once. */
 int image_load_config(struct store *store, struct image *image, struct err *err);
-/* Its bytes, owned by the caller. */
-int image_read_config(struct store *store, const char *id, char **ret_text, size_t *ret_size,
-		      struct err *err);
+int image_load_names(struct store *store, struct image *image, struct err *err);
+int image_load_layers(struct store *store, struct image *image, struct err *err);
 
-/* All images, newest first, with names but without layers and configurations. A damaged one does
- * not keep the others from being listed. */
+/* All images, newest first, with names and the number of their containers. */
 struct image_list {
 	struct image **items;
 	size_t count;
@@ -89,7 +92,7 @@ struct image_record {
 	const struct strlist *names;
 };
 /* Record it, syncing the file system first when something of it is not synced yet. *ret_id is owned
- * by the caller. */
+ * by the caller. -EAGAIN if a layer or blob has been removed meanwhile: fetch what is missing. */
 int image_record(struct store *store, const struct image_record *record, char **ret_id,
 		 struct err *err);
 
@@ -101,8 +104,8 @@ int image_untag(struct store *store, const struct image *image, const char *name
 /* IDs of the containers made from it. */
 int image_containers(struct store *store, const char *id, struct strlist *ret_ids, struct err *err);
 
-/* Delete image, names, and the layers and blobs that no other image needs. -EBUSY if a container
- * uses it. Removing the trees takes its time and happens after the transaction. */
+/* Delete image and names; layers and blobs that no other image needs go into the store's trash,
+ * which the caller empties. -EBUSY if a container uses it. */
 int image_delete(struct store *store, const struct image *image, struct err *err);
 
 /* Full names: "REPOSITORY:TAG" or "REPOSITORY@DIGEST" taken apart; *ret_tag is NULL with a digest.

@@ -5,3 +5,6 @@
  * schema_migrations[0] makes an empty file into version 1. */
 #define SCHEMA_VERSION 1
 extern const char *const schema_migrations[SCHEMA_VERSION];
+
+/* The part behind "sha256:", which is the name of a file or directory; borrowed. */
+const char *digest_hex(const char *digest);

@@ -45,6 +45,7 @@ enum store_directory {
 	STORE_CACHE,	  /* cache */
 	STORE_TMP,	  /* tmp */
 	STORE_PULL,	  /* tmp/pull */
+	STORE_TRASH,	  /* tmp/trash */
 	STORE_LOCKS,	  /* locks */
 	STORE_DIRECTORY_COUNT,
 };
@@ -67,9 +68,23 @@ enum store_lock_flags {
 int store_lock(struct store *store, const char *kind, const char *name, enum store_lock_flags flags,
 	       int *ret_lock_fd, struct err *err);
 
-/* Remove what killed commands left behind: unfinished layers, and downloads that nobody continued
- * for a day. Cheap when there is nothing; never on the way of a start. */
-void store_sweep(struct store *store);
+/* Move a file or tree out of sight, to be removed later; renaming is quick and needs no mapping.
+ * Absence is success. */
+int store_trash(struct store *store, int dir_fd, const char *name, struct err *err);
+/* Whether there is anything in the trash. */
+bool store_has_trash(struct store *store);
+/* Remove what is in the trash. What was unpacked under a user's mapping belongs to his IDs: run it
+ * inside that mapping. */
+int store_empty_trash(struct store *store, struct err *err);
+
+/* Take the part of a running pull: until the descriptor is closed nothing that is unreferenced is
+ * swept. */
+int store_begin_pull(struct store *store, int *ret_lock_fd, struct err *err);
+
+/* Put into the trash what killed commands left behind: unfinished layers, downloads that nobody
+ * continued for a day, layers and blobs that no image refers to. Does nothing while a pull is
+ * running. `age_nsec`: how old unreferenced things must be; 0 takes them all. */
+void store_sweep(struct store *store, int64_t age_nsec);
 
 /* The kernel's boot ID, 36 characters, borrowed. */
 const char *store_boot_id(struct store *store);
