@@ -16,12 +16,19 @@ enum monitor_packet {
 	MONITOR_STDIN_EOF = 'e', /* no more of them: closes the container's standard input if it was
 				    opened with -i */
 	MONITOR_RESIZE = 'r',	 /* struct monitor_resize */
+	MONITOR_OUTPUT_CLOSED =
+		'p', /* one byte, MONITOR_STDOUT or MONITOR_STDERR: our own output of that
+			name is closed. From the connection born with the monitor this
+			closes the container's, so that it gets its SIGPIPE */
 	MONITOR_CLEANED =
 		'c', /* answer to MONITOR_EXIT: all is cleaned up, the monitor need not do it */
 	/* monitor → command */
 	MONITOR_STDOUT = 'o',
 	MONITOR_STDERR = 'x',
-	MONITOR_EXIT = 'q', /* struct monitor_exit: after the last byte of output */
+	MONITOR_SKIPPED = 's',	    /* uint64_t: so many bytes of output were left out, because this
+				       client did not read for a while; the log has them */
+	MONITOR_STDIN_CLOSED = 'n', /* nobody reads the container's standard input any more */
+	MONITOR_EXIT = 'q',	    /* struct monitor_exit: after the last byte of output */
 };
 
 struct monitor_resize {

@@ -1,0 +1,59 @@
+/* Attaching: a command's standard streams become those of a container, through its monitor.
+ *
+ *	attach_run(&options, &outcome, &err)
+ *	if (outcome.end == ATTACH_EXITED && outcome.you_clean_up) {
+ *		… clean up …
+ *		attach_cleaned(options.fd);
+ *	}
+ *
+ * See protocol.h. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "monitor/detach-keys.h"
+
+struct err;
+
+struct attach_options {
+	int fd; /* connected to the monitor: monitor_socketpair()[0] or attach_connect(); borrowed
+		 */
+	int stdin_fd; /* -1: input is not attached. The container sees end of file when it does, if
+			 it was given a standard input */
+	int stdout_fd, stderr_fd; /* -1: that output is thrown away */
+	bool is_terminal; /* the container has a terminal: ours becomes raw and passes its size on
+			   */
+	struct detach_keys detach_keys; /* heeded only where our input is a terminal and so is the
+					   container's */
+	/* Gets the signals that would end us, and SIGUSR1 and the like, to pass them to the
+	 * container. NULL: they act on us as on any program. Stopping and continuing (ctrl-Z)
+	 * always acts on us. */
+	void (*on_signal)(int number, void *arg);
+	void *arg;
+};
+
+enum attach_end {
+	ATTACH_EXITED,	 /* the container's init has ended and all its output has been written */
+	ATTACH_DETACHED, /* by the detach keys, or our terminal has gone away */
+	ATTACH_LOST,	 /* the monitor is gone without a word */
+};
+
+struct attach_outcome {
+	enum attach_end end;
+	/* The rest is for ATTACH_EXITED. */
+	int wait_status; /* as waitpid(2) gives it */
+	bool oom_killed;
+	bool you_clean_up; /* nobody else will; say attach_cleaned() afterwards */
+};
+
+/* Connect to a running container by its run directory. -ENOENT or -ECONNREFUSED: no monitor is
+ * there. Returns the descriptor, the caller's. */
+int attach_connect(int run_dir_fd, struct err *err);
+
+/* Copy until one of the ends above. The terminal is as before when this returns, and also when a
+ * signal ends the process. Fails only where it cannot begin. */
+int attach_run(const struct attach_options *options, struct attach_outcome *ret_outcome,
+	       struct err *err);
+
+/* Tell the monitor that everything of the container is cleaned up. */
+void attach_cleaned(int fd);
