@@ -3,20 +3,45 @@
 
 #include <sys/utsname.h>
 
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/output.h"
 #include "config.h"
 
-static int version(struct cli *cli, void *args, int argc, char **argv, struct err *err)
+struct version_args {
+	const char *format;
+};
+
+static const struct option_spec options[] = {
+	{ "format", 'f', OPTION_STRING, offsetof(struct version_args, format), "FORMAT",
+	  "Print as json, or by a Go template such as '{{.Client.Version}}'", .choices = "json" },
+	OPTION_END,
+};
+
+static int version(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
 {
+	const struct version_args *args = arguments;
+	autojson struct json_object *root = json_object_new_object();
+	struct json_object *client = json_object_new_object();
+	autofree char *text = NULL, *os_arch = NULL;
 	struct utsname host;
 
 	(void)uname(&host); /* fails only for a bad pointer */
-	printf("Client:       davit\nVersion:      %s\nOS/Arch:      linux/%s\n", DAVIT_VERSION,
-	       host.machine);
-	return EXIT_OK;
+	os_arch = xasprintf("linux/%s", host.machine);
+	json_add_string(client, "Name", "davit");
+	json_add_string(client, "Version", DAVIT_VERSION);
+	json_add_string(client, "Os", "linux");
+	json_add_string(client, "OsArch", os_arch);
+	json_object_object_add(root, "Client", client);
+	text = xasprintf("Client:       davit\nVersion:      %s\nOS/Arch:      %s\n", DAVIT_VERSION,
+			 os_arch);
+	return output_object(args->format, root, text, err);
 }
 
 const struct command command_version = {
 	.names = "version|system version",
 	.summary = "Show the version",
+	.options = options,
+	.args_size = sizeof(struct version_args),
 	.run = version,
 };

@@ -6,6 +6,8 @@
 /* One line a command, in alphabetical order; each is `const struct command command_NAME` in its
  * own cmd-NAME.c. */
 #define COMMANDS(X)                                                                                \
+	X(complete)                                                                                \
+	X(completion)                                                                              \
 	X(help)                                                                                    \
 	X(version)
 

@@ -79,6 +79,14 @@ static bool find_option(const struct option_parser *parser, const char *name, si
 	return false;
 }
 
+const struct option_spec *options_find(const struct option_parser *parser, const char *name,
+				       size_t name_size, char short_name)
+{
+	struct found found;
+
+	return find_option(parser, name, name_size, short_name, &found) ? found.spec : NULL;
+}
+
 static bool parse_bool(const char *text, bool *ret_value)
 {
 	static const char *const words[2][6] = {

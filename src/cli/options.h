@@ -115,6 +115,10 @@ struct option_walk {
 void options_walk_start(struct option_walk *walk, const struct option_spec *specs);
 const struct option_spec *options_walk_next(struct option_walk *walk, size_t *ret_base);
 
+/* The row of an option that may stand here: by its name when `name` is set, else by its letter. */
+const struct option_spec *options_find(const struct option_parser *parser, const char *name,
+				       size_t name_size, char short_name);
+
 /* Does the option take a value in the next word? */
 bool option_takes_word(const struct option_spec *spec);
 /* Is this a FLAG or TRISTATE? */

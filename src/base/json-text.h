@@ -1,0 +1,13 @@
+/* JSON trees as text for people: with line breaks, and as YAML. */
+#pragma once
+
+#include "base/strbuf.h"
+
+struct json_object;
+
+/* Each member on its own line, `indent` spaces deeper than its parent; "{}" and "[]" stay
+ * together, slashes are not escaped. No line break at the end. */
+void json_print(struct json_object *value, int indent, struct strbuf *out);
+
+/* Block style, members in their order; texts are quoted where YAML would read something else. */
+void json_print_yaml(struct json_object *value, struct strbuf *out);
