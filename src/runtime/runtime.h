@@ -1,22 +1,27 @@
 /* From a runtime configuration to a running process.
  *
  * Three steps, so that the caller can give the network namespace its connections while the child is
- *still mounting:
+ * still mounting:
  *
  *	runtime_spawn()   clone3() of all new namespaces, into the cgroup where the kernel can; ID
- *maps. The child goes on by itself: mounts, devices, pivot_root, masks, sysctls. …              the
- *caller connects the network namespace of runtime_child.pid runtime_ready()   waits until the child
- *has done all that; its failure, if any, is put into words here runtime_exec()    lets it drop
- *privileges, set the filter and execve(2) the command
+ *	                  maps. The child goes on by itself: mounts, devices, masks, sysctls.
+ *	…                 the caller connects the network namespace of runtime_child.pid
+ *	runtime_ready()   waits until the child has done all that; its failure, if any, is put into
+ *	                  words here
+ *	runtime_exec()    lets it drop privileges, set the filter and execve(2) the command
  *
  * The child is a child of the calling process, which stays its parent: no re-parenting, no
- *subreaper. See the OCI runtime specification 1.2, "Lifecycle". */
+ * subreaper. The calling process has no threads, and itself joins no namespace: where namespaces
+ * are to be joined a helper process does so and clones a sibling of itself (CLONE_PARENT).
+ * The configuration has to stay as it is until runtime_exec() or runtime_abandon() has returned.
+ * See the OCI runtime specification 1.2, "Lifecycle". */
 #pragma once
 
 #include <sys/types.h>
 
 struct cgroup;
 struct err;
+struct launch_plan;
 struct oci_runtime_config;
 
 struct runtime_child {
@@ -26,6 +31,7 @@ struct runtime_child {
 	int mount_ns_fd, net_ns_fd; /* held, so that the end of the last process does not have to
 				    wait for unmounts; -1 where no such namespace was made */
 	int control_fd;		    /* ours to the child; internal */
+	struct launch_plan *plan;   /* owned; internal */
 };
 
 struct runtime_stdio {
@@ -45,9 +51,11 @@ enum runtime_failure {
 int runtime_spawn(const struct oci_runtime_config *config, const struct cgroup *cgroup,
 		  int userns_fd, const struct runtime_stdio *stdio, struct runtime_child *ret_child,
 		  struct err *err);
+/* On failure the child is gone and reaped, and the struct is cleared. */
 int runtime_ready(struct runtime_child *child, struct err *err);
 
-/* On failure *ret_exit_code is one of enum runtime_failure, and the child is gone and reaped. */
+/* On failure *ret_exit_code is one of enum runtime_failure, and the child is gone and reaped. On
+ * success the descriptors stay open; runtime_child_clear() them when they are not wanted. */
 int runtime_exec(struct runtime_child *child, int *ret_exit_code, struct err *err);
 
 /* Kill and reap a child that is not wanted any more. */

@@ -1,0 +1,485 @@
+/* The container's file systems.
+ *
+ * The new root is made as a detached mount and put on top of "/", where no absolute path can see
+ * it: until pivot_root(2) the host's tree stays what "/" means, so sources and devices of the host
+ * are opened by their names and everything of the container through root_fd. No directory of the
+ * host is needed as a mount point. Every target is resolved by openat2(2) inside the root and
+ * mounted on by descriptor, so a link in the image, or in a volume that another container writes
+ * to, cannot send a mount elsewhere. */
+#include "runtime/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "kernel/mount.h"
+#include "runtime/copy-up.h"
+
+/* fsconfig(2) takes values of up to 255 bytes. */
+#define FSCONFIG_VALUE_MAX 255
+
+static int set_attributes(int fd, unsigned flags, uint64_t set, uint64_t clear,
+			  unsigned long propagation)
+{
+	struct mount_attr attributes = {
+		.attr_set = set,
+		.attr_clr = clear,
+		.propagation = propagation,
+	};
+
+	return mount_setattr(fd, "", AT_EMPTY_PATH | flags, &attributes, sizeof(attributes));
+}
+
+/* Keep what the kernel says about a file system it refuses: "e overlay: …" lines. */
+static int fail_context(struct child *child, enum child_step step, int index, int context_fd)
+{
+	int code = errno;
+	char said[256];
+
+	ssize_t n = read(context_fd, said, sizeof(said));
+	child_fail_code(child, step, index, code);
+	if (n > 2) {
+		size_t size = (size_t)n - 2;
+		if (size >= sizeof(child->report.said))
+			size = sizeof(child->report.said) - 1;
+		memcpy(child->report.said, said + 2, size);
+		while (size > 0 && child->report.said[size - 1] == '\n')
+			size--;
+		child->report.said[size] = '\0';
+	}
+	return -1;
+}
+
+/* ---- bind mounts ---- */
+
+int child_open_bind_sources(struct child *child)
+{
+	const struct launch_plan *plan = child->plan;
+
+	for (size_t i = 0; i < plan->mount_count; i++) {
+		const struct plan_mount *mount = &plan->mounts[i];
+		child->bind_fds[i] = -1;
+		if (mount->kind != PLAN_MOUNT_BIND)
+			continue;
+		unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+		if (mount->options.bind_recursive)
+			flags |= AT_RECURSIVE;
+		child->bind_fds[i] = open_tree(AT_FDCWD, mount->source, flags);
+		if (child->bind_fds[i] < 0)
+			return child_fail(child, CHILD_BIND_SOURCE, (int)i);
+	}
+	return 0;
+}
+
+static int set_bind_flags(struct child *child, int fd, const struct plan_mount *mount)
+{
+	const struct mount_options *options = &mount->options;
+
+	if ((options->set || options->clear) &&
+	    set_attributes(fd, 0, options->set, options->clear, 0) < 0)
+		return -1;
+	if ((options->tree_set || options->tree_clear) &&
+	    set_attributes(fd, AT_RECURSIVE, options->tree_set, options->tree_clear, 0) < 0)
+		return -1;
+	/* Clones made after all became private are private. */
+	if (options->propagation)
+		return set_attributes(fd, options->propagation_recursive ? AT_RECURSIVE : 0, 0, 0,
+				      options->propagation);
+	if (child->plan->bind_before_private)
+		return set_attributes(fd, AT_RECURSIVE, 0, 0, MS_PRIVATE);
+	return 0;
+}
+
+static int open_target(struct child *child, const struct plan_mount *mount, bool directory)
+{
+	enum mount_target kind = directory ? MOUNT_TARGET_DIRECTORY : 0;
+
+	if (mount->no_symlinks)
+		kind |= MOUNT_TARGET_NO_SYMLINKS;
+	return mount_make_target(child->root_fd, mount->target, kind);
+}
+
+static int attach(struct child *child, int fd, const struct plan_mount *mount, int index,
+		  bool directory)
+{
+	int target_fd = open_target(child, mount, directory);
+	if (target_fd < 0)
+		return child_fail_code(child, CHILD_MOUNT_TARGET, index, target_fd);
+	int r = mount_attach(fd, target_fd);
+	close(target_fd);
+	return r < 0 ? child_fail_code(child, CHILD_MOUNT, index, r) : 0;
+}
+
+static int mount_bind(struct child *child, const struct plan_mount *mount, int index)
+{
+	int fd = child->bind_fds[index];
+	struct stat st;
+
+	if (set_bind_flags(child, fd, mount) < 0)
+		return child_fail(child, CHILD_MOUNT_FLAGS, index);
+	if (fstat(fd, &st) < 0)
+		return child_fail(child, CHILD_BIND_SOURCE, index);
+	int r = attach(child, fd, mount, index, S_ISDIR(st.st_mode));
+	close(fd);
+	child->bind_fds[index] = -1;
+	return r;
+}
+
+/* ---- other file systems ---- */
+
+/* A user namespace that does not own the network, process or IPC namespace may not mount what shows
+ * it; the host's mount of the same is bound, with every flag it has locked. */
+static int mount_fallback(struct child *child, const struct plan_mount *mount, int index)
+{
+	const struct mount_options *options = &mount->options;
+	int fd = open_tree(AT_FDCWD, mount->fallback_source,
+			   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+
+	if (fd < 0) {
+		/* Not every host shows its message queues; a container can live without. */
+		if (errno == ENOENT && strcmp(mount->type, "mqueue") == 0)
+			return 0;
+		return child_fail(child, CHILD_MOUNT, index);
+	}
+	if (set_attributes(fd, AT_RECURSIVE, options->set & ~(uint64_t)MOUNT_ATTR__ATIME, 0, 0) <
+	    0) {
+		child_fail(child, CHILD_MOUNT_FLAGS, index);
+		close(fd);
+		return -1;
+	}
+	int r = attach(child, fd, mount, index, true);
+	close(fd);
+	return r;
+}
+
+/* A detached mount of a new file system, -1 with errno after noting what it was. */
+static int make_file_system(struct child *child, const struct plan_mount *mount, int index,
+			    const char *type)
+{
+	const struct mount_options *options = &mount->options;
+	int context_fd = fsopen(type, FSOPEN_CLOEXEC);
+
+	if (context_fd < 0)
+		return child_fail(child, CHILD_MOUNT, index);
+	if (mount->source && *mount->source)
+		(void)fsconfig(context_fd, FSCONFIG_SET_STRING, "source", mount->source, 0);
+	for (size_t i = 0; i < options->option_count; i++) {
+		const struct file_system_option *option = &options->options[i];
+		int r = fsconfig(context_fd,
+				 option->value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
+				 option->key, option->value, 0);
+		if (r < 0) {
+			fail_context(child, CHILD_MOUNT_OPTION, index, context_fd);
+			child->report.detail = (int)i;
+			close(context_fd);
+			return -1;
+		}
+	}
+	int fd = -1;
+	if (fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
+		fail_context(child, CHILD_MOUNT, index, context_fd);
+	} else {
+		unsigned attributes = (unsigned)options->set;
+		if (options->copy_up)
+			attributes &= ~(unsigned)MOUNT_ATTR_RDONLY;
+		fd = fsmount(context_fd, FSMOUNT_CLOEXEC, attributes);
+		if (fd < 0)
+			child_fail(child, CHILD_MOUNT, index);
+	}
+	close(context_fd);
+	return fd;
+}
+
+static int copy_up(struct child *child, const struct plan_mount *mount, int index, int fd)
+{
+	int from_fd = mount_open_in_root(child->root_fd, mount->target, O_DIRECTORY, 0);
+	bool with_mode = true;
+
+	for (size_t i = 0; i < mount->options.option_count; i++)
+		if (strcmp(mount->options.options[i].key, "mode") == 0)
+			with_mode = false;
+	if (from_fd >= 0) {
+		int r = copy_up_directory(from_fd, fd, with_mode);
+		close(from_fd);
+		if (r < 0)
+			return child_fail_code(child, CHILD_MOUNT_COPY_UP, index, r);
+	} else if (from_fd != -ENOENT && from_fd != -ENOTDIR) {
+		return child_fail_code(child, CHILD_MOUNT_COPY_UP, index, from_fd);
+	}
+	if ((mount->options.set & MOUNT_ATTR_RDONLY) &&
+	    set_attributes(fd, 0, MOUNT_ATTR_RDONLY, 0, 0) < 0)
+		return child_fail(child, CHILD_MOUNT_FLAGS, index);
+	return 0;
+}
+
+static int mount_file_system(struct child *child, const struct plan_mount *mount, int index)
+{
+	int fd = make_file_system(child, mount, index, mount->type);
+
+	if (fd < 0) {
+		bool refused = child->report.code == EPERM || child->report.code == EACCES;
+		return refused && mount->fallback_source ? mount_fallback(child, mount, index) : -1;
+	}
+	if (mount->options.copy_up && copy_up(child, mount, index, fd) < 0) {
+		close(fd);
+		return -1;
+	}
+	int r = attach(child, fd, mount, index, true);
+	close(fd);
+	if (r == 0 && strcmp(mount->type, "proc") == 0)
+		child->proc_is_mounted = true;
+	return r;
+}
+
+static int mount_cgroup(struct child *child, const struct plan_mount *mount, int index)
+{
+	int fd = make_file_system(child, mount, index, "cgroup2");
+
+	if (fd < 0)
+		return mount_fallback(child, mount, index);
+	int r = attach(child, fd, mount, index, true);
+	close(fd);
+	return r;
+}
+
+int child_mount_all(struct child *child)
+{
+	const struct launch_plan *plan = child->plan;
+
+	for (size_t i = 0; i < plan->mount_count; i++) {
+		const struct plan_mount *mount = &plan->mounts[i];
+		int r = -1;
+		switch (mount->kind) {
+		case PLAN_MOUNT_BIND:
+			r = mount_bind(child, mount, (int)i);
+			break;
+		case PLAN_MOUNT_FILE_SYSTEM:
+			r = mount_file_system(child, mount, (int)i);
+			break;
+		case PLAN_MOUNT_CGROUP:
+			r = mount_cgroup(child, mount, (int)i);
+			break;
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- the root ---- */
+
+/* Layers by path. A path too long for fsconfig(2) goes by descriptor. */
+static int set_layer(int context_fd, const char *key, const char *path)
+{
+	char by_fd[32] = "/proc/self/fd/";
+	size_t at = strlen(by_fd), digits = 1;
+
+	if (strlen(path) <= FSCONFIG_VALUE_MAX)
+		return fsconfig(context_fd, FSCONFIG_SET_STRING, key, path, 0);
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	for (int rest = fd; rest >= 10; rest /= 10)
+		digits++;
+	by_fd[at + digits] = '\0';
+	for (int rest = fd; digits > 0; rest /= 10)
+		by_fd[at + --digits] = (char)('0' + rest % 10);
+	int r = fsconfig(context_fd, FSCONFIG_SET_STRING, key, by_fd, 0);
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	return r;
+}
+
+/* Kernels before "lowerdir+": one string, which has to fit a page, on a directory. */
+static int mount_overlay_by_string(struct child *child)
+{
+	const struct launch_plan *plan = child->plan;
+	const char *place =
+		plan->config->root_path ? plan->config->root_path : plan->config->overlay.upper;
+
+	if (!place)
+		place = plan->config->overlay.lowers.items[0];
+	if (mount("overlay", place, "overlay", 0, plan->overlay_fallback) < 0)
+		return child_fail(child, CHILD_OVERLAY, -1);
+	int fd = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? child_fail(child, CHILD_OVERLAY, -1) : fd;
+}
+
+static int configure_overlay(struct child *child, int context_fd, bool *ret_too_old)
+{
+	const struct oci_overlay *overlay = &child->plan->config->overlay;
+
+	for (size_t i = 0; i < overlay->lowers.count; i++)
+		if (set_layer(context_fd, "lowerdir+", overlay->lowers.items[i]) < 0) {
+			*ret_too_old = i == 0 && errno == EINVAL;
+			return fail_context(child, CHILD_OVERLAY, (int)i, context_fd);
+		}
+	if (overlay->upper && (set_layer(context_fd, "upperdir", overlay->upper) < 0 ||
+			       set_layer(context_fd, "workdir", overlay->work) < 0))
+		return fail_context(child, CHILD_OVERLAY, -1, context_fd);
+	if (overlay->upper && overlay->is_volatile &&
+	    fsconfig(context_fd, FSCONFIG_SET_FLAG, "volatile", NULL, 0) < 0)
+		return fail_context(child, CHILD_OVERLAY, -1, context_fd);
+	if (child->plan->overlay_userxattr &&
+	    fsconfig(context_fd, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
+		return fail_context(child, CHILD_OVERLAY, -1, context_fd);
+	if (fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return fail_context(child, CHILD_OVERLAY, -1, context_fd);
+	return 0;
+}
+
+/* A descriptor of the root mount; *ret_attached tells whether it has its place already. */
+static int make_overlay(struct child *child, bool *ret_attached)
+{
+	bool too_old = false;
+	int fd = -1;
+
+	int context_fd = fsopen("overlay", FSOPEN_CLOEXEC);
+	if (context_fd < 0)
+		return child_fail(child, CHILD_OVERLAY, -1);
+	int r = configure_overlay(child, context_fd, &too_old);
+	if (r == 0) {
+		fd = fsmount(context_fd, FSMOUNT_CLOEXEC, 0);
+		if (fd < 0)
+			fail_context(child, CHILD_OVERLAY, -1, context_fd);
+	}
+	close(context_fd);
+	if (too_old) {
+		*ret_attached = true;
+		fd = mount_overlay_by_string(child);
+	}
+	return fd;
+}
+
+int child_mount_root(struct child *child)
+{
+	const struct launch_plan *plan = child->plan;
+	bool attached = false;
+
+	if (plan->has_overlay) {
+		child->root_fd = make_overlay(child, &attached);
+		if (child->root_fd < 0)
+			return -1;
+	} else {
+		child->root_fd = open_tree(AT_FDCWD, plan->root_source,
+					   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+		if (child->root_fd < 0)
+			return child_fail(child, CHILD_ROOT, 0);
+	}
+	if (!attached && move_mount(child->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return child_fail(child, CHILD_ROOT, 0);
+	return 0;
+}
+
+int child_pivot(struct child *child)
+{
+	const struct launch_plan *plan = child->plan;
+
+	if (plan->root_readonly && set_attributes(child->root_fd, 0, MOUNT_ATTR_RDONLY, 0, 0) < 0)
+		return child_fail(child, CHILD_PIVOT, 0);
+	/* The old root ends up on top of the new one, and goes. No put_old directory needed. */
+	if (fchdir(child->root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return child_fail(child, CHILD_PIVOT, 0);
+	if (plan->root_propagation != (MS_PRIVATE | MS_REC) &&
+	    mount(NULL, "/", NULL, plan->root_propagation, NULL) < 0)
+		return child_fail(child, CHILD_PIVOT, 0);
+	return 0;
+}
+
+/* ---- masked and read-only paths ---- */
+
+static int mask_one(struct child *child, const char *path, int *empty_fd)
+{
+	struct stat st;
+	int from_fd = -1, r = 0;
+
+	int target_fd = mount_open_in_root(child->root_fd, path, 0, 0);
+	if (target_fd == -ENOENT || target_fd == -ENOTDIR || target_fd == -EACCES)
+		return 0; /* what is not there, or not for root either, needs no mask */
+	if (target_fd < 0)
+		return target_fd;
+	if (fstat(target_fd, &st) < 0) {
+		r = -errno;
+	} else if (S_ISDIR(st.st_mode)) {
+		/* One empty file system serves all of them. */
+		if (*empty_fd < 0) {
+			int context_fd = fsopen("tmpfs", FSOPEN_CLOEXEC);
+			if (context_fd >= 0 &&
+			    fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+				*empty_fd = fsmount(context_fd, FSMOUNT_CLOEXEC,
+						    MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+							    MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+			r = *empty_fd < 0 ? -errno : 0;
+			if (context_fd >= 0)
+				close(context_fd);
+		}
+		from_fd = *empty_fd;
+	} else {
+		from_fd = child->null_fd;
+	}
+	if (r == 0) {
+		int fd =
+			open_tree(from_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+		r = fd < 0 ? -errno : mount_attach(fd, target_fd);
+		if (fd >= 0)
+			close(fd);
+	}
+	close(target_fd);
+	return r;
+}
+
+static int make_read_only(struct child *child, const char *path)
+{
+	int target_fd = mount_open_in_root(child->root_fd, path, 0, 0);
+
+	if (target_fd == -ENOENT || target_fd == -ENOTDIR)
+		return 0;
+	if (target_fd < 0)
+		return target_fd;
+	int fd = open_tree(target_fd, "",
+			   AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	int r = fd < 0 ? -errno : 0;
+	if (r == 0 && set_attributes(fd, AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0, 0) < 0)
+		r = -errno;
+	if (r == 0)
+		r = mount_attach(fd, target_fd);
+	if (fd >= 0)
+		close(fd);
+	close(target_fd);
+	return r;
+}
+
+int child_mask_paths(struct child *child)
+{
+	const struct oci_runtime_config *config = child->plan->config;
+	int empty_fd = -1;
+
+	if (config->masked_paths.count) {
+		child->null_fd = open("/dev/null", O_PATH | O_CLOEXEC);
+		if (child->null_fd < 0)
+			return child_fail(child, CHILD_MASK, 0);
+	}
+	for (size_t i = 0; i < config->masked_paths.count; i++) {
+		int r = mask_one(child, config->masked_paths.items[i], &empty_fd);
+		if (r < 0)
+			return child_fail_code(child, CHILD_MASK, (int)i, r);
+	}
+	for (size_t i = 0; i < config->readonly_paths.count; i++) {
+		int r = make_read_only(child, config->readonly_paths.items[i]);
+		if (r < 0)
+			return child_fail_code(child, CHILD_READONLY, (int)i, r);
+	}
+	if (empty_fd >= 0)
+		close(empty_fd);
+	return 0;
+}

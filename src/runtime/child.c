@@ -1,0 +1,399 @@
+#include "runtime/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define CONTROL_FD 3
+
+int child_fail_code(struct child *child, enum child_step step, int index, int code)
+{
+	child->report.step = step;
+	child->report.index = index;
+	child->report.detail = 0;
+	child->report.code = code < 0 ? -code : code;
+	child->report.said[0] = '\0';
+	return -1;
+}
+
+int child_fail(struct child *child, enum child_step step, int index)
+{
+	return child_fail_code(child, step, index, errno);
+}
+
+static _Noreturn void report_and_exit(struct child *child)
+{
+	(void)send(child->control_fd, &child->report, sizeof(child->report), MSG_NOSIGNAL);
+	_exit(1);
+}
+
+/* Wait for the parent's go. When it is gone there is nobody to live for. */
+static void wait_for_parent(struct child *child)
+{
+	char byte;
+	ssize_t n;
+
+	do
+		n = recv(child->control_fd, &byte, 1, 0);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(1);
+}
+
+static void tell_ready(struct child *child, int master_fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec part = { &child->report, sizeof(child->report) };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	child_fail_code(child, CHILD_READY, 0, 0);
+	if (master_fd >= 0) {
+		message.msg_control = control.space;
+		message.msg_controllen = sizeof(control.space);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &master_fd, sizeof(int));
+	}
+	if (sendmsg(child->control_fd, &message, MSG_NOSIGNAL) < 0)
+		_exit(1);
+	if (master_fd >= 0)
+		close(master_fd);
+}
+
+/* ---- before the mounts ---- */
+
+static int become_root(struct child *child)
+{
+	const struct launch_plan *plan = child->plan;
+
+	if (!plan->is_in_user_namespace)
+		return 0;
+	if (setresgid(plan->root_gid, plan->root_gid, plan->root_gid) < 0 ||
+	    setresuid(plan->root_uid, plan->root_uid, plan->root_uid) < 0)
+		return child_fail(child, CHILD_IDS, 0);
+	return 0;
+}
+
+static int bring_up_loopback(struct child *child)
+{
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return child_fail(child, CHILD_LOOPBACK, 0);
+	int r = ioctl(fd, SIOCSIFFLAGS, &request);
+	if (r < 0)
+		child_fail(child, CHILD_LOOPBACK, 0);
+	close(fd);
+	return r;
+}
+
+static int set_names(struct child *child)
+{
+	const struct oci_runtime_config *config = child->plan->config;
+
+	if (config->hostname && *config->hostname &&
+	    sethostname(config->hostname, strlen(config->hostname)) < 0)
+		return child_fail(child, CHILD_HOSTNAME, 0);
+	if (config->domainname && *config->domainname &&
+	    setdomainname(config->domainname, strlen(config->domainname)) < 0)
+		return child_fail(child, CHILD_DOMAINNAME, 0);
+	return 0;
+}
+
+static int enter_namespaces(struct child *child)
+{
+	const struct launch_plan *plan = child->plan;
+
+	if (child->wait_for_start)
+		wait_for_parent(child);
+	/* In a process namespace with others nobody may look into us while we are still half
+	 * davit: our memory, descriptors and /proc/PID/exe. */
+	if (plan->pid_namespace_is_joined)
+		(void)prctl(PR_SET_DUMPABLE, 0);
+	if (become_root(child) < 0)
+		return -1;
+	if (plan->unshare_cgroup && unshare(CLONE_NEWCGROUP) < 0)
+		return child_fail(child, CHILD_CGROUP_NAMESPACE, 0);
+	if (setsid() < 0 && errno != EPERM)
+		return child_fail(child, CHILD_START, 0);
+	/* The caller's keys are not the container's. Kernels without keyrings are fine. */
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS &&
+	    errno != EDQUOT && errno != EPERM && errno != EACCES)
+		return child_fail(child, CHILD_KEYRING, 0);
+	if (set_names(child) < 0)
+		return -1;
+	return plan->has_own_network_namespace ? bring_up_loopback(child) : 0;
+}
+
+/* ---- file systems ---- */
+
+static int set_private(struct child *child)
+{
+	return mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0
+		       ? child_fail(child, CHILD_PROPAGATION, 0)
+		       : 0;
+}
+
+/* The host's /proc shows each process the settings of its own namespaces. */
+static int write_sysctls(struct child *child)
+{
+	const struct launch_plan *plan = child->plan;
+
+	if (!plan->sysctl_count)
+		return 0;
+	int dir_fd = open("/proc/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0)
+		return child_fail(child, CHILD_SYSCTL, 0);
+	for (size_t i = 0; i < plan->sysctl_count; i++) {
+		const char *value = plan->sysctls[i].value;
+		int fd = openat(dir_fd, plan->sysctls[i].path, O_WRONLY | O_CLOEXEC);
+		ssize_t n = fd < 0 ? -1 : write(fd, value, strlen(value));
+		if (n < 0) {
+			child_fail(child, CHILD_SYSCTL, (int)i);
+			if (fd >= 0)
+				close(fd);
+			close(dir_fd);
+			return -1;
+		}
+		close(fd);
+	}
+	close(dir_fd);
+	return 0;
+}
+
+static int open_label(struct child *child)
+{
+	const struct oci_process *process = &child->plan->config->process;
+
+	if (!process->apparmor_profile && !process->selinux_label)
+		return 0;
+	const char *path = "/proc/self/attr/exec";
+	if (process->apparmor_profile && access("/proc/self/attr/apparmor/exec", F_OK) == 0)
+		path = "/proc/self/attr/apparmor/exec";
+	child->label_fd = open(path, O_WRONLY | O_CLOEXEC);
+	return child->label_fd < 0 ? child_fail(child, CHILD_LABEL, 0) : 0;
+}
+
+static int set_up_stdio(struct child *child)
+{
+	const struct oci_process *process = &child->plan->config->process;
+	int fds[3], null_fd = -1;
+
+	for (int i = 0; i < 3; i++) {
+		fds[i] = child->terminal_fd >= 0 ? child->terminal_fd : child->stdio[i];
+		if (fds[i] < 0) {
+			if (null_fd < 0)
+				null_fd = child_open_null(child);
+			fds[i] = null_fd;
+		}
+		/* Out of the way of 0, 1, 2 before those are overwritten. */
+		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, CONTROL_FD + 1);
+		if (fds[i] < 0)
+			return child_fail(child, CHILD_STDIO, i);
+	}
+	for (int i = 0; i < 3; i++) {
+		struct stat st;
+		if (dup2(fds[i], i) < 0)
+			return child_fail(child, CHILD_STDIO, i);
+		/* Programs open /dev/stderr anew, which asks for the pipe's permissions. What is
+		 * not ours to give stays as it is. */
+		if (process->uid && fstat(i, &st) == 0 && S_ISFIFO(st.st_mode))
+			(void)fchown(i, process->uid, (gid_t)-1);
+	}
+	if (child->terminal_fd >= 0 && ioctl(0, TIOCSCTTY, 0) < 0)
+		return child_fail(child, CHILD_TERMINAL, 0);
+	return 0;
+}
+
+/* The control socket becomes 3 and everything above goes, so that no path like /proc/self/fd/7
+ * leads to something of the host. */
+static int close_the_rest(struct child *child)
+{
+	int label_fd = child->label_fd;
+	unsigned first = CONTROL_FD + 1;
+
+	if (child->control_fd != CONTROL_FD) {
+		if (label_fd == CONTROL_FD) {
+			label_fd = fcntl(label_fd, F_DUPFD_CLOEXEC, CONTROL_FD + 2);
+			if (label_fd < 0)
+				return child_fail(child, CHILD_STDIO, 0);
+		}
+		if (dup3(child->control_fd, CONTROL_FD, O_CLOEXEC) < 0)
+			return child_fail(child, CHILD_STDIO, 0);
+		child->control_fd = CONTROL_FD;
+	}
+	if (label_fd >= 0) {
+		if (label_fd != CONTROL_FD + 1 && dup3(label_fd, CONTROL_FD + 1, O_CLOEXEC) < 0)
+			return child_fail(child, CHILD_STDIO, 0);
+		child->label_fd = CONTROL_FD + 1;
+		first++;
+	}
+	if (syscall(SYS_close_range, first, ~0U, 0) < 0)
+		return child_fail(child, CHILD_STDIO, 0);
+	return 0;
+}
+
+static int make_file_systems(struct child *child, int *ret_master_fd)
+{
+	const struct launch_plan *plan = child->plan;
+
+	/* Clones of mounts that shall stay connected to the host are taken while they are. */
+	if (plan->bind_before_private && child_open_bind_sources(child) < 0)
+		return -1;
+	if (set_private(child) < 0)
+		return -1;
+	if (!plan->bind_before_private && child_open_bind_sources(child) < 0)
+		return -1;
+	if (child_mount_root(child) < 0 || child_mount_all(child) < 0 ||
+	    child_make_devices(child) < 0)
+		return -1;
+	if (plan->config->process.terminal && child_make_terminal(child, ret_master_fd) < 0)
+		return -1;
+	if (write_sysctls(child) < 0 || child_mask_paths(child) < 0 || open_label(child) < 0 ||
+	    set_up_stdio(child) < 0)
+		return -1;
+	return child_pivot(child);
+}
+
+/* ---- the command ---- */
+
+static int make_directories(char *path)
+{
+	for (char *at = path + 1;; at++) {
+		if (*at && *at != '/')
+			continue;
+		char saved = *at;
+		*at = '\0';
+		int r = mkdir(path, 0755);
+		*at = saved;
+		if (r < 0 && errno != EEXIST)
+			return -1;
+		if (!saved)
+			return 0;
+	}
+}
+
+/* The directory has to be reachable from the new root: a name like /proc/self/fd/7/ of an image
+ * could otherwise lead to one of the host. */
+static int enter_working_directory(struct child *child)
+{
+	const char *cwd = child->plan->cwd;
+	char path[4096];
+	size_t size = strlen(cwd);
+
+	int r = chdir(cwd);
+	if (r < 0 && errno == ENOENT && size < sizeof(path)) {
+		memcpy(path, cwd, size + 1);
+		r = make_directories(path);
+		if (r == 0)
+			r = chdir(cwd);
+	}
+	if (r < 0)
+		return child_fail(child, CHILD_CWD, 0);
+	if (syscall(SYS_getcwd, path, sizeof(path)) < 0)
+		return child_fail(child, CHILD_CWD, 0);
+	return path[0] == '/' ? 0 : child_fail_code(child, CHILD_CWD, 0, EXDEV);
+}
+
+static void reset_signals(void)
+{
+	struct sigaction action = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	/* CLONE_CLEAR_SIGHAND took the handlers; what was ignored still is. */
+	for (int i = 1; i < NSIG; i++)
+		(void)sigaction(i, &action, NULL); /* two of them refuse, the C library's too */
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int set_label(struct child *child)
+{
+	const struct oci_process *process = &child->plan->config->process;
+	char text[512] = "";
+	const char *label = process->selinux_label;
+
+	if (child->label_fd < 0)
+		return 0;
+	if (process->apparmor_profile) {
+		size_t size = strlen(process->apparmor_profile);
+		if (size + 6 > sizeof(text))
+			return child_fail_code(child, CHILD_LABEL, 0, ENAMETOOLONG);
+		memcpy(text, "exec ", 5);
+		memcpy(text + 5, process->apparmor_profile, size + 1);
+		label = text;
+	}
+	if (write(child->label_fd, label, strlen(label)) < 0)
+		return child_fail(child, CHILD_LABEL, 0);
+	close(child->label_fd);
+	return 0;
+}
+
+static int execute(struct child *child)
+{
+	const struct oci_process *process = &child->plan->config->process;
+	static char *const empty[] = { NULL };
+	char *const *env = process->env.count ? process->env.items : empty;
+	const struct strlist *candidates = &child->plan->candidates;
+	int code = ENOENT, at = 0;
+	bool exists = false;
+
+	/* As execvp(3) looks, but without handing what is no program to a shell. */
+	for (size_t i = 0; i < candidates->count; i++) {
+		execve(candidates->items[i], process->args.items, env);
+		if (errno == ENOENT && !exists && access(candidates->items[i], F_OK) == 0) {
+			exists = true;
+			at = (int)i;
+		}
+		if (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG)
+			continue;
+		if (code != EACCES) {
+			code = errno;
+			at = (int)i;
+		}
+		if (errno != EACCES)
+			break;
+	}
+	child_fail_code(child, CHILD_EXEC, at, code);
+	child->report.detail = exists;
+	return -1;
+}
+
+void child_main(struct child *child)
+{
+	const struct launch_plan *plan = child->plan;
+	mode_t inherited_umask = umask(0);
+	int master_fd = -1;
+
+	if (enter_namespaces(child) < 0 || make_file_systems(child, &master_fd) < 0)
+		report_and_exit(child);
+	tell_ready(child, master_fd);
+	if (close_the_rest(child) < 0)
+		report_and_exit(child);
+
+	wait_for_parent(child);
+	if (enter_working_directory(child) < 0)
+		report_and_exit(child);
+	umask(plan->config->process.umask >= 0 ? (mode_t)plan->config->process.umask
+					       : inherited_umask);
+	reset_signals();
+	if (set_label(child) < 0 || child_drop_privileges(child) < 0 || execute(child) < 0)
+		report_and_exit(child);
+	_exit(1);
+}

@@ -1,0 +1,47 @@
+/* The container's first process, from clone3(2) to execve(2). Shared by the files child*.c only.
+ *
+ * Everything here runs in a process that was cloned out of another and has to be
+ * async-signal-safe: system calls, the stack, and the plan. A function returns 0, or -1 after
+ * noting in child->report what failed. */
+#pragma once
+
+#include "kernel/seccomp.h"
+#include "runtime/launch-plan.h"
+
+struct child {
+	const struct launch_plan *plan;
+	int control_fd;
+	const int *stdio; /* three, as in struct runtime_stdio */
+	bool wait_for_start;
+	int root_fd;	 /* the container's root */
+	int *bind_fds;	 /* the detached bind mounts, by index of mount; -1 */
+	int null_fd;	 /* the host's /dev/null: what files are masked with */
+	int terminal_fd; /* the slave side */
+	int label_fd;
+	bool proc_is_mounted;
+	struct child_report report;
+};
+
+/* Note the failure with errno as the code. Returns -1. */
+int child_fail(struct child *child, enum child_step step, int index);
+/* The same with a result of the -errno kind. */
+int child_fail_code(struct child *child, enum child_step step, int index, int code);
+
+/* child-mounts.c */
+int child_open_bind_sources(struct child *child);
+int child_mount_root(struct child *child);
+int child_mount_all(struct child *child);
+int child_mask_paths(struct child *child);
+int child_pivot(struct child *child);
+
+/* child-devices.c */
+int child_make_devices(struct child *child);
+int child_make_terminal(struct child *child, int *ret_master_fd);
+/* A descriptor of the container's own /dev/null, or of the host's where it has none. */
+int child_open_null(struct child *child);
+
+/* child-privileges.c */
+int child_drop_privileges(struct child *child);
+
+/* child.c: does not return. */
+_Noreturn void child_main(struct child *child);

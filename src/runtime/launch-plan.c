@@ -1,0 +1,722 @@
+#include "runtime/launch-plan.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+
+#define DEFAULT_PATH	      "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define INITIAL_USER_NS_INODE 0xEFFFFFFDU /* include/linux/proc_ns.h of the kernel, ABI by use */
+
+static const struct {
+	const char *name;
+	unsigned long clone_flag;
+} namespaces[OCI_NS_COUNT] = {
+	[OCI_NS_USER] = { "user", CLONE_NEWUSER },
+	[OCI_NS_MOUNT] = { "mount", CLONE_NEWNS },
+	[OCI_NS_PID] = { "pid", CLONE_NEWPID },
+	[OCI_NS_NETWORK] = { "network", CLONE_NEWNET },
+	[OCI_NS_IPC] = { "ipc", CLONE_NEWIPC },
+	[OCI_NS_UTS] = { "uts", CLONE_NEWUTS },
+	[OCI_NS_CGROUP] = { "cgroup", CLONE_NEWCGROUP },
+	[OCI_NS_TIME] = { "time", 0x00000080 /* CLONE_NEWTIME */ },
+};
+
+static const struct {
+	const char *path;
+	unsigned major, minor;
+} default_devices[] = {
+	{ "/dev/null", 1, 3 },	 { "/dev/zero", 1, 5 },	   { "/dev/full", 1, 7 },
+	{ "/dev/random", 1, 8 }, { "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 },
+};
+
+static const struct {
+	const char *name;
+	int resource;
+} rlimits[] = {
+	{ "AS", RLIMIT_AS },
+	{ "CORE", RLIMIT_CORE },
+	{ "CPU", RLIMIT_CPU },
+	{ "DATA", RLIMIT_DATA },
+	{ "FSIZE", RLIMIT_FSIZE },
+	{ "LOCKS", RLIMIT_LOCKS },
+	{ "MEMLOCK", RLIMIT_MEMLOCK },
+	{ "MSGQUEUE", RLIMIT_MSGQUEUE },
+	{ "NICE", RLIMIT_NICE },
+	{ "NOFILE", RLIMIT_NOFILE },
+	{ "NPROC", RLIMIT_NPROC },
+	{ "RSS", RLIMIT_RSS },
+	{ "RTPRIO", RLIMIT_RTPRIO },
+	{ "RTTIME", RLIMIT_RTTIME },
+	{ "SIGPENDING", RLIMIT_SIGPENDING },
+	{ "STACK", RLIMIT_STACK },
+};
+
+static bool is_initial_user_namespace(void)
+{
+	struct stat st;
+
+	/* Without /proc we do not come far anyway. */
+	return stat("/proc/self/ns/user", &st) < 0 || st.st_ino == INITIAL_USER_NS_INODE;
+}
+
+static int plan_namespaces(struct launch_plan *plan, bool joins_user_namespace, struct err *err)
+{
+	const struct oci_runtime_config *config = plan->config;
+
+	for (int i = 0; i < OCI_NS_COUNT; i++) {
+		const struct oci_namespace_config *ns = &config->namespaces[i];
+		if (i == OCI_NS_USER && joins_user_namespace)
+			continue;
+		if (ns->wanted && !ns->path)
+			plan->clone_flags |= namespaces[i].clone_flag;
+	}
+	const struct oci_namespace_config *mounts = &config->namespaces[OCI_NS_MOUNT];
+	if (!mounts->wanted || mounts->path)
+		return err_set(err, ENOTSUP,
+			       "a container needs a mount namespace of its own; do not share it");
+
+	plan->has_own_user_namespace = plan->clone_flags & CLONE_NEWUSER;
+	plan->has_own_pid_namespace = plan->clone_flags & CLONE_NEWPID;
+	plan->has_own_network_namespace = plan->clone_flags & CLONE_NEWNET;
+	plan->pid_namespace_is_joined = config->namespaces[OCI_NS_PID].path != NULL;
+	plan->is_in_user_namespace = plan->has_own_user_namespace || joins_user_namespace ||
+				     config->namespaces[OCI_NS_USER].path ||
+				     !is_initial_user_namespace();
+
+	plan->map = (struct userns_map){
+		.uid = config->uid_maps,
+		.gid = config->gid_maps,
+		.uid_count = config->uid_map_count,
+		.gid_count = config->gid_map_count,
+	};
+	if (plan->has_own_user_namespace && (!config->uid_map_count || !config->gid_map_count))
+		return err_set(err, EINVAL,
+			       "a new user namespace needs a map of user and group IDs");
+	/* Where 0 is not mapped somebody else sets things up, with the same capabilities. */
+	if (config->uid_map_count &&
+	    userns_id_to_host(config->uid_maps, config->uid_map_count, 0) == UINT32_MAX)
+		plan->root_uid = config->uid_maps[0].inside;
+	if (config->gid_map_count &&
+	    userns_id_to_host(config->gid_maps, config->gid_map_count, 0) == UINT32_MAX)
+		plan->root_gid = config->gid_maps[0].inside;
+	plan->groups_are_fixed = plan->is_in_user_namespace && geteuid() != 0 &&
+				 config->gid_map_count == 1 && config->gid_maps[0].size == 1;
+	return 0;
+}
+
+static void overlay_escape(struct strbuf *text, const char *path)
+{
+	for (; *path; path++) {
+		if (strchr(":,\\", *path))
+			strbuf_addc(text, '\\');
+		strbuf_addc(text, *path);
+	}
+}
+
+static int plan_root(struct launch_plan *plan, struct err *err)
+{
+	const struct oci_overlay *overlay = &plan->config->overlay;
+	const char *propagation = plan->config->rootfs_propagation;
+
+	plan->root_propagation = MS_PRIVATE | MS_REC;
+	if (propagation) {
+		struct mount_options options;
+		struct strlist word = { .items = (char *[]){ (char *)propagation, NULL },
+					.count = 1 };
+		int r = mount_options_parse(&word, &options, err);
+		if (r < 0)
+			return r;
+		unsigned long value = options.propagation;
+		mount_options_clear(&options);
+		if (!value)
+			return err_set(err, EINVAL,
+				       "root propagation '%s' is none of private, slave, shared, "
+				       "unbindable",
+				       propagation);
+		plan->root_propagation = value | MS_REC;
+	}
+	plan->root_readonly = plan->config->root_readonly;
+	plan->root_source = plan->config->root_path;
+	if (overlay->lowers.count == 0 && !plan->root_source)
+		return err_set(err, EINVAL, "the container has no root file system");
+	if (overlay->lowers.count == 1 && !overlay->upper) {
+		/* overlayfs wants two layers at least; one alone is a directory not to be written.
+		 */
+		plan->root_source = overlay->lowers.items[0];
+		plan->root_readonly = true;
+		return 0;
+	}
+	if (overlay->lowers.count == 0)
+		return 0;
+	if (!overlay->upper != !overlay->work)
+		return err_set(err, EINVAL, "an overlay needs both an upper and a work directory");
+	plan->has_overlay = true;
+	plan->overlay_userxattr = plan->is_in_user_namespace;
+
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+	strbuf_adds(&text, "lowerdir=");
+	for (size_t i = 0; i < overlay->lowers.count; i++) {
+		if (i)
+			strbuf_addc(&text, ':');
+		overlay_escape(&text, overlay->lowers.items[i]);
+	}
+	if (overlay->upper) {
+		strbuf_adds(&text, ",upperdir=");
+		overlay_escape(&text, overlay->upper);
+		strbuf_adds(&text, ",workdir=");
+		overlay_escape(&text, overlay->work);
+		if (overlay->is_volatile)
+			strbuf_adds(&text, ",volatile");
+	}
+	if (plan->overlay_userxattr)
+		strbuf_adds(&text, ",userxattr");
+	plan->overlay_fallback = strbuf_take(&text);
+	return 0;
+}
+
+static bool id_is_mapped(const struct launch_plan *plan, const char *key, const char *value)
+{
+	uint32_t id = (uint32_t)strtoul(value, NULL, 10);
+
+	if (!plan->is_in_user_namespace || !plan->map.uid_count)
+		return true;
+	if (strcmp(key, "uid") == 0)
+		return userns_id_to_host(plan->map.uid, plan->map.uid_count, id) != UINT32_MAX;
+	return userns_id_to_host(plan->map.gid, plan->map.gid_count, id) != UINT32_MAX;
+}
+
+/* "gid=5" of the usual devpts line means nothing where group 5 does not exist. */
+static void drop_unmapped_ids(struct launch_plan *plan, struct mount_options *options)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < options->option_count; i++) {
+		struct file_system_option *option = &options->options[i];
+		bool is_id = strcmp(option->key, "uid") == 0 || strcmp(option->key, "gid") == 0;
+		if (is_id && option->value && !id_is_mapped(plan, option->key, option->value)) {
+			free(option->key);
+			free(option->value);
+			continue;
+		}
+		options->options[kept++] = *option;
+	}
+	options->option_count = kept;
+}
+
+static bool path_is_or_is_below(const char *path, const char *top)
+{
+	size_t size = strlen(top);
+
+	return strncmp(path, top, size) == 0 && (path[size] == '\0' || path[size] == '/');
+}
+
+static int plan_file_system(struct launch_plan *plan, struct plan_mount *mount, struct err *err)
+{
+	const char *type = mount->type;
+
+	if (strcmp(type, "cgroup") == 0 || strcmp(type, "cgroup2") == 0) {
+		mount->kind = PLAN_MOUNT_CGROUP;
+		mount->fallback_source = "/sys/fs/cgroup";
+	} else if (strcmp(type, "sysfs") == 0) {
+		mount->fallback_source = "/sys";
+	} else if (strcmp(type, "mqueue") == 0) {
+		mount->fallback_source = "/dev/mqueue";
+	} else if (strcmp(type, "proc") == 0 && !plan->has_own_pid_namespace) {
+		mount->fallback_source = "/proc";
+	} else if (strcmp(type, "devpts") == 0) {
+		drop_unmapped_ids(plan, &mount->options);
+	}
+	if (mount->options.copy_up && strcmp(type, "tmpfs") != 0)
+		return err_set(err, EINVAL, "option 'tmpcopyup' is for tmpfs only");
+	return 0;
+}
+
+static int plan_mount_one(struct launch_plan *plan, const struct oci_mount *from,
+			  struct plan_mount *mount, struct err *err)
+{
+	int r = mount_options_parse(&from->options, &mount->options, err);
+	if (r < 0)
+		return r;
+	mount->target = from->destination;
+	mount->source = from->source;
+	mount->type = from->type;
+	if (!from->destination || from->destination[0] != '/')
+		return err_set(err, EINVAL, "the destination is not an absolute path");
+	const char *rest = from->destination + strspn(from->destination, "/");
+	if (!*rest)
+		return err_set(err, EINVAL, "the root directory cannot be a destination");
+	const char *top = rest - 1;
+	mount->no_symlinks =
+		strcmp(top, "/proc") == 0 || strcmp(top, "/sys") == 0 || strcmp(top, "/dev") == 0;
+
+	bool is_bind = mount->options.bind || (from->type && strcmp(from->type, "bind") == 0);
+	if (!is_bind && !from->type)
+		return err_set(err, EINVAL, "neither a type nor option 'bind' is given");
+	if (!is_bind) {
+		mount->kind = PLAN_MOUNT_FILE_SYSTEM;
+		/* The kernel's own trees must not land where a link of the image points. */
+		if (strcmp(from->type, "proc") == 0 || strcmp(from->type, "sysfs") == 0)
+			mount->no_symlinks = true;
+		return plan_file_system(plan, mount, err);
+	}
+	mount->kind = PLAN_MOUNT_BIND;
+	if (!from->source || !*from->source)
+		return err_set(err, EINVAL, "a bind mount needs a source");
+	if (mount->options.option_count)
+		return err_set(err, EINVAL, "unknown option '%s' for a bind mount",
+			       mount->options.options[0].key);
+	if (mount->options.propagation == MS_SHARED || mount->options.propagation == MS_SLAVE)
+		plan->bind_before_private = true;
+	return 0;
+}
+
+static int plan_mounts(struct launch_plan *plan, struct err *err)
+{
+	const struct oci_runtime_config *config = plan->config;
+
+	plan->make_default_devices = true;
+	plan->mounts = xcalloc(config->mount_count, sizeof(*plan->mounts));
+	plan->mount_count = config->mount_count;
+	for (size_t i = 0; i < config->mount_count; i++) {
+		const struct oci_mount *from = &config->mounts[i];
+		int r = plan_mount_one(plan, from, &plan->mounts[i], err);
+		if (r < 0)
+			return err_wrap(err, "mount '%s'",
+					from->destination ? from->destination : "");
+		/* The host's own /dev must not be changed. */
+		if (plan->mounts[i].kind == PLAN_MOUNT_BIND &&
+		    strcmp(from->destination, "/dev") == 0)
+			plan->make_default_devices = false;
+	}
+	return 0;
+}
+
+static int device_type(char type, mode_t *ret_type)
+{
+	switch (type) {
+	case 'c':
+	case 'u':
+		*ret_type = S_IFCHR;
+		return 0;
+	case 'b':
+		*ret_type = S_IFBLK;
+		return 0;
+	case 'p':
+		*ret_type = S_IFIFO;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int plan_devices(struct launch_plan *plan, struct err *err)
+{
+	const struct oci_runtime_config *config = plan->config;
+
+	plan->devices =
+		xcalloc(ARRAY_SIZE(default_devices) + config->device_count, sizeof(*plan->devices));
+	for (size_t i = 0; plan->make_default_devices && i < ARRAY_SIZE(default_devices); i++)
+		plan->devices[plan->device_count++] = (struct plan_device){
+			.path = default_devices[i].path,
+			.source = default_devices[i].path,
+			.type_and_mode = S_IFCHR | 0666,
+			.number = makedev(default_devices[i].major, default_devices[i].minor),
+			.is_default = true,
+		};
+	for (size_t i = 0; i < config->device_count; i++) {
+		const struct oci_device *from = &config->devices[i];
+		struct plan_device *device = &plan->devices[plan->device_count];
+		mode_t type;
+		if (!from->path || from->path[0] != '/')
+			return err_set(err, EINVAL, "device '%s': not an absolute path",
+				       from->path ? from->path : "");
+		if (device_type(from->type, &type) < 0)
+			return err_set(err, EINVAL, "device '%s': unknown type '%c'", from->path,
+				       from->type);
+		*device = (struct plan_device){
+			.path = from->path,
+			.source = from->source ? from->source : from->path,
+			.type_and_mode = type | (from->file_mode ? from->file_mode & 07777 : 0666),
+			.number = makedev((unsigned)from->major, (unsigned)from->minor),
+			.uid = from->uid,
+			.gid = from->gid,
+		};
+		plan->device_count++;
+	}
+	return 0;
+}
+
+/* The file below /proc/sys of a key as sysctl(8) takes it: "net.ipv4.ip_forward" or, where a part
+ * has dots of its own, "net/ipv4/conf/eth0.1/forwarding" ("net.ipv4.conf.eth0/1.forwarding"). */
+static char *sysctl_path(const char *key)
+{
+	char *path = xstrdup(key);
+	size_t first = strcspn(path, "./");
+
+	if (path[first] == '.')
+		for (char *at = path; *at; at++)
+			*at = *at == '.' ? '/' : *at == '/' ? '.' : *at;
+	return path;
+}
+
+static bool sysctl_is_sane(const char *path)
+{
+	if (*path == '\0' || *path == '/')
+		return false;
+	for (const char *at = path; *at;) {
+		const char *end = strchrnul(at, '/');
+		size_t size = (size_t)(end - at);
+		if (size == 0 || (size == 1 && at[0] == '.') || (size == 2 && !memcmp(at, "..", 2)))
+			return false;
+		if (!*end)
+			return true;
+		at = end + 1;
+	}
+	return false; /* ends with a slash */
+}
+
+/* A sysctl of no namespace, or of one the container shares, would change the host. */
+static int sysctl_check(const struct launch_plan *plan, const char *key, const char *path,
+			struct err *err)
+{
+	static const char *const ipc[] = { "kernel/msgmax",	 "kernel/msgmnb",
+					   "kernel/msgmni",	 "kernel/sem",
+					   "kernel/shmall",	 "kernel/shmmax",
+					   "kernel/shmmni",	 "kernel/shm_rmid_forced",
+					   "kernel/msg_next_id", "kernel/sem_next_id",
+					   "kernel/shm_next_id", "fs/mqueue" };
+	const struct oci_namespace_config *ns = plan->config->namespaces;
+	int needed = -1;
+
+	if (!sysctl_is_sane(path))
+		return err_set(err, EINVAL, "sysctl '%s': not a name of a setting", key);
+	if (path_is_or_is_below(path, "net"))
+		needed = OCI_NS_NETWORK;
+	if (strcmp(path, "kernel/domainname") == 0 || strcmp(path, "kernel/hostname") == 0)
+		needed = OCI_NS_UTS;
+	for (size_t i = 0; i < ARRAY_SIZE(ipc); i++)
+		if (path_is_or_is_below(path, ipc[i]))
+			needed = OCI_NS_IPC;
+	if (needed < 0)
+		return err_set(
+			err, EINVAL,
+			"sysctl '%s' is not in a namespace; set it on the host with sysctl(8)",
+			key);
+	if (!ns[needed].wanted)
+		return err_set(err, EINVAL,
+			       "sysctl '%s' would change the host; give the container its own %s "
+			       "namespace",
+			       key, namespaces[needed].name);
+	return 0;
+}
+
+static int plan_sysctls(struct launch_plan *plan, struct err *err)
+{
+	const struct oci_runtime_config *config = plan->config;
+
+	plan->sysctls = xcalloc(config->sysctl_count, sizeof(*plan->sysctls));
+	for (size_t i = 0; i < config->sysctl_count; i++) {
+		struct plan_sysctl *sysctl = &plan->sysctls[plan->sysctl_count++];
+		sysctl->path = sysctl_path(config->sysctls[i].key);
+		sysctl->value = config->sysctls[i].value;
+		int r = sysctl_check(plan, config->sysctls[i].key, sysctl->path, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int plan_rlimits(struct launch_plan *plan, struct err *err)
+{
+	const struct oci_process *process = &plan->config->process;
+
+	plan->rlimits = xcalloc(process->rlimit_count, sizeof(*plan->rlimits));
+	for (size_t i = 0; i < process->rlimit_count; i++) {
+		const struct oci_rlimit *from = &process->rlimits[i];
+		const char *name = from->type;
+		size_t row = 0;
+		if (strncasecmp(name, "RLIMIT_", 7) == 0)
+			name += 7;
+		while (row < ARRAY_SIZE(rlimits) && strcasecmp(rlimits[row].name, name) != 0)
+			row++;
+		if (row == ARRAY_SIZE(rlimits))
+			return err_set(err, EINVAL, "unknown limit '%s'", from->type);
+		if (from->soft > from->hard)
+			return err_set(err, EINVAL, "limit '%s': soft is above hard", from->type);
+		plan->rlimits[plan->rlimit_count++] = (struct plan_rlimit){
+			.resource = rlimits[row].resource,
+			.limit = { .rlim_cur = from->soft, .rlim_max = from->hard },
+			.is_default = from->is_default,
+		};
+	}
+	return 0;
+}
+
+static int plan_command(struct launch_plan *plan, struct err *err)
+{
+	const struct oci_process *process = &plan->config->process;
+
+	if (process->args.count == 0)
+		return err_set(err, EINVAL, "no command to run; the image names none, so give one");
+	plan->cwd = process->cwd && *process->cwd ? process->cwd : "/";
+	if (plan->cwd[0] != '/')
+		return err_set(err, EINVAL, "working directory '%s': not an absolute path",
+			       plan->cwd);
+
+	const char *command = process->args.items[0];
+	if (strchr(command, '/') || !*command) {
+		strlist_add(&plan->candidates, command);
+		return 0;
+	}
+	const char *path = strlist_env_get(&process->env, "PATH");
+	autostrlist struct strlist directories = STRLIST_EMPTY;
+	strlist_split(&directories, path ? path : DEFAULT_PATH, ':');
+	for (size_t i = 0; i < directories.count; i++)
+		strlist_addf(&plan->candidates, "%s/%s",
+			     *directories.items[i] ? directories.items[i] : ".", command);
+	plan->searched_path = true;
+	return 0;
+}
+
+int launch_plan_make(const struct oci_runtime_config *config, bool joins_user_namespace,
+		     struct launch_plan **ret_plan, struct err *err)
+{
+	struct launch_plan *plan = xcalloc(1, sizeof(*plan));
+
+	plan->config = config;
+	int r = plan_namespaces(plan, joins_user_namespace, err);
+	if (r >= 0)
+		r = plan_root(plan, err);
+	if (r >= 0)
+		r = plan_mounts(plan, err);
+	if (r >= 0)
+		r = plan_devices(plan, err);
+	if (r >= 0)
+		r = plan_sysctls(plan, err);
+	if (r >= 0)
+		r = plan_rlimits(plan, err);
+	if (r >= 0)
+		r = plan_command(plan, err);
+	if (r < 0) {
+		launch_plan_free(plan);
+		return r;
+	}
+	*ret_plan = plan;
+	return 0;
+}
+
+void launch_plan_free(struct launch_plan *plan)
+{
+	if (!plan)
+		return;
+	free(plan->overlay_fallback);
+	for (size_t i = 0; i < plan->mount_count; i++)
+		mount_options_clear(&plan->mounts[i].options);
+	free(plan->mounts);
+	free(plan->devices);
+	for (size_t i = 0; i < plan->sysctl_count; i++)
+		free(plan->sysctls[i].path);
+	free(plan->sysctls);
+	free(plan->rlimits);
+	strlist_clear(&plan->candidates);
+	free(plan);
+}
+
+/* ---- words ---- */
+
+static int explain_mount(const struct launch_plan *plan, const struct child_report *report,
+			 struct err *err)
+{
+	const struct plan_mount *mount = &plan->mounts[report->index];
+
+	errno = report->code;
+	switch (report->step) {
+	case CHILD_BIND_SOURCE:
+		if (report->code == ENOENT)
+			return err_set(err, ENOENT,
+				       "mount '%s': source '%s' does not exist; create it first",
+				       mount->target, mount->source);
+		if (report->code == EINVAL && plan->is_in_user_namespace &&
+		    !mount->options.bind_recursive)
+			return err_set(err, EINVAL,
+				       "mount '%s': source '%s' has other mounts below it; use "
+				       "'rbind' instead of 'bind'",
+				       mount->target, mount->source);
+		return err_errno(err, "mount '%s': open source '%s'", mount->target, mount->source);
+	case CHILD_MOUNT_TARGET:
+		if (report->code == ELOOP && mount->no_symlinks)
+			return err_set(err, ELOOP,
+				       "mount '%s': the image has a symbolic link there, which is "
+				       "not followed",
+				       mount->target);
+		return err_errno(err, "mount '%s': open or create the mount point", mount->target);
+	case CHILD_MOUNT_OPTION:
+		return err_errno(err, "mount '%s': option '%s'%s%s", mount->target,
+				 mount->options.options[report->detail].key,
+				 *report->said ? ": " : "", report->said);
+	case CHILD_MOUNT_FLAGS:
+		if (report->code == EPERM && plan->is_in_user_namespace)
+			return err_set(
+				err, EPERM,
+				"mount '%s': its flags cannot be loosened in a user namespace",
+				mount->target);
+		return err_errno(err, "mount '%s': set its flags", mount->target);
+	case CHILD_MOUNT_COPY_UP:
+		return err_errno(err, "mount '%s': copy what the image has there", mount->target);
+	default:
+		if (report->code == ENOTDIR)
+			return err_set(err, ENOTDIR,
+				       "mount '%s': a file cannot be mounted on a directory, nor a "
+				       "directory on a file",
+				       mount->target);
+		return err_errno(err, "mount '%s'%s%s%s%s", mount->target,
+				 mount->kind == PLAN_MOUNT_BIND ? "" : " of type ",
+				 mount->kind == PLAN_MOUNT_BIND ? "" : mount->type,
+				 *report->said ? ": " : "", report->said);
+	}
+}
+
+static int explain_overlay(const struct launch_plan *plan, const struct child_report *report,
+			   struct err *err)
+{
+	const struct oci_overlay *overlay = &plan->config->overlay;
+	const char *separator = *report->said ? ": " : "";
+
+	errno = report->code;
+	if (report->index >= 0 && (size_t)report->index < overlay->lowers.count)
+		return err_errno(err, "root file system: layer '%s'%s%s",
+				 overlay->lowers.items[report->index], separator, report->said);
+	if (report->code == EBUSY)
+		return err_set(err, EBUSY,
+			       "root file system: '%s' is in use by another container's overlay",
+			       overlay->upper ? overlay->upper : "");
+	if (report->code == ENODEV)
+		return err_set(err, ENODEV,
+			       "root file system: this kernel has no overlayfs; load it with "
+			       "modprobe overlay");
+	return err_errno(err, "root file system: mount the overlay%s%s", separator, report->said);
+}
+
+static int explain_exec(const struct launch_plan *plan, const struct child_report *report,
+			struct err *err)
+{
+	const char *command = plan->config->process.args.items[0];
+	const char *path = plan->candidates.items[report->index];
+
+	switch (report->code) {
+	case ENOENT:
+		if (report->detail) /* the file is there, so what interprets it is not */
+			return err_set(err, ENOENT,
+				       "run '%s': its interpreter or dynamic linker does not exist "
+				       "in the image (no such file or directory)",
+				       path);
+		if (plan->searched_path)
+			return err_set(err, ENOENT, "executable file '%s' not found in $PATH",
+				       command);
+		return err_set(err, ENOENT,
+			       "executable file '%s' not found: no such file or directory",
+			       command);
+	case ENOEXEC:
+		return err_set(err, ENOEXEC,
+			       "run '%s': exec format error; built for another platform, or a "
+			       "script without '#!' line?",
+			       path);
+	case EACCES:
+	case EPERM:
+		return err_set(err, report->code, "run '%s': permission denied", path);
+	default:
+		errno = report->code;
+		return err_errno(err, "run '%s'", path);
+	}
+}
+
+/* The steps that need no more than a name. */
+static const char *const step_words[CHILD_STEP_COUNT] = {
+	[CHILD_START] = "start the container's first process",
+	[CHILD_CLONE] = "make the container's first process",
+	[CHILD_IDS] = "become root of the user namespace",
+	[CHILD_CGROUP_NAMESPACE] = "make a cgroup namespace",
+	[CHILD_KEYRING] = "make a session keyring",
+	[CHILD_HOSTNAME] = "set the host name",
+	[CHILD_DOMAINNAME] = "set the domain name",
+	[CHILD_LOOPBACK] = "bring up the loopback interface",
+	[CHILD_PROPAGATION] = "make the mounts private",
+	[CHILD_DEVICE_LINK] = "make the links of /dev",
+	[CHILD_TERMINAL] = "make a terminal; does the container have a devpts at /dev/pts?",
+	[CHILD_STDIO] = "set up standard input and output",
+	[CHILD_LABEL] = "set the security label; is the security module active on this host?",
+	[CHILD_PIVOT] = "change the root directory",
+	[CHILD_CAPABILITIES] = "set the capabilities",
+	[CHILD_GROUPS] = "set the groups",
+	[CHILD_SECCOMP] = "set the seccomp filter",
+};
+
+int launch_plan_explain(const struct launch_plan *plan, const struct child_report *report,
+			struct err *err)
+{
+	const struct oci_runtime_config *config = plan->config;
+
+	errno = report->code;
+	switch (report->step) {
+	case CHILD_JOIN:
+		return err_errno(err, "join the %s namespace", namespaces[report->index].name);
+	case CHILD_CLONE:
+		if (plan->has_own_user_namespace &&
+		    (report->code == EPERM || report->code == ENOSPC))
+			return userns_explain_refusal(report->code, err);
+		if (report->code == EAGAIN)
+			return err_set(err, EAGAIN,
+				       "make the container's first process: too many processes; "
+				       "raise the limit of processes of this user or cgroup");
+		break;
+	case CHILD_BIND_SOURCE:
+	case CHILD_MOUNT_TARGET:
+	case CHILD_MOUNT_OPTION:
+	case CHILD_MOUNT:
+	case CHILD_MOUNT_FLAGS:
+	case CHILD_MOUNT_COPY_UP:
+		return explain_mount(plan, report, err);
+	case CHILD_OVERLAY:
+		return explain_overlay(plan, report, err);
+	case CHILD_ROOT:
+		return err_errno(err, "root file system '%s'",
+				 plan->root_source ? plan->root_source : "");
+	case CHILD_DEVICE:
+		return err_errno(err, "device '%s'", plan->devices[report->index].path);
+	case CHILD_SYSCTL:
+		return err_errno(err, "sysctl '%s'", config->sysctls[report->index].key);
+	case CHILD_MASK:
+		return err_errno(err, "mask '%s'", config->masked_paths.items[report->index]);
+	case CHILD_READONLY:
+		return err_errno(err, "make '%s' read-only",
+				 config->readonly_paths.items[report->index]);
+	case CHILD_CWD:
+		return err_errno(err, "working directory '%s'", plan->cwd);
+	case CHILD_USER:
+		if (report->code == EINVAL)
+			return err_set(
+				err, EINVAL,
+				"user %u, group %u: not mapped into the user namespace; give "
+				"this user a larger range in /etc/subuid and /etc/subgid",
+				config->process.uid, config->process.gid);
+		return err_errno(err, "become user %u, group %u", config->process.uid,
+				 config->process.gid);
+	case CHILD_EXEC:
+		return explain_exec(plan, report, err);
+	default:
+		break;
+	}
+	const char *words = report->step < CHILD_STEP_COUNT ? step_words[report->step] : NULL;
+	return err_errno(err, "%s", words ? words : "start the container");
+}

@@ -1,0 +1,155 @@
+/* The launch plan: everything the container's first process will do before its command, decided and
+ * allocated beforehand.
+ *
+ * Between clone3(2) and execve(2) nothing may be allocated, parsed or worded. So the parent makes
+ * this plan out of the configuration, the child walks it from top to bottom, and reports the step
+ * and index that failed; the parent finds the words in the same plan. Strings marked "config's" are
+ * borrowed from the configuration, which outlives the plan. Making a plan needs no privileges. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "oci/runtime-config.h"
+#include "runtime/mount-options.h"
+
+struct err;
+
+/* In the order in which they happen. */
+enum child_step {
+	CHILD_START, /* the parent went away before the start */
+	CHILD_JOIN,  /* index: enum oci_namespace */
+	CHILD_CLONE,
+	CHILD_CLONED, /* no failure: index is the pid */
+	CHILD_IDS,
+	CHILD_CGROUP_NAMESPACE,
+	CHILD_KEYRING,
+	CHILD_HOSTNAME,
+	CHILD_DOMAINNAME,
+	CHILD_LOOPBACK,
+	CHILD_BIND_SOURCE, /* index: mount */
+	CHILD_PROPAGATION,
+	CHILD_OVERLAY,	     /* index: lower layer, -1 for the whole; detail: enum overlay_part */
+	CHILD_ROOT,	     /* the directory that becomes the root */
+	CHILD_MOUNT_TARGET,  /* index: mount */
+	CHILD_MOUNT_OPTION,  /* index: mount, detail: option */
+	CHILD_MOUNT,	     /* index: mount */
+	CHILD_MOUNT_FLAGS,   /* index: mount */
+	CHILD_MOUNT_COPY_UP, /* index: mount */
+	CHILD_DEVICE,	     /* index: device */
+	CHILD_DEVICE_LINK,
+	CHILD_TERMINAL,
+	CHILD_STDIO,
+	CHILD_SYSCTL,	/* index: sysctl */
+	CHILD_MASK,	/* index: masked path */
+	CHILD_READONLY, /* index: read-only path */
+	CHILD_LABEL,
+	CHILD_PIVOT,
+	CHILD_CWD,
+	CHILD_READY, /* no failure; carries the terminal */
+	CHILD_CAPABILITIES,
+	CHILD_GROUPS,
+	CHILD_USER,
+	CHILD_SECCOMP,
+	CHILD_EXEC, /* index: candidate */
+	CHILD_STEP_COUNT,
+};
+
+/* What stopped the child. One packet. */
+struct child_report {
+	enum child_step step;
+	int index;
+	int detail;
+	int code;	/* errno, 0 for CHILD_CLONED and CHILD_READY */
+	char said[160]; /* what the kernel's file system context had to say, may be empty */
+};
+
+enum plan_mount_kind {
+	PLAN_MOUNT_BIND,
+	PLAN_MOUNT_FILE_SYSTEM,
+	PLAN_MOUNT_CGROUP,
+};
+
+struct plan_mount {
+	enum plan_mount_kind kind;
+	const char *target; /* config's, absolute inside the container */
+	const char *type;   /* the kernel's name of the file system */
+	const char *source; /* config's */
+	/* Where the kernel refuses such a mount in a user namespace, this directory of the host is
+	 * bound instead. */
+	const char *fallback_source;
+	bool no_symlinks; /* the target's path must be free of links */
+	struct mount_options options;
+};
+
+struct plan_device {
+	const char *path; /* absolute inside the container */
+	const char *source;
+	mode_t type_and_mode;
+	dev_t number;
+	uid_t uid;
+	gid_t gid;
+	bool is_default; /* of the standard set: an existing entry is good enough */
+};
+
+struct plan_sysctl {
+	char *path; /* below /proc/sys, owned */
+	const char *value;
+};
+
+struct plan_rlimit {
+	int resource;
+	struct rlimit limit;
+	bool is_default;
+};
+
+struct launch_plan {
+	const struct oci_runtime_config *config;
+
+	unsigned long clone_flags; /* namespaces to make with the process */
+	bool unshare_cgroup;	   /* to be made once the process is in its group */
+	bool has_own_user_namespace;
+	bool has_own_pid_namespace, has_own_network_namespace;
+	bool is_in_user_namespace; /* a new or joined one: no device nodes, no init rights */
+	bool pid_namespace_is_joined;
+	uid_t root_uid; /* who sets everything up, inside */
+	gid_t root_gid;
+	bool groups_are_fixed; /* setgroups(2) is denied by a one-ID mapping */
+	struct userns_map map; /* extents are config's */
+
+	/* root file system */
+	bool has_overlay, overlay_userxattr;
+	const char *root_source; /* without an overlay: the directory that is the root; config's */
+	bool root_readonly;
+	char *overlay_fallback;	  /* the options as one string for mount(2), owned */
+	bool bind_before_private; /* some bind mount stays connected with the host's */
+	unsigned long root_propagation;
+
+	struct plan_mount *mounts;
+	size_t mount_count;
+	bool make_default_devices;
+	struct plan_device *devices;
+	size_t device_count;
+	struct plan_sysctl *sysctls;
+	size_t sysctl_count;
+	struct plan_rlimit *rlimits;
+	size_t rlimit_count;
+
+	/* the command */
+	struct strlist candidates; /* what to try to execute, in order */
+	bool searched_path;
+	const char *cwd;
+};
+
+/* -EINVAL, -ENOTSUP with words. `joins_user_namespace`: the process will be put into an existing
+ * user namespace with the configuration's map. */
+int launch_plan_make(const struct oci_runtime_config *config, bool joins_user_namespace,
+		     struct launch_plan **ret_plan, struct err *err);
+void launch_plan_free(struct launch_plan *plan);
+
+/* Put a failure into words. Returns -report->code. */
+int launch_plan_explain(const struct launch_plan *plan, const struct child_report *report,
+			struct err *err);

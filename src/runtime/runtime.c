@@ -1,0 +1,523 @@
+/* The parent's side of a start. What the child does is in child.c; who says what when:
+ *
+ *	caller                                      child
+ *	clone3 ──────────────────────────────────▶  (waits, if maps or a cgroup are to come)
+ *	ID maps, cgroup, descriptors of namespaces
+ *	"go" ────────────────────────────────────▶  namespaces, mounts, devices, pivot_root
+ *	runtime_ready()  ◀──────── CHILD_READY ───  (terminal's master side comes with it)
+ *	rlimits, "go" ───────────────────────────▶  user, capabilities, filter, execve
+ *	runtime_exec()   ◀──── end of file ───────  the socket is close-on-exec
+ *
+ * Any other report is a failure, and the child exits after sending it. */
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "kernel/cgroup.h"
+#include "kernel/pidfd.h"
+#include "runtime/child.h"
+#include "runtime/launch-plan.h"
+
+/* TODO(cgroup): strong again once kernel/cgroup.c is there. Nobody can have made a group before. */
+#pragma weak cgroup_clone_fd
+#pragma weak cgroup_add
+
+/* Namespaces to enter, the user namespace last in this list. */
+struct joins {
+	int fds[OCI_NS_COUNT];
+	size_t count;
+};
+
+static pid_t clone_process(unsigned long flags, int *pid_fd, int cgroup_fd)
+{
+	struct clone_args args = {
+		.flags = flags | CLONE_CLEAR_SIGHAND,
+		.exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
+	};
+
+	if (pid_fd) {
+		args.flags |= CLONE_PIDFD;
+		args.pidfd = (uintptr_t)pid_fd;
+	}
+	if (cgroup_fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)cgroup_fd;
+	}
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+static void joins_close(struct joins *joins)
+{
+	for (size_t i = 0; i < OCI_NS_COUNT; i++)
+		fd_close(&joins->fds[i]);
+}
+
+static int joins_open(const struct oci_runtime_config *config, int userns_fd, struct joins *joins,
+		      struct err *err)
+{
+	for (size_t i = 0; i < OCI_NS_COUNT; i++)
+		joins->fds[i] = -1;
+	for (size_t i = 0; i < OCI_NS_COUNT; i++) {
+		const struct oci_namespace_config *ns = &config->namespaces[i];
+		if (i == OCI_NS_USER && userns_fd >= 0) {
+			joins->fds[i] = fcntl(userns_fd, F_DUPFD_CLOEXEC, 3);
+			if (joins->fds[i] < 0)
+				return err_errno(err, "keep the user namespace");
+			joins->count++;
+		} else if (ns->wanted && ns->path) {
+			joins->fds[i] = open(ns->path, O_RDONLY | O_CLOEXEC);
+			if (joins->fds[i] < 0)
+				return err_errno(err, "open namespace '%s'", ns->path);
+			joins->count++;
+		}
+	}
+	return 0;
+}
+
+/* ---- the helper that joins ---- */
+
+/* Namespaces are entered with the rights we came with where these suffice, and the others with
+ * those that the user namespace gives. */
+static int join_all(struct child *child, const struct joins *joins)
+{
+	bool done[OCI_NS_COUNT] = { false };
+
+	for (int i = 0; i < OCI_NS_COUNT; i++)
+		if (i != OCI_NS_USER && joins->fds[i] >= 0)
+			done[i] = setns(joins->fds[i], 0) == 0;
+	if (joins->fds[OCI_NS_USER] >= 0) {
+		/* EINVAL: it is the one we are in. */
+		if (setns(joins->fds[OCI_NS_USER], CLONE_NEWUSER) < 0 && errno != EINVAL)
+			return child_fail(child, CHILD_JOIN, OCI_NS_USER);
+	}
+	for (int i = 0; i < OCI_NS_COUNT; i++)
+		if (i != OCI_NS_USER && joins->fds[i] >= 0 && !done[i] &&
+		    setns(joins->fds[i], 0) < 0)
+			return child_fail(child, CHILD_JOIN, i);
+	return 0;
+}
+
+static _Noreturn void joiner_main(struct child *child, const struct joins *joins, int cgroup_fd)
+{
+	if (join_all(child, joins) == 0) {
+		/* A sibling, so that our parent is its parent too. */
+		pid_t pid = clone_process(child->plan->clone_flags | CLONE_PARENT, NULL, cgroup_fd);
+		if (pid < 0 && cgroup_fd >= 0)
+			pid = clone_process(child->plan->clone_flags | CLONE_PARENT, NULL, -1);
+		if (pid == 0)
+			child_main(child);
+		if (pid > 0)
+			child_fail_code(child, CHILD_CLONED, (int)pid, 0);
+		else
+			child_fail(child, CHILD_CLONE, 0);
+	}
+	(void)send(child->control_fd, &child->report, sizeof(child->report), MSG_NOSIGNAL);
+	_exit(0);
+}
+
+/* ---- messages ---- */
+
+static int send_go(const struct runtime_child *child)
+{
+	return send(child->control_fd, "g", 1, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* 1 and the report, 0 at end of file, -errno. */
+static int receive_report(struct runtime_child *child, struct child_report *ret_report)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec part = { ret_report, sizeof(*ret_report) };
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space),
+	};
+	ssize_t n;
+
+	do
+		n = recvmsg(child->control_fd, &message, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n == 0)
+		return 0;
+	if (n != (ssize_t)sizeof(*ret_report))
+		return n < 0 ? -errno : -EPROTO;
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	if (header && header->cmsg_type == SCM_RIGHTS) {
+		fd_close(&child->console_fd);
+		memcpy(&child->console_fd, CMSG_DATA(header), sizeof(int));
+	}
+	return 1;
+}
+
+/* Reap the child, forget it, and say why it failed. */
+static int fail_with_report(struct runtime_child *child, const struct child_report *report,
+			    struct err *err)
+{
+	int r = launch_plan_explain(child->plan, report, err);
+
+	runtime_abandon(child);
+	return r;
+}
+
+static int fail_without_report(struct runtime_child *child, struct err *err)
+{
+	int status = 0;
+
+	if (child->pid > 0 && process_reap(child->pid, &status) == 0)
+		child->pid = 0;
+	runtime_abandon(child);
+	if (WIFSIGNALED(status))
+		return err_set(err, EIO, "the container's first process was killed by signal %d%s",
+			       WTERMSIG(status),
+			       WTERMSIG(status) == SIGKILL
+				       ? "; is its memory limit too small to start?"
+				       : "");
+	return err_set(err, EIO, "the container's first process ended without a word");
+}
+
+/* ---- spawn ---- */
+
+/* An end of the socket pair below 3 would be overwritten by the child's standard streams. */
+static int control_pair(int pair[2], struct err *err)
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_errno(err, "make a socket pair");
+	for (int i = 0; i < 2; i++) {
+		if (pair[i] > 2)
+			continue;
+		int moved = fcntl(pair[i], F_DUPFD_CLOEXEC, 3);
+		if (moved < 0) {
+			int r = err_errno(err, "make a socket pair");
+			close(pair[0]);
+			close(pair[1]);
+			return r;
+		}
+		close(pair[i]);
+		pair[i] = moved;
+	}
+	return 0;
+}
+
+static int spawn_direct(struct child *start, const struct cgroup *cgroup, int cgroup_fd,
+			int other_end, struct runtime_child *child, bool *ret_in_cgroup,
+			struct err *err)
+{
+	unsigned long flags = start->plan->clone_flags;
+
+	*ret_in_cgroup = cgroup_fd >= 0;
+	pid_t pid = clone_process(flags, &child->pid_fd, cgroup_fd);
+	if (pid < 0 && cgroup_fd >= 0) {
+		/* Some mixes of hierarchies and delegation let one move in but not be born there.
+		 */
+		*ret_in_cgroup = false;
+		start->wait_for_start = true;
+		pid = clone_process(flags, &child->pid_fd, -1);
+	}
+	if (pid == 0) {
+		close(other_end);
+		child_main(start);
+	}
+	(void)cgroup;
+	if (pid < 0) {
+		struct child_report report = { .step = CHILD_CLONE, .code = errno };
+		child->pid_fd = -1;
+		return launch_plan_explain(start->plan, &report, err);
+	}
+	child->pid = pid;
+	return 0;
+}
+
+static int spawn_joined(struct child *start, const struct joins *joins, int cgroup_fd,
+			int other_end, struct runtime_child *child, struct err *err)
+{
+	struct child_report report;
+	int status;
+
+	pid_t helper = clone_process(0, NULL, -1);
+	if (helper == 0) {
+		close(other_end);
+		joiner_main(start, joins, cgroup_fd);
+	}
+	if (helper < 0)
+		return err_errno(err, "fork");
+	/* The child itself says nothing before it is told to go. */
+	int r = receive_report(child, &report);
+	(void)process_reap(helper, &status);
+	if (r <= 0)
+		return err_set(err, EIO, "join namespaces: the helper process died");
+	if (report.step != CHILD_CLONED)
+		return launch_plan_explain(start->plan, &report, err);
+	child->pid = report.index;
+	child->pid_fd = pidfd_open_process(child->pid);
+	return child->pid_fd < 0 ? err_errno(err, "open process %d", child->pid) : 0;
+}
+
+static int open_namespace(pid_t pid, const char *name, struct err *err)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? err_errno(err, "open namespace '%s'", path) : fd;
+}
+
+static int write_oom_score(pid_t pid, int score, struct err *err)
+{
+	char path[48], text[16];
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
+	autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, "open '%s'", path);
+	int n = snprintf(text, sizeof(text), "%d", score);
+	if (write(fd, text, (size_t)n) >= 0)
+		return 0;
+	if (errno == EACCES || errno == EPERM)
+		return err_set(err, EPERM,
+			       "OOM score adjustment %d: this user may only raise it above the "
+			       "caller's own",
+			       score);
+	return err_errno(err, "OOM score adjustment %d", score);
+}
+
+/* What the parent does to the child before it may go on. */
+static int equip(struct runtime_child *child, const struct cgroup *cgroup, bool in_cgroup,
+		 struct err *err)
+{
+	const struct launch_plan *plan = child->plan;
+	const struct oci_process *process = &plan->config->process;
+	int r = 0;
+
+	if (cgroup && !in_cgroup)
+		r = cgroup_add(cgroup, child->pid, err);
+	if (r >= 0 && plan->has_own_user_namespace)
+		r = userns_write_maps(child->pid, &plan->map, err);
+	if (r >= 0 && process->has_oom_score_adj)
+		r = write_oom_score(child->pid, process->oom_score_adj, err);
+	/* While it is still one of ours: afterwards its IDs may be none of ours, and its
+	 * /proc closed to us. */
+	if (r >= 0) {
+		r = open_namespace(child->pid, "mnt", err);
+		if (r >= 0)
+			child->mount_ns_fd = r;
+	}
+	if (r >= 0 && plan->has_own_network_namespace) {
+		r = open_namespace(child->pid, "net", err);
+		if (r >= 0)
+			child->net_ns_fd = r;
+	}
+	return r < 0 ? r : 0;
+}
+
+static void child_forget(struct runtime_child *child)
+{
+	*child = (struct runtime_child){
+		.pid_fd = -1,
+		.console_fd = -1,
+		.mount_ns_fd = -1,
+		.net_ns_fd = -1,
+		.control_fd = -1,
+	};
+}
+
+static int spawn(struct runtime_child *child, const struct cgroup *cgroup, int userns_fd,
+		 const struct runtime_stdio *stdio, int child_end, struct joins *joins,
+		 struct err *err)
+{
+	static const int none[3] = { -1, -1, -1 };
+	struct launch_plan *plan = child->plan;
+	int cgroup_fd = cgroup ? cgroup_clone_fd(cgroup) : -1;
+	bool in_cgroup = false;
+
+	int r = joins_open(plan->config, userns_fd, joins, err);
+	if (r < 0)
+		return r;
+	/* A cgroup namespace has its root where its maker is, and CLONE_INTO_CGROUP takes effect
+	 * later than the making of namespaces. */
+	if (cgroup && (plan->clone_flags & CLONE_NEWCGROUP)) {
+		plan->clone_flags &= ~(unsigned long)CLONE_NEWCGROUP;
+		plan->unshare_cgroup = true;
+	}
+	autofree int *bind_fds = xcalloc(plan->mount_count, sizeof(int));
+	for (size_t i = 0; i < plan->mount_count; i++)
+		bind_fds[i] = -1;
+	struct child start = {
+		.plan = plan,
+		.control_fd = child_end,
+		.stdio = stdio ? stdio->fds : none,
+		.wait_for_start = plan->has_own_user_namespace || joins->count ||
+				  (cgroup && cgroup_fd < 0) ||
+				  plan->config->process.has_oom_score_adj,
+		.root_fd = -1,
+		.bind_fds = bind_fds,
+		.null_fd = -1,
+		.terminal_fd = -1,
+		.label_fd = -1,
+	};
+	if (joins->count)
+		r = spawn_joined(&start, joins, cgroup_fd, child->control_fd, child, err);
+	else
+		r = spawn_direct(&start, cgroup, cgroup_fd, child->control_fd, child, &in_cgroup,
+				 err);
+	if (r < 0)
+		return r;
+	r = equip(child, cgroup, in_cgroup, err);
+	if (r < 0)
+		return r;
+	if (start.wait_for_start && send_go(child) < 0)
+		return err_set(err, EIO, "the container's first process ended before it began");
+	return 0;
+}
+
+int runtime_spawn(const struct oci_runtime_config *config, const struct cgroup *cgroup,
+		  int userns_fd, const struct runtime_stdio *stdio, struct runtime_child *ret_child,
+		  struct err *err)
+{
+	struct runtime_child child;
+	struct joins joins = { .count = 0 };
+	int pair[2];
+
+	child_forget(&child);
+	int r = launch_plan_make(config, userns_fd >= 0, &child.plan, err);
+	if (r < 0)
+		return r;
+	r = control_pair(pair, err);
+	if (r < 0) {
+		runtime_child_clear(&child);
+		return r;
+	}
+	child.control_fd = pair[0];
+	for (size_t i = 0; i < OCI_NS_COUNT; i++)
+		joins.fds[i] = -1;
+	r = spawn(&child, cgroup, userns_fd, stdio, pair[1], &joins, err);
+	joins_close(&joins);
+	close(pair[1]);
+	if (r < 0) {
+		runtime_abandon(&child);
+		return r;
+	}
+	*ret_child = child;
+	return 0;
+}
+
+/* ---- ready, exec ---- */
+
+int runtime_ready(struct runtime_child *child, struct err *err)
+{
+	struct child_report report;
+
+	int r = receive_report(child, &report);
+	if (r <= 0)
+		return fail_without_report(child, err);
+	if (report.step != CHILD_READY)
+		return fail_with_report(child, &report, err);
+	return 0;
+}
+
+static int set_rlimit(pid_t pid, const struct plan_rlimit *limit, const char *name, struct err *err)
+{
+	struct rlimit now, wanted = limit->limit;
+
+	if (prlimit(pid, limit->resource, &wanted, NULL) == 0)
+		return 0;
+	if (errno != EPERM || prlimit(pid, limit->resource, NULL, &now) < 0)
+		return err_errno(err, "set limit '%s'", name);
+	if (!limit->is_default)
+		return err_set(err, EPERM,
+			       "set limit '%s' to %llu: above the hard limit of %llu, which this "
+			       "user may not raise",
+			       name, (unsigned long long)wanted.rlim_max,
+			       (unsigned long long)now.rlim_max);
+	if (wanted.rlim_cur > now.rlim_max)
+		wanted.rlim_cur = now.rlim_max;
+	wanted.rlim_max = now.rlim_max;
+	return prlimit(pid, limit->resource, &wanted, NULL) < 0
+		       ? err_errno(err, "set limit '%s'", name)
+		       : 0;
+}
+
+/* Set from outside, and last: ours may exceed those of a user namespace, and a limit on files or
+ * memory is the command's business, not that of the mounts. */
+static int set_rlimits(const struct runtime_child *child, struct err *err)
+{
+	const struct launch_plan *plan = child->plan;
+
+	for (size_t i = 0; i < plan->rlimit_count; i++) {
+		int r = set_rlimit(child->pid, &plan->rlimits[i],
+				   plan->config->process.rlimits[i].type, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int runtime_exec(struct runtime_child *child, int *ret_exit_code, struct err *err)
+{
+	struct child_report report;
+
+	int r = set_rlimits(child, err);
+	if (r < 0) {
+		runtime_abandon(child);
+		*ret_exit_code = RUNTIME_FAILED;
+		return r;
+	}
+	/* A child that died meanwhile is found out by the next line. */
+	(void)send_go(child);
+	r = receive_report(child, &report);
+	if (r == 0 || r == -ECONNRESET) {
+		fd_close(&child->control_fd);
+		launch_plan_free(take_ptr(&child->plan));
+		return 0;
+	}
+	if (r < 0) {
+		*ret_exit_code = RUNTIME_FAILED;
+		return fail_without_report(child, err);
+	}
+	*ret_exit_code = RUNTIME_FAILED;
+	if (report.step == CHILD_EXEC)
+		*ret_exit_code = report.code == ENOENT || report.code == ENOTDIR
+					 ? RUNTIME_NOT_FOUND
+					 : RUNTIME_CANNOT_EXECUTE;
+	return fail_with_report(child, &report, err);
+}
+
+void runtime_abandon(struct runtime_child *child)
+{
+	int status;
+
+	if (child->pid > 0) {
+		(void)kill(child->pid, SIGKILL); /* not reaped yet, so the pid is still its own */
+		(void)process_reap(child->pid, &status);
+	}
+	runtime_child_clear(child);
+}
+
+void runtime_child_clear(struct runtime_child *child)
+{
+	fd_close(&child->pid_fd);
+	fd_close(&child->console_fd);
+	fd_close(&child->mount_ns_fd);
+	fd_close(&child->net_ns_fd);
+	fd_close(&child->control_fd);
+	launch_plan_free(child->plan);
+	child_forget(child);
+}
