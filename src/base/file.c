@@ -78,25 +78,26 @@ int file_make_dirs(int dir_fd, const char *path, mode_t mode, struct err *err)
 	return 0;
 }
 
-static int remove_entry(int dir_fd, const char *name, dev_t dev, struct err *err);
+/* Removing a tree holds one descriptor a level, but trees from images can be deeper than
+ * descriptors go. What lies deeper than DEPTH_MAX is moved up to the top and removed in another
+ * round. */
+#define DEPTH_MAX 64
 
-static int remove_children(int dir_fd, const char *name, dev_t dev, struct err *err)
+struct removal {
+	int top_fd;
+	dev_t dev;
+	bool moved; /* something was moved to the top */
+};
+
+static int remove_below(struct removal *removal, int dir_fd, const char *name, int depth,
+			struct err *err);
+
+/* Empty the directory `fd`, which is closed. */
+static int remove_children(struct removal *removal, int fd, const char *name, int depth,
+			   struct err *err)
 {
-	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 && errno == EACCES && fchmodat(dir_fd, name, 0700, 0) == 0)
-		fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(err, "open directory '%s'", name);
-
-	struct stat st;
-	if (fstat(fd, &st) < 0 || (dev && st.st_dev != dev)) {
-		close(fd);
-		return err_set(err, EXDEV, "'%s' is on another file system; unmount it first",
-			       name);
-	}
-	if ((st.st_mode & 0700) != 0700)
-		(void)fchmod(fd, 0700); /* unlinkat() below tells when this was needed and failed */
 	DIR *dir = fdopendir(fd);
+
 	if (!dir) {
 		close(fd);
 		return err_errno(err, "read directory '%s'", name);
@@ -104,12 +105,47 @@ static int remove_children(int dir_fd, const char *name, dev_t dev, struct err *
 	int r = 0;
 	for (struct dirent *entry; r == 0 && (entry = readdir(dir));)
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			r = remove_entry(fd, entry->d_name, st.st_dev, err);
+			r = remove_below(removal, fd, entry->d_name, depth, err);
 	closedir(dir);
 	return r;
 }
 
-static int remove_entry(int dir_fd, const char *name, dev_t dev, struct err *err)
+/* Open a directory to empty it. `dev` is where it has to be, 0 for anywhere. */
+static int open_for_removal(int dir_fd, const char *name, dev_t *dev, struct err *err)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	autoclose int fd = openat(dir_fd, name, flags);
+	struct stat st;
+
+	if (fd < 0 && errno == EACCES && fchmodat(dir_fd, name, 0700, 0) == 0)
+		fd = openat(dir_fd, name, flags);
+	if (fd < 0)
+		return err_errno(err, "open directory '%s'", name);
+	if (fstat(fd, &st) < 0 || (*dev && st.st_dev != *dev))
+		return err_set(err, EXDEV, "'%s' is on another file system; unmount it first",
+			       name);
+	if ((st.st_mode & 0700) != 0700)
+		(void)fchmod(fd, 0700); /* unlinkat() below tells when this was needed and failed */
+	*dev = st.st_dev;
+	return take_fd(&fd);
+}
+
+static int move_to_top(struct removal *removal, int dir_fd, const char *name, struct err *err)
+{
+	char random[17];
+
+	random_hex(random, 8);
+	/* A directory that changes its parent must be writable itself. */
+	if (renameat(dir_fd, name, removal->top_fd, random) < 0 &&
+	    (errno != EACCES || fchmodat(dir_fd, name, 0700, 0) < 0 ||
+	     renameat(dir_fd, name, removal->top_fd, random) < 0))
+		return err_errno(err, "remove directory '%s'", name);
+	removal->moved = true;
+	return 0;
+}
+
+/* Returns 1 if it is a directory with something in it. */
+static int remove_simple(int dir_fd, const char *name, struct err *err)
 {
 	/* Directories first try to go as they are: most are empty, and no one needs to open them.
 	 */
@@ -121,7 +157,22 @@ static int remove_entry(int dir_fd, const char *name, dev_t dev, struct err *err
 		return 0;
 	if (errno != ENOTEMPTY && errno != EEXIST && errno != EACCES)
 		return err_errno(err, "remove '%s'", name);
-	int r = remove_children(dir_fd, name, dev, err);
+	return 1;
+}
+
+static int remove_below(struct removal *removal, int dir_fd, const char *name, int depth,
+			struct err *err)
+{
+	int r = remove_simple(dir_fd, name, err);
+
+	if (r <= 0)
+		return r;
+	if (depth == DEPTH_MAX)
+		return move_to_top(removal, dir_fd, name, err);
+	int fd = open_for_removal(dir_fd, name, &removal->dev, err);
+	if (fd < 0)
+		return fd;
+	r = remove_children(removal, fd, name, depth + 1, err);
 	if (r < 0)
 		return r;
 	if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
@@ -131,8 +182,23 @@ static int remove_entry(int dir_fd, const char *name, dev_t dev, struct err *err
 
 int file_remove_tree(int dir_fd, const char *path, struct err *err)
 {
-	int r = remove_entry(dir_fd, path, 0, err);
+	struct removal removal = { .top_fd = -1 };
+	int r = remove_simple(dir_fd, path, err);
 
+	if (r > 0) {
+		autoclose int top_fd = open_for_removal(dir_fd, path, &removal.dev, err);
+		r = removal.top_fd = top_fd;
+		do {
+			removal.moved = false;
+			/* A descriptor of its own: reading starts at the first entry. */
+			int fd = r < 0 ? -1 : openat(top_fd, ".", O_RDONLY | O_CLOEXEC);
+			if (r >= 0)
+				r = fd < 0 ? err_errno(err, "open directory '%s'", path)
+					   : remove_children(&removal, fd, path, 0, err);
+		} while (r >= 0 && removal.moved);
+		if (r >= 0 && unlinkat(dir_fd, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
+			r = err_errno(err, "remove directory '%s'", path);
+	}
 	return r < 0 ? err_wrap(err, "remove '%s'", path) : 0;
 }
 
