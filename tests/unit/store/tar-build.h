@@ -76,6 +76,83 @@ static __attribute__((unused)) void build_link(struct strbuf *archive, enum tar_
 		    NULL);
 }
 
+/* A header that the writer would not make, and its data. `magic` has 8 bytes. */
+static __attribute__((unused)) void build_raw(struct strbuf *archive, const char *name, char type,
+					      const char *magic, const void *data, size_t size)
+{
+	char header[512] = { 0 };
+	unsigned sum = 0;
+
+	snprintf(header, 100, "%s", name);
+	memcpy(header + 100, "0000644", 7);
+	memcpy(header + 108, "0000000", 7);
+	memcpy(header + 116, "0000000", 7);
+	char octal[32];
+	snprintf(octal, sizeof(octal), "%011zo", size);
+	memcpy(header + 124, octal, 11);
+	memcpy(header + 136, "00000000001", 11);
+	header[156] = type;
+	memcpy(header + 257, magic, 8);
+	memset(header + 148, ' ', 8);
+	for (int i = 0; i < 512; i++)
+		sum += (unsigned char)header[i];
+	snprintf(header + 148, 8, "%06o", sum);
+	strbuf_add(archive, header, 512);
+	if (data) {
+		static const char zeros[512];
+		strbuf_add(archive, data, size);
+		strbuf_add(archive, zeros, -size & 511);
+	}
+}
+
+/* Make the checksum of the header at `at` right again. */
+static __attribute__((unused)) void build_sum(struct strbuf *archive, size_t at)
+{
+	char *header = archive->data + at;
+	unsigned sum = 0;
+
+	memset(header + 148, ' ', 8);
+	for (int i = 0; i < 512; i++)
+		sum += (unsigned char)header[i];
+	snprintf(header + 148, 8, "%06o", sum);
+}
+
+#define USTAR "ustar\00000"
+#define GNU   "ustar  "
+
+/* A pax header of type 'x' or 'g'; `lines` are "key=value\n", their lengths are put in front. */
+static __attribute__((unused)) void build_pax(struct strbuf *archive, char type, const char *lines)
+{
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+
+	for (const char *end; (end = strchr(lines, '\n')); lines = end + 1) {
+		size_t size = (size_t)(end - lines) + 2, total = size + 1;
+		while ((size_t)snprintf(NULL, 0, "%zu", total) + size > total)
+			total++;
+		strbuf_addf(&text, "%zu %.*s\n", total, (int)(end - lines), lines);
+	}
+	build_raw(archive, "pax", type, USTAR, text.data, text.size);
+}
+
+/* Hands out an archive in memory in pieces of `step` bytes. */
+struct memory_source {
+	const char *data;
+	size_t size, at, step;
+};
+
+static __attribute__((unused)) ssize_t memory_next(void *arg, const void **ret_data,
+						   struct err *err)
+{
+	struct memory_source *source = arg;
+	size_t left = source->size - source->at;
+	size_t n = left < source->step ? left : source->step;
+
+	(void)err;
+	*ret_data = source->data + source->at;
+	source->at += n;
+	return (ssize_t)n;
+}
+
 static __attribute__((unused)) void build_end(struct strbuf *archive)
 {
 	static const char zeros[1024];
@@ -91,15 +168,13 @@ static __attribute__((unused)) void write_proc(const char *path, const char *tex
 	assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
 }
 
-/* Be root, at least of a user namespace with one ID, as workers are. */
+/* Be root of a user namespace with one ID: the same for all who run the tests. */
 static __attribute__((unused)) void become_root(void)
 {
 	uid_t uid = getuid();
 	gid_t gid = getgid();
 	char map[64];
 
-	if (uid == 0)
-		return;
 	assert_int_equal(unshare(CLONE_NEWUSER), 0);
 	write_proc("/proc/self/setgroups", "deny");
 	snprintf(map, sizeof(map), "0 %u 1", (unsigned)uid);
