@@ -392,7 +392,9 @@ static int parse_stage(struct parser *parser, bool is_first, struct stage *stage
 	}
 	if (count == 0)
 		return fail(parser, is_first ? "missing value" : "missing function after \"|\"");
-	if (operands[0].kind != OPERAND_FUNCTION && (count > 1 || !is_first)) {
+	/* A field with an argument is a method in Go, such as {{.Label "x"}}. */
+	if (operands[0].kind != OPERAND_FUNCTION && !operands[0].field_count &&
+	    (count > 1 || !is_first)) {
 		struct position at = operands[0].at;
 
 		return err_set(parser->err, EINVAL,

@@ -205,6 +205,32 @@ out:
 	return r;
 }
 
+/* {{.Label "x"}}: what is a method in Go is a map here, and the argument its key. Nothing is "". */
+static int look_up_key(struct run *run, const struct stage *stage, struct json_object *dot,
+		       bool has_piped, struct json_object *piped, struct json_object **ret_value)
+{
+	const struct operand *operand = &stage->operands[0];
+	autojson struct json_object *map = NULL, *key = NULL;
+	int r = evaluate_operand(run, operand, dot, &map);
+
+	if (r >= 0 && has_piped)
+		key = json_object_get(piped);
+	else if (r >= 0)
+		r = evaluate_operand(run, &stage->operands[1], dot, &key);
+	if (r < 0)
+		return r;
+	if (stage->count + has_piped != 2 || (map && !json_object_is_type(map, json_type_object)) ||
+	    !json_object_is_type(key, json_type_string)) {
+		err_set(run->err, EINVAL, "%s is no function and cannot have arguments",
+			operand->fields[operand->field_count - 1]);
+		return wrap_position(run, operand->at);
+	}
+	*ret_value = json_object_get(json_get(map, json_object_get_string(key)));
+	if (!*ret_value)
+		*ret_value = json_object_new_string("");
+	return 0;
+}
+
 static int evaluate(struct run *run, const struct pipeline *pipeline, struct json_object *dot,
 		    struct json_object **ret_value)
 {
@@ -213,10 +239,14 @@ static int evaluate(struct run *run, const struct pipeline *pipeline, struct jso
 	for (int i = 0; i < pipeline->count; i++) {
 		const struct stage *stage = &pipeline->stages[i];
 		struct json_object *next = NULL;
-		int r = stage->operands[0].kind == OPERAND_FUNCTION
-				? call(run, stage, dot, i > 0, value, &next)
-				: evaluate_operand(run, &stage->operands[0], dot, &next);
+		int r;
 
+		if (stage->operands[0].kind == OPERAND_FUNCTION)
+			r = call(run, stage, dot, i > 0, value, &next);
+		else if (stage->count > 1 || i > 0)
+			r = look_up_key(run, stage, dot, i > 0, value, &next);
+		else
+			r = evaluate_operand(run, &stage->operands[0], dot, &next);
 		if (r < 0)
 			return r;
 		json_object_put(value);

@@ -146,6 +146,8 @@ static void test_functions(void **state)
 	      "dotted {\"HostIp\":\"\",\"HostPort\":\"8080\"}");
 	gives("{{(index (index .Ports \"80/tcp\") 0).HostPort}}", "8080");
 	gives("{{index .Config.Labels \"absent\"}}", "<no value>");
+	gives("{{.Config.Labels \"x.y\"}} {{.Config.Labels \"absent\"}}.", "dotted .");
+	gives("{{\"a\" | .Config.Labels}}", "1");
 	gives("{{slice .Id 0 3}} {{slice .Names 1}}", "abc [two three]");
 	gives("{{split \"a:b::c\" \":\" | json}} {{split \"abc\" \"\" | len}}",
 	      "[\"a\",\"b\",\"\",\"c\"] 3");
@@ -180,7 +182,9 @@ static void test_mistakes_name_their_place(void **state)
 	fails("{{frob .}}", "template: 1:3: function \"frob\" not defined");
 	fails("{{$x}}", "undefined variable \"$x\"");
 	fails("{{range .Names}}{{$y := 1}}{{end}}{{$y}}", "undefined variable \"$y\"");
-	fails("{{.Name 1}}", "no function cannot have arguments");
+	fails("{{.Name 1}}", "1:3: Name is no function and cannot have arguments");
+	fails("{{.Config.Labels \"a\" \"b\"}}", "Labels is no function");
+	fails("{{\"x\" 1}}", "no function cannot have arguments");
 	fails("{{1 | 2}}", "no function cannot have arguments");
 	fails("{{\"abc}}", "unterminated quoted string");
 	fails("{{(.Name}}", "in parentheses");
