@@ -1,12 +1,11 @@
 /* davit version: what this program is and what it was made for. */
 #include "cli/command.h"
 
-#include <sys/utsname.h>
-
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/output.h"
 #include "config.h"
+#include "oci/manifest.h"
 
 struct version_args {
 	const char *format;
@@ -24,10 +23,10 @@ static int version(struct cli *cli, void *arguments, int argc, char **argv, stru
 	autojson struct json_object *root = json_object_new_object();
 	struct json_object *client = json_object_new_object();
 	autofree char *text = NULL, *os_arch = NULL;
-	struct utsname host;
+	struct oci_platform host = oci_platform_of_host();
 
-	(void)uname(&host); /* fails only for a bad pointer */
-	os_arch = xasprintf("linux/%s", host.machine);
+	os_arch = oci_platform_print(&host);
+	oci_platform_clear(&host);
 	json_add_string(client, "Name", "davit");
 	json_add_string(client, "Version", DAVIT_VERSION);
 	json_add_string(client, "Os", "linux");
