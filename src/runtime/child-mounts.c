@@ -347,6 +347,15 @@ static int make_overlay(struct child *child, bool *ret_attached)
 	if (context_fd < 0)
 		return child_fail(child, CHILD_OVERLAY, -1);
 	int r = configure_overlay(child, context_fd, &too_old);
+	/* A volatile overlay leaves a mark that forbids its next mount, since a crash of the
+	 * machine may have torn it. After a mere restart of the container it is whole; who may have
+	 * crashed in between removes such containers. */
+	if (r < 0 && !too_old && child->plan->volatile_mark &&
+	    unlinkat(AT_FDCWD, child->plan->volatile_mark, AT_REMOVEDIR) == 0) {
+		close(context_fd);
+		context_fd = fsopen("overlay", FSOPEN_CLOEXEC);
+		r = configure_overlay(child, context_fd, &too_old);
+	}
 	if (r == 0) {
 		fd = fsmount(context_fd, FSMOUNT_CLOEXEC, 0);
 		if (fd < 0)

@@ -178,6 +178,7 @@ static int plan_root(struct launch_plan *plan, struct err *err)
 		overlay_escape(&text, overlay->work);
 		if (overlay->is_volatile)
 			strbuf_adds(&text, ",volatile");
+		plan->volatile_mark = xasprintf("%s/work/incompat/volatile", overlay->work);
 	}
 	if (plan->overlay_userxattr)
 		strbuf_adds(&text, ",userxattr");
@@ -521,6 +522,7 @@ void launch_plan_free(struct launch_plan *plan)
 	if (!plan)
 		return;
 	free(plan->overlay_fallback);
+	free(plan->volatile_mark);
 	for (size_t i = 0; i < plan->mount_count; i++)
 		mount_options_clear(&plan->mounts[i].options);
 	free(plan->mounts);

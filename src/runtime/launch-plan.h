@@ -125,6 +125,7 @@ struct launch_plan {
 	const char *root_source; /* without an overlay: the directory that is the root; config's */
 	bool root_readonly;
 	char *overlay_fallback;	  /* the options as one string for mount(2), owned */
+	char *volatile_mark;	  /* what a volatile overlay leaves in its work directory, owned */
 	bool bind_before_private; /* some bind mount stays connected with the host's */
 	unsigned long root_propagation;
 
