@@ -1,7 +1,8 @@
 /* The attaching side of the protocol: one poll loop between our streams and the monitor's socket.
  *
  * Nothing here may block where a signal has to get through: input for the monitor waits in a buffer
- * until the socket takes it, and output goes to pipes and terminals in pieces that poll(2) has
+ * until the container
+ * has taken what came before, and output goes to pipes and terminals in pieces that poll(2) has
  * promised room for. While output waits, nothing is read from the socket; the monitor notices and
  * holds the container.
  *
@@ -42,7 +43,8 @@ struct attach {
 	struct termios terminal;     /* as it was */
 	int stdin_fd, output_fds[2]; /* -1 once they are closed or not wanted */
 	bool closed_to_tell[2];
-	size_t input_size; /* of a packet in `input` that the socket has not taken; 0: none */
+	bool is_input_out; /* sent, and not yet taken by the container */
+	size_t input_size; /* of a packet in `input` that has not been sent; 0: none */
 	char input[MONITOR_PACKET_MAX + DETACH_KEYS_MAX];
 	char output[MONITOR_PACKET_MAX];
 };
@@ -229,6 +231,18 @@ static void output_write(struct attach *a, int stream, const char *data, size_t 
 	}
 }
 
+static void input_send(struct attach *a)
+{
+	if (a->is_input_out)
+		return;
+	ssize_t n = send(a->options->fd, a->input, a->input_size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
+		return;
+	/* A lost monitor shows itself on the reading side, behind its last words. */
+	a->is_input_out = a->input[0] == MONITOR_STDIN;
+	a->input_size = 0;
+}
+
 static void socket_read(struct attach *a)
 {
 	struct monitor_exit exit;
@@ -247,6 +261,11 @@ static void socket_read(struct attach *a)
 		break;
 	case MONITOR_STDERR:
 		output_write(a, 1, a->output + 1, (size_t)n - 1);
+		break;
+	case MONITOR_STDIN_TAKEN:
+		a->is_input_out = false;
+		if (a->input_size)
+			input_send(a);
 		break;
 	case MONITOR_STDIN_CLOSED:
 		if (!a->is_raw)
@@ -274,16 +293,6 @@ static void socket_read(struct attach *a)
 	default:
 		break; /* from a newer monitor */
 	}
-}
-
-static void input_send(struct attach *a)
-{
-	ssize_t n = send(a->options->fd, a->input, a->input_size, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
-		return; /* the container is slow to take it */
-	/* A lost monitor shows itself on the reading side, behind its last words. */
-	a->input_size = 0;
 }
 
 static void input_read(struct attach *a)
@@ -331,7 +340,8 @@ static void run(struct attach *a)
 			{ a->signal_fd, POLLIN, 0 },
 		};
 
-		if (a->input_size || a->closed_to_tell[0] || a->closed_to_tell[1])
+		if ((a->input_size && !a->is_input_out) || a->closed_to_tell[0] ||
+		    a->closed_to_tell[1])
 			polls[0].events |= POLLOUT;
 		if (poll(polls, 3, -1) < 0)
 			continue;

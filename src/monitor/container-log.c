@@ -1,10 +1,15 @@
 #include "monitor/container-log.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
-enum { ENTRIES_PER_WRITE = 128, STAMP_SIZE = 31 };
+enum { ENTRIES_PER_WRITE = 64, STAMP_SIZE = 31 };
 
 static void put_digits(char *at, unsigned width, unsigned long value)
 {
@@ -58,6 +63,33 @@ static void stamp_now(struct container_log *log)
 	memcpy(log->stamp + 29, "Z ", 2);
 }
 
+/* Begin a new file if these bytes would make this one too large. Entries are not torn apart: they
+ * all go to one file. If that fails the old one grows on: rather too large a log than a lost line.
+ */
+static void rotate(struct container_log *log, size_t size)
+{
+	char older[PATH_MAX];
+	size_t path_size = strlen(log->path);
+	struct stat status;
+
+	if (fstat(log->fd, &status) < 0 || status.st_size == 0 ||
+	    (uint64_t)status.st_size + size <= log->max_bytes || path_size + 3 > sizeof(older))
+		return;
+	memcpy(older, log->path, path_size);
+	memcpy(older + path_size, ".1", 3);
+	if (rename(log->path, older) < 0)
+		return;
+	int fd = open(log->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
+		      status.st_mode & 0777);
+	if (fd < 0) {
+		(void)rename(older, log->path);
+		return;
+	}
+	close(log->fd);
+	log->fd = fd;
+	log->is_torn = false;
+}
+
 static void write_all(struct container_log *log, struct iovec *parts, int count)
 {
 	bool has_written = false;
@@ -91,6 +123,8 @@ void container_log_add(struct container_log *log, enum container_stream stream, 
 
 	if (log->fd < 0 || size == 0)
 		return;
+	if (log->max_bytes && log->path)
+		rotate(log, size);
 	stamp_now(log);
 	while (data < end) {
 		int count = 0;

@@ -16,7 +16,10 @@
 #include <time.h>
 
 struct container_log {
-	int fd;	      /* opened for appending; -1: no log is kept */
+	int fd;		    /* opened for appending; -1: no log is kept */
+	const char *path;   /* absolute, borrowed; NULL: it grows without bound */
+	uint64_t max_bytes; /* what would grow beyond becomes "PATH.1", in the place of an older
+			       one; 0: no bound */
 	bool is_torn; /* a write ended inside an entry: the next one starts a line of its own */
 	time_t stamp_second; /* what `stamp` says */
 	char stamp[40];	     /* "2016-10-06T00:17:09.669794202Z " */

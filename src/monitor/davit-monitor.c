@@ -66,7 +66,9 @@ struct client {
 	bool is_first; /* the one we were born with */
 	bool owes;     /* has not taken the chunk yet; `since_msec` tells from when on */
 	bool is_behind_in_spill;
-	bool is_told; /* MONITOR_EXIT has been sent */
+	bool is_taken_due; /* it has to be told that its input was taken */
+	bool has_input;	   /* its next packet is input, for which there is no room yet */
+	bool is_told;	   /* MONITOR_EXIT has been sent */
 	int64_t since_msec;
 	uint64_t skipped; /* > 0: output is skipped until it reads again */
 	off_t spill_at;
@@ -84,17 +86,18 @@ struct monitor {
 	int console_peer_fd; /* the container's side of the terminal, held */
 	bool is_console;
 	bool is_console_parked; /* reading it makes no sense before the init's end */
-	bool is_stdin_ending;	/* close it once `input` is written */
 	int listen_fd, signal_fd, run_dir_fd, oom_fd;
 	int spill_fd; /* packets for clients that are behind, each after its size in 4 bytes */
 	off_t spill_size;
 	int64_t finish_by_msec;
+	int64_t kill_at_msec; /* the container's time is up; 0: never */
 	struct container_log log;
 	char **cleanup;	   /* argument vector, NULL: there is nothing to do */
 	size_t chunk_size; /* of the packet in `chunk`, type included; clients that owe still need
 			      it */
 	size_t input_at, input_end; /* what the container has yet to take of `input` */
-	bool is_touched;	    /* the buffers hold pages */
+	struct client *input_from;
+	bool is_touched; /* the buffers hold pages */
 	struct client clients[CLIENTS];
 	/* A byte of packet type before the data. */
 	char chunk[MONITOR_PACKET_MAX + PAGE - MONITOR_PACKET_MAX % PAGE]
@@ -138,7 +141,8 @@ static bool is_full(int code)
 static void client_drop(struct client *client)
 {
 	close_fd(&client->fd);
-	client->owes = client->is_behind_in_spill = false;
+	client->owes = client->is_behind_in_spill = client->is_taken_due = client->has_input =
+		false;
 	client->skipped = 0;
 }
 
@@ -233,8 +237,24 @@ static void deliver(struct monitor *m, bool keep)
 	}
 }
 
+/* The container has this client's input, or does not want any. */
+static void client_tell_taken(struct client *client)
+{
+	const char packet = MONITOR_STDIN_TAKEN;
+
+	if (client->fd < 0)
+		return;
+	client->is_taken_due = send_packet(client->fd, &packet, 1) < 0;
+	if (client->is_taken_due && !is_full(errno))
+		client_drop(client);
+}
+
 static void client_retry(struct monitor *m, struct client *client)
 {
+	if (client->is_taken_due)
+		client_tell_taken(client);
+	if (client->fd < 0)
+		return;
 	if (client->owes) {
 		if (send_packet(client->fd, m->chunk, m->chunk_size) >= 0)
 			client->owes = false;
@@ -259,6 +279,8 @@ static void client_add(struct monitor *m, int fd, bool is_first)
 		if (client->fd >= 0)
 			continue;
 		*client = (struct client){ .fd = fd, .is_first = is_first };
+		if (m->input_from == client)
+			m->input_from = NULL; /* that was who had this place before */
 		return;
 	}
 	close(fd);
@@ -266,12 +288,22 @@ static void client_add(struct monitor *m, int fd, bool is_first)
 
 /* ---- input ---- */
 
+/* There is room for input again. */
+static void input_done(struct monitor *m)
+{
+	m->input_at = m->input_end = 0;
+	for (int i = 0; i < CLIENTS; i++)
+		m->clients[i].has_input = false;
+	if (m->input_from)
+		client_tell_taken(m->input_from);
+	m->input_from = NULL;
+}
+
 static void stdin_close(struct monitor *m, bool tell)
 {
 	const char packet = MONITOR_STDIN_CLOSED;
 
-	m->input_at = m->input_end = 0;
-	m->is_stdin_ending = false;
+	input_done(m);
 	if (m->is_console || m->stdin_fd < 0)
 		return;
 	close_fd(&m->stdin_fd);
@@ -296,26 +328,41 @@ static void stdin_write(struct monitor *m)
 		}
 		m->input_at += (size_t)n;
 	}
-	m->input_at = m->input_end = 0;
-	if (m->is_stdin_ending)
-		stdin_close(m, false);
+	input_done(m);
 }
 
 static void client_read(struct monitor *m, struct client *client)
 {
 	struct monitor_resize resize;
-	ssize_t n = recv(client->fd, m->input, MONITOR_PACKET_MAX, MSG_DONTWAIT);
+	char small[64], *packet = m->input;
+	ssize_t n;
 
-	m->is_touched = true;
+	if (m->input_at < m->input_end) {
+		/* The buffer is taken. Input has to wait, everything else is short and gets
+		 * through. */
+		n = recv(client->fd, small, 1, MSG_DONTWAIT | MSG_PEEK);
+		client->has_input =
+			n == 1 && (small[0] == MONITOR_STDIN || small[0] == MONITOR_STDIN_EOF);
+		if (client->has_input)
+			return;
+		packet = small;
+		n = recv(client->fd, small, sizeof(small), MSG_DONTWAIT);
+	} else {
+		m->is_touched = true;
+		n = recv(client->fd, m->input, MONITOR_PACKET_MAX, MSG_DONTWAIT);
+	}
 	if (n <= 0) {
 		if (n == 0 || (errno != EAGAIN && errno != EINTR))
 			client_drop(client);
 		return;
 	}
-	switch (m->input[0]) {
+	switch (packet[0]) {
 	case MONITOR_STDIN:
-		if (m->stdin_fd < 0 || m->has_ended)
+		m->input_from = client;
+		if (m->stdin_fd < 0 || m->has_ended) {
+			input_done(m);
 			break;
+		}
 		m->input_at = 1;
 		m->input_end = (size_t)n;
 		stdin_write(m);
@@ -327,12 +374,12 @@ static void client_read(struct monitor *m, struct client *client)
 		/* What it writes from now on fails, as it would without us between it and the
 		 * reader. */
 		if (client->is_first && !m->is_console && !m->has_ended && n == 2)
-			close_fd(&m->output_fds[m->input[1] == MONITOR_STDERR]);
+			close_fd(&m->output_fds[packet[1] == MONITOR_STDERR]);
 		break;
 	case MONITOR_RESIZE:
 		if (!m->is_console || m->output_fds[0] < 0 || (size_t)n != 1 + sizeof(resize))
 			break;
-		memcpy(&resize, m->input + 1, sizeof(resize));
+		memcpy(&resize, packet + 1, sizeof(resize));
 		(void)ioctl(m->output_fds[0], TIOCSWINSZ,
 			    &(struct winsize){ .ws_row = resize.rows, .ws_col = resize.columns });
 		break;
@@ -498,7 +545,7 @@ static void become_cleanup(char **arguments)
 
 static void on_init_end(struct monitor *m)
 {
-	m->input_at = m->input_end = 0;
+	input_done(m);
 	drain(m);
 	m->is_oom_killed = read_oom_killed(m->oom_fd);
 	write_exit_file(m);
@@ -566,6 +613,9 @@ static int sooner(int timeout_msec, int64_t at_msec, int64_t now)
 {
 	int64_t left = at_msec > now ? at_msec - now : 0;
 
+	if (left > 1 << 30)
+		left = 1 << 30; /* poll(2) takes an int; the loop comes back */
+
 	return timeout_msec < 0 || left < timeout_msec ? (int)left : timeout_msec;
 }
 
@@ -574,7 +624,7 @@ static int plan_polls(const struct monitor *m, struct pollfd polls[AT_COUNT])
 {
 	bool has_input = m->input_at < m->input_end, held = is_held(m);
 	int timeout_msec = m->is_touched ? TRIM_MSEC : -1;
-	int64_t now = held || m->has_ended ? now_msec() : 0;
+	int64_t now = held || m->has_ended || m->kill_at_msec ? now_msec() : 0;
 
 	polls[AT_SIGNAL] = (struct pollfd){ m->signal_fd, POLLIN, 0 };
 	polls[AT_LISTEN] = (struct pollfd){ m->listen_fd, POLLIN, 0 };
@@ -588,16 +638,18 @@ static int plan_polls(const struct monitor *m, struct pollfd polls[AT_COUNT])
 					 POLLIN, 0 };
 	for (int i = 0; i < CLIENTS; i++) {
 		const struct client *client = &m->clients[i];
-		short events = has_input ? 0 : POLLIN;
+		short events = client->has_input ? 0 : POLLIN;
 
-		if (client->owes || client->skipped || client->is_behind_in_spill ||
-		    (m->has_ended && !client->is_told))
+		if (client->owes || client->is_taken_due || client->skipped ||
+		    client->is_behind_in_spill || (m->has_ended && !client->is_told))
 			events |= POLLOUT;
 		if (client->owes && !client->is_first)
 			timeout_msec = sooner(timeout_msec,
 					      client->since_msec + STALL_SECONDS * 1000, now);
 		polls[AT_CLIENT + i] = (struct pollfd){ client->fd, events, 0 };
 	}
+	if (!m->has_ended && m->kill_at_msec)
+		timeout_msec = sooner(timeout_msec, m->kill_at_msec, now);
 	if (m->has_ended && now < m->finish_by_msec)
 		timeout_msec = sooner(timeout_msec, m->finish_by_msec, now);
 	return timeout_msec;
@@ -622,13 +674,10 @@ static void handle_client(struct monitor *m, struct client *client, short events
 		client_retry(m, client);
 	if (client->fd < 0)
 		return;
-	if (events & POLLIN) {
-		/* An earlier client of this round may have filled the buffer. */
-		if (m->input_at == m->input_end)
-			client_read(m, client);
-	} else if (events & (POLLHUP | POLLERR)) {
+	if (events & POLLIN)
+		client_read(m, client);
+	else if (events & (POLLHUP | POLLERR))
 		client_drop(client);
-	}
 }
 
 static void run(struct monitor *m)
@@ -649,6 +698,11 @@ static void run(struct monitor *m)
 			madvise(m->chunk, sizeof(m->chunk), MADV_DONTNEED);
 			madvise(m->input, sizeof(m->input), MADV_DONTNEED);
 			m->is_touched = false;
+		}
+		if (!m->has_ended && m->kill_at_msec && now_msec() >= m->kill_at_msec) {
+			/* Not reaped yet, so the number is still its own. */
+			kill(m->init_pid, SIGKILL);
+			m->kill_at_msec = 0;
 		}
 		if (is_held(m))
 			skip_stalled(m);
@@ -678,7 +732,7 @@ static void run(struct monitor *m)
  * the container's ID, is for those who read ps(1). See launch.c. */
 static void read_arguments(struct monitor *m, char *argv[])
 {
-	int client_fd = -1, console_fd = -1;
+	int client_fd = -1, console_fd = -1, timeout_seconds = -1;
 	const struct {
 		const char *name;
 		int *value;
@@ -688,6 +742,7 @@ static void read_arguments(struct monitor *m, char *argv[])
 		{ "console", &console_fd },	 { "log", &m->log.fd },
 		{ "listen", &m->listen_fd },	 { "client", &client_fd },
 		{ "run", &m->run_dir_fd },	 { "oom", &m->oom_fd },
+		{ "timeout", &timeout_seconds },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -695,6 +750,10 @@ static void read_arguments(struct monitor *m, char *argv[])
 	for (int i = 0; i < CLIENTS; i++)
 		m->clients[i].fd = -1;
 	for (argv++; *argv; argv++) {
+		if (strncmp(*argv, "logpath=", 8) == 0)
+			m->log.path = *argv + 8;
+		if (strncmp(*argv, "logmax=", 7) == 0)
+			m->log.max_bytes = strtoull(*argv + 7, NULL, 10);
 		if (strcmp(*argv, "--") == 0) {
 			m->cleanup = argv[1] ? argv + 1 : NULL;
 			break;
@@ -705,6 +764,8 @@ static void read_arguments(struct monitor *m, char *argv[])
 				*names[i].value = (int)strtol(*argv + size + 1, NULL, 10);
 		}
 	}
+	if (timeout_seconds > 0)
+		m->kill_at_msec = now_msec() + timeout_seconds * (int64_t)1000;
 	if (console_fd >= 0) {
 		m->is_console = true;
 		m->stdin_fd = m->output_fds[0] = console_fd;

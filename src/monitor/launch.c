@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +97,12 @@ int monitor_exec(const struct monitor_launch *launch, struct err *err)
 		if (fd >= 0)
 			strlist_addf(&arguments, "%s=%d", named[i].name, fd);
 	}
+	if (launch->log_path && launch->log_max_bytes) {
+		strlist_addf(&arguments, "logmax=%" PRIu64, launch->log_max_bytes);
+		strlist_addf(&arguments, "logpath=%s", launch->log_path);
+	}
+	if (launch->timeout_seconds)
+		strlist_addf(&arguments, "timeout=%u", launch->timeout_seconds);
 	for (size_t i = 0; i < launch->hold_count; i++) {
 		int fd, r = inherit(launch->hold_fds[i], &fd, err);
 		if (r < 0)

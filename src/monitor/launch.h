@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct err;
@@ -16,6 +17,10 @@ struct monitor_launch {
 	int stdout_fd, stderr_fd; /* read ends of its output */
 	int console_fd;		  /* or, instead of these three, the master side of its terminal */
 	int log_fd;		  /* opened for appending */
+	const char *log_path; /* absolute; with log_max_bytes > 0 the log is renamed to "PATH.1" and
+				 begun anew before it grows much beyond that */
+	uint64_t log_max_bytes;
+	unsigned timeout_seconds; /* kill the container after so long; 0: never */
 	int listen_fd;		  /* made by monitor_listen() */
 	int client_fd;	/* our end of a SOCK_SEQPACKET socketpair(2) with the command that waits in
 			   the  foreground. That one is asked to clean up. */

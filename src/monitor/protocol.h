@@ -12,7 +12,9 @@
 
 enum monitor_packet {
 	/* command → monitor */
-	MONITOR_STDIN = 'i',	 /* bytes for the container's standard input */
+	MONITOR_STDIN = 'i', /* bytes for the container's standard input. The next may be sent only
+				when MONITOR_STDIN_TAKEN has come for this one, so that a container
+				that does not read keeps nothing but input from getting through */
 	MONITOR_STDIN_EOF = 'e', /* no more of them: closes the container's standard input if it was
 				    opened with -i */
 	MONITOR_RESIZE = 'r',	 /* struct monitor_resize */
@@ -27,6 +29,7 @@ enum monitor_packet {
 	MONITOR_STDERR = 'x',
 	MONITOR_SKIPPED = 's',	    /* uint64_t: so many bytes of output were left out, because this
 				       client did not read for a while; the log has them */
+	MONITOR_STDIN_TAKEN = 't',  /* the container has the last MONITOR_STDIN */
 	MONITOR_STDIN_CLOSED = 'n', /* nobody reads the container's standard input any more */
 	MONITOR_EXIT = 'q',	    /* struct monitor_exit: after the last byte of output */
 };

@@ -277,6 +277,6 @@ int main(void)
 		cmocka_unit_test(test_calendar),
 	};
 
-	alarm(60);
+	alarm(200);
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

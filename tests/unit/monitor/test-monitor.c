@@ -1,5 +1,6 @@
 /* davit-monitor with the attaching side, without any container: the test is the launcher, and the
  * "init" is a function in a forked child. The path of davit-monitor is the first argument. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
@@ -16,6 +17,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -51,6 +54,12 @@ static void check(int r, const struct err *err)
 	if (r < 0)
 		fail_msg("%s", err->text);
 }
+
+/* What the next launches get beside the usual; reset by each test that sets it. */
+static struct {
+	uint64_t log_max_bytes;
+	unsigned timeout_seconds;
+} more;
 
 static void launch(struct run *run, int flags, int (*body)(void))
 {
@@ -107,6 +116,11 @@ static void launch(struct run *run, int flags, int (*body)(void))
 		launch.run_dir_fd = run->dir_fd;
 		launch.listen_fd = monitor_listen(run->dir_fd, &err);
 		launch.cleanup = cleanup;
+		char log_path[64];
+		snprintf(log_path, sizeof(log_path), "%s/ctr.log", run->dir);
+		launch.log_path = log_path;
+		launch.log_max_bytes = more.log_max_bytes;
+		launch.timeout_seconds = more.timeout_seconds;
 		monitor_exec(&launch, &err);
 		fprintf(stderr, "%s\n", err.text);
 		_exit(125);
@@ -259,23 +273,36 @@ static int hang(void)
 	return 0;
 }
 
+/* The monitor's only child, once it is one. */
+static pid_t init_of(const struct run *run)
+{
+	char path[64], text[32] = "", comm[32] = "";
+
+	for (int i = 0; i < 1000 && strcmp(comm, "davit-monitor\n") != 0; i++) {
+		autostrbuf struct strbuf buf = STRBUF_EMPTY;
+		struct err err = { 0 };
+		snprintf(path, sizeof(path), "/proc/%d/comm", run->monitor_pid);
+		if (i > 0)
+			sleep_msec(2);
+		if (file_read(AT_FDCWD, path, &buf, 64, &err) == 0)
+			snprintf(comm, sizeof(comm), "%s", strbuf_text(&buf));
+	}
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", run->monitor_pid,
+		 run->monitor_pid);
+	FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	assert_non_null(fgets(text, sizeof(text), file));
+	fclose(file);
+	return (pid_t)strtol(text, NULL, 10);
+}
+
 static void test_death_by_signal_is_told(void **state)
 {
 	autostrbuf struct strbuf out = STRBUF_EMPTY, error = STRBUF_EMPTY;
 	struct run run;
 
 	launch(&run, 0, hang);
-	/* Its only child is the init. */
-	char path[64], text[32] = "";
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", run.monitor_pid, run.monitor_pid);
-	for (int i = 0; i < 500 && !*text; i++) {
-		FILE *file = fopen(path, "re");
-		if (!file || !fgets(text, sizeof(text), file))
-			sleep_msec(2);
-		fclose(file);
-	}
-	sleep_msec(20);
-	kill((pid_t)strtol(text, NULL, 10), SIGKILL);
+	kill(init_of(&run), SIGKILL);
 	struct attach_outcome outcome = attach(run.fd, NULL, &out, &error);
 	assert_true(WIFSIGNALED(outcome.wait_status));
 	assert_int_equal(WTERMSIG(outcome.wait_status), SIGKILL);
@@ -464,6 +491,430 @@ static void test_terminal_gets_size_and_keys(void **state)
 	finish(&run);
 }
 
+/* ---- the attaching command as a process of its own ---- */
+
+enum { DETACHED = 100, LOST = 101 };
+
+static pid_t signal_target;
+
+static void pass_signal(int number, void *arg)
+{
+	kill(signal_target, number);
+}
+
+/* In a forked child: attach with our standard streams, and end with what came of it. */
+static void attach_and_exit(struct run *run, bool is_terminal, bool pass_signals, int in_fd)
+{
+	struct attach_options options = { .fd = run->fd,
+					  .stdin_fd = in_fd,
+					  .stdout_fd = 1,
+					  .stderr_fd = 2,
+					  .is_terminal = is_terminal,
+					  .on_signal = pass_signals ? pass_signal : NULL };
+	struct attach_outcome outcome;
+	struct err err = { 0 };
+
+	if (detach_keys_parse(DETACH_KEYS_DEFAULT, &options.detach_keys, &err) < 0 ||
+	    attach_run(&options, &outcome, &err) < 0)
+		_exit(99);
+	if (outcome.end != ATTACH_EXITED)
+		_exit(outcome.end == ATTACH_DETACHED ? DETACHED : LOST);
+	attach_cleaned(run->fd);
+	_exit(WIFSIGNALED(outcome.wait_status) ? 128 + WTERMSIG(outcome.wait_status)
+					       : WEXITSTATUS(outcome.wait_status));
+}
+
+static int exit_code_of(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void test_signals_are_passed_on(void **state)
+{
+	struct run run;
+
+	launch(&run, 0, hang);
+	signal_target = init_of(&run);
+	pid_t pid = fork();
+	if (pid == 0)
+		attach_and_exit(&run, false, true, -1);
+	fd_close(&run.fd);
+	sleep_msec(50);
+	kill(pid, SIGTERM);
+	assert_int_equal(exit_code_of(pid), 128 + SIGTERM);
+	finish(&run);
+}
+
+static int write_for_ever(void)
+{
+	static char lines[65536];
+
+	memset(lines, '\n', sizeof(lines));
+	while (write(1, lines, sizeof(lines)) > 0)
+		;
+	return 1;
+}
+
+/* Even where input is stuck, because the container never reads it. */
+static void test_closed_output_reaches_the_container(void **state)
+{
+	for (int with_input = 0; with_input < 2; with_input++) {
+		struct run run;
+		int out[2], zero_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+		char buffer[4096];
+
+		launch(&run, RUN_INPUT, write_for_ever);
+		assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+		pid_t pid = fork();
+		if (pid == 0) {
+			dup2(out[1], 1);
+			close(out[0]);
+			close(out[1]);
+			attach_and_exit(&run, false, true, with_input ? zero_fd : -1);
+		}
+		fd_close(&run.fd);
+		close(zero_fd);
+		close(out[1]);
+		assert_true(read(out[0], buffer, sizeof(buffer)) > 0);
+		sleep_msec(50);
+		close(out[0]);
+		assert_int_equal(exit_code_of(pid), 128 + SIGPIPE);
+		finish(&run);
+	}
+}
+
+static void test_killed_monitor_is_noticed(void **state)
+{
+	struct run run;
+
+	launch(&run, 0, hang);
+	pid_t init = init_of(&run), pid = fork();
+	if (pid == 0)
+		attach_and_exit(&run, false, true, -1);
+	fd_close(&run.fd);
+	kill(run.monitor_pid, SIGKILL);
+	assert_int_equal(exit_code_of(pid), LOST);
+	kill(init, SIGKILL);
+	waitpid(run.monitor_pid, NULL, 0);
+	/* For finish(): something that ends well. */
+	run.monitor_pid = fork();
+	if (run.monitor_pid == 0)
+		_exit(0);
+	finish(&run);
+}
+
+static int echo_keys(void)
+{
+	struct termios settings;
+	struct winsize size;
+	char key, text[64];
+
+	tcgetattr(0, &settings);
+	cfmakeraw(&settings);
+	tcsetattr(0, TCSANOW, &settings);
+	(void)!write(1, "ready.", 6);
+	while (read(0, &key, 1) == 1) {
+		if (key == 'q')
+			return 5;
+		ioctl(0, TIOCGWINSZ, &size);
+		int n = snprintf(text, sizeof(text), "<%d %dx%d>", key, size.ws_col, size.ws_row);
+		(void)!write(1, text, (size_t)n);
+	}
+	return 6;
+}
+
+/* Read from the terminal until `text` has come. */
+static void expect(int master, const char *text)
+{
+	char seen[8192] = "";
+	size_t size = 0;
+	struct pollfd p = { master, POLLIN, 0 };
+
+	while (!strstr(seen, text)) {
+		if (poll(&p, 1, 5000) <= 0)
+			fail_msg("waited for '%s', got '%s'", text, seen);
+		ssize_t n = read(master, seen + size, sizeof(seen) - 1 - size);
+		assert_true(n > 0);
+		size += (size_t)n;
+		seen[size] = '\0';
+	}
+}
+
+static bool is_raw(int master)
+{
+	struct termios settings;
+
+	tcgetattr(master, &settings); /* the two sides share them */
+	return !(settings.c_lflag & ICANON);
+}
+
+/* A terminal with a shell of the simplest kind, in which the attaching command is a job. (Without a
+ * shell its process group would be orphaned, and the kernel does not stop those.) `ret_job_fd`
+ * tells the job's pid, then a byte whenever it stops. The shell ends with the job's exit code. */
+static pid_t attach_as_job(struct run *run, const struct winsize *size, int *ret_master,
+			   int *ret_job_fd)
+{
+	int told[2];
+
+	assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+	pid_t shell = forkpty(ret_master, NULL, NULL, size);
+	if (shell == 0) {
+		signal(SIGTTOU, SIG_IGN);
+		pid_t job = fork();
+		int status;
+		setpgid(job, job ? job : getpid());
+		tcsetpgrp(0, job ? job : getpid());
+		if (job == 0) {
+			signal(SIGTTOU, SIG_DFL);
+			attach_and_exit(run, true, false, 0);
+		}
+		(void)!write(told[1], &job, sizeof(job));
+		while (waitpid(job, &status, WUNTRACED) == job && WIFSTOPPED(status))
+			(void)!write(told[1], "s", 1);
+		_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+	}
+	close(told[1]);
+	*ret_job_fd = told[0];
+	fd_close(&run->fd);
+	return shell;
+}
+
+static void test_terminal_of_the_command(void **state)
+{
+	struct winsize small = { .ws_col = 70, .ws_row = 20 },
+		       large = { .ws_col = 120, .ws_row = 40 };
+	struct run run;
+	struct err err = { 0 };
+	int master, job_fd;
+	pid_t job;
+	char byte;
+
+	launch(&run, RUN_CONSOLE, echo_keys);
+	pid_t pid = attach_as_job(&run, &small, &master, &job_fd);
+	assert_int_equal(read(job_fd, &job, sizeof(job)), sizeof(job));
+	expect(master, "ready.");
+	assert_true(is_raw(master));
+	(void)!write(master, "\3", 1);
+	expect(master, "<3 70x20>");
+	ioctl(master, TIOCSWINSZ, &large);
+	sleep_msec(50);
+	(void)!write(master, "a", 1);
+	expect(master, "<97 120x40>");
+
+	/* Stopped from outside: a usable terminal meanwhile. */ kill(job, SIGTSTP);
+	assert_int_equal(read(job_fd, &byte, 1), 1);
+	assert_false(is_raw(master));
+	kill(job, SIGCONT);
+	for (int i = 0; i < 500 && !is_raw(master); i++)
+		sleep_msec(2);
+	assert_true(is_raw(master));
+
+	(void)!write(master, "\20b", 2);
+	expect(master, "<16 120x40><98 120x40>");
+	(void)!write(master, "\20\21", 2);
+	assert_int_equal(exit_code_of(pid), DETACHED);
+	assert_false(is_raw(master));
+	close(master);
+	close(job_fd);
+
+	/* A second command joins, is killed, and leaves the terminal as it was. */
+	run.fd = attach_connect(run.dir_fd, &err);
+	check(run.fd, &err);
+	pid = forkpty(&master, NULL, NULL, &small);
+	if (pid == 0)
+		attach_and_exit(&run, true, false, 0);
+	fd_close(&run.fd);
+	for (int i = 0; i < 500 && !is_raw(master); i++)
+		sleep_msec(2);
+	(void)!write(master, "c", 1);
+	expect(master, "<99 70x20>");
+	kill(pid, SIGTERM);
+	assert_int_equal(exit_code_of(pid), 128 + SIGTERM);
+	assert_false(is_raw(master));
+	close(master);
+
+	/* A third sees the end; nobody was left to clean up. */
+	run.fd = attach_connect(run.dir_fd, &err);
+	check(run.fd, &err);
+	pid = forkpty(&master, NULL, NULL, &small);
+	if (pid == 0)
+		attach_and_exit(&run, true, false, 0);
+	fd_close(&run.fd);
+	(void)!write(master, "q", 1);
+	assert_int_equal(exit_code_of(pid), 5);
+	close(master);
+	wait_for_file(&run, "cleaned");
+	finish(&run);
+}
+
+/* ---- what is kept and what is left ---- */
+
+static int write_270k(void)
+{
+	static char data[270000];
+	uint32_t seed = 7;
+
+	flood_fill(data, sizeof(data), &seed);
+	return fd_write_all(1, data, sizeof(data)) < 0;
+}
+
+static void test_stopped_first_client_gets_the_rest_after_the_end(void **state)
+{
+	static char data[270000];
+	autostrbuf struct strbuf out = STRBUF_EMPTY, error = STRBUF_EMPTY, log = STRBUF_EMPTY;
+	uint32_t seed = 7;
+	struct run run;
+
+	flood_fill(data, sizeof(data), &seed);
+	launch(&run, 0, write_270k);
+	wait_for_file(&run, "exit"); /* although we have read nothing yet */
+	read_log(&run, "stdout", &log);
+	assert_int_equal(log.size, sizeof(data));
+	assert_memory_equal(log.data, data, sizeof(data));
+	struct attach_outcome outcome = attach(run.fd, NULL, &out, &error);
+	assert_int_equal(outcome.end, ATTACH_EXITED);
+	assert_int_equal(outcome.wait_status, 0);
+	assert_int_equal(out.size, sizeof(data));
+	assert_memory_equal(out.data, data, sizeof(data));
+	attach_cleaned(run.fd);
+	finish(&run);
+}
+
+static int leave_a_holder(void)
+{
+	if (fork() == 0) {
+		sleep_msec(3000);
+		_exit(0);
+	}
+	(void)!write(1, "bye\n", 4);
+	return 0;
+}
+
+static void test_outsider_that_holds_the_output_does_not_hold_the_end(void **state)
+{
+	autostrbuf struct strbuf out = STRBUF_EMPTY, error = STRBUF_EMPTY;
+	struct timespec before, after;
+	struct run run;
+
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	launch(&run, 0, leave_a_holder);
+	attach(run.fd, NULL, &out, &error);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	assert_string_equal(strbuf_text(&out), "bye\n");
+	assert_true(after.tv_sec - before.tv_sec <= 1);
+	attach_cleaned(run.fd);
+	finish(&run);
+}
+
+static size_t count_fds(pid_t pid)
+{
+	char path[64];
+	size_t count = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	DIR *dir = opendir(path);
+	assert_non_null(dir);
+	for (struct dirent *entry; (entry = readdir(dir));)
+		count += entry->d_name[0] != '.';
+	closedir(dir);
+	return count;
+}
+
+static void test_monitor_holds_only_what_it_needs(void **state)
+{
+	struct err err = { 0 };
+	struct run run;
+	int extra = open("/dev/null", O_RDONLY); /* inheritable on purpose */
+
+	launch(&run, RUN_INPUT, copy_input);
+	(void)init_of(&run);
+	sleep_msec(20);
+	/* 0 1 2, signals, stdin, stdout, stderr, log, listening, client, run directory */
+	assert_int_equal(count_fds(run.monitor_pid), 11);
+	for (int i = 0; i < 40; i++) {
+		int fd = attach_connect(run.dir_fd, &err);
+		check(fd, &err);
+		assert_int_equal(send(fd, "ix\n", 3, 0), 3);
+		char packet[64];
+		while (recv(fd, packet, sizeof(packet), 0) > 0 && packet[0] != MONITOR_STDIN_TAKEN)
+			;
+		close(fd);
+	}
+	sleep_msec(20);
+	assert_int_equal(count_fds(run.monitor_pid), 11);
+	assert_int_equal(getsid(run.monitor_pid), run.monitor_pid);
+	/* More clients than there are places: the last ones are sent away, the first keep theirs.
+	 */
+	int fds[20];
+	for (int i = 0; i < 20; i++)
+		fds[i] = attach_connect(run.dir_fd, &err);
+	char byte;
+	assert_int_equal(recv(fds[19], &byte, 1, 0), 0);
+	assert_int_equal(recv(fds[0], &byte, 1, MSG_DONTWAIT), -1);
+	for (int i = 0; i < 20; i++)
+		close(fds[i]);
+	/* What would end another program does not end it. */
+	static const int numbers[] = { SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGUSR1, SIGALRM };
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		kill(run.monitor_pid, numbers[i]);
+	sleep_msec(20);
+	assert_int_equal(kill(run.monitor_pid, 0), 0);
+	fd_close(&run.fd);
+	kill(init_of(&run), SIGTERM);
+	/* The cleanup runs although those signals were waiting. */
+	wait_for_file(&run, "cleaned");
+	close(extra);
+	finish(&run);
+}
+
+static int write_lines(void)
+{
+	for (int i = 0; i < 4000; i++) {
+		char text[32];
+		int n = snprintf(text, sizeof(text), "line %d\n", i);
+		(void)!write(1, text, (size_t)n);
+	}
+	return 0;
+}
+
+static void test_log_is_rotated_between_lines(void **state)
+{
+	struct run run;
+	struct stat newer, older;
+	autofree char *path = NULL;
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+	struct err err = { 0 };
+
+	more.log_max_bytes = 100000;
+	launch(&run, RUN_DETACHED, write_lines);
+	more.log_max_bytes = 0;
+	wait_for_file(&run, "cleaned");
+	assert_int_equal(fstatat(run.dir_fd, "ctr.log", &newer, 0), 0);
+	assert_int_equal(fstatat(run.dir_fd, "ctr.log.1", &older, 0), 0);
+	assert_true(newer.st_size > 0 && newer.st_size <= 200000);
+	assert_true(older.st_size > 0 && older.st_size <= 200000);
+	check(file_read(run.dir_fd, "ctr.log", &text, 1 << 20, &err), &err);
+	assert_memory_equal(text.data + text.size - 10, "line 3999\n", 10);
+	finish(&run);
+}
+
+static void test_time_limit(void **state)
+{
+	autostrbuf struct strbuf out = STRBUF_EMPTY, error = STRBUF_EMPTY;
+	struct run run;
+
+	more.timeout_seconds = 1;
+	launch(&run, 0, hang);
+	more.timeout_seconds = 0;
+	struct attach_outcome outcome = attach(run.fd, NULL, &out, &error);
+	assert_true(WIFSIGNALED(outcome.wait_status) && WTERMSIG(outcome.wait_status) == SIGKILL);
+	attach_cleaned(run.fd);
+	finish(&run);
+}
+
 int main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
@@ -475,11 +926,20 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(test_killed_client_frees_the_container),
 		cmocka_unit_test(test_stopped_late_client_is_skipped_and_told),
 		cmocka_unit_test(test_terminal_gets_size_and_keys),
+		cmocka_unit_test(test_signals_are_passed_on),
+		cmocka_unit_test(test_closed_output_reaches_the_container),
+		cmocka_unit_test(test_killed_monitor_is_noticed),
+		cmocka_unit_test(test_terminal_of_the_command),
+		cmocka_unit_test(test_stopped_first_client_gets_the_rest_after_the_end),
+		cmocka_unit_test(test_outsider_that_holds_the_output_does_not_hold_the_end),
+		cmocka_unit_test(test_monitor_holds_only_what_it_needs),
+		cmocka_unit_test(test_log_is_rotated_between_lines),
+		cmocka_unit_test(test_time_limit),
 	};
 
 	if (argc != 2)
 		return 2;
 	monitor_path = argv[1];
-	alarm(60);
+	alarm(200);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
