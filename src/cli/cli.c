@@ -233,6 +233,7 @@ int cli_main(int argc, char **argv, char *const *environment)
 		r = unknown_command(NULL, parser.operands[0]);
 	}
 out:
+	cli_close_engine(&cli);
 	options_clear(&parser);
 	return r;
 }

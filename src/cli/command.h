@@ -119,8 +119,9 @@ struct command {
 	int (*run)(struct cli *cli, void *args, int argc, char **argv, struct err *err);
 };
 
-/* The engine, opened at the first call with what --root and --runroot say; closed by main(). */
+/* The engine of this invocation, opened at the first call; closed by cli_main(). */
 int cli_engine(struct cli *cli, struct engine **ret_engine, struct err *err);
+void cli_close_engine(struct cli *cli);
 
 /* Was the option on the command line? For fields whose zero is a value of its own. */
 bool cli_given(const struct cli *cli, const char *option_name);

@@ -56,6 +56,14 @@ static void process_clear(struct oci_process *process)
 	free(process->selinux_label);
 }
 
+static void mount_clear(struct oci_mount *mount)
+{
+	free(mount->destination);
+	free(mount->type);
+	free(mount->source);
+	strlist_clear(&mount->options);
+}
+
 void oci_runtime_config_free(struct oci_runtime_config *config)
 {
 	if (!config)
@@ -68,12 +76,8 @@ void oci_runtime_config_free(struct oci_runtime_config *config)
 	free(config->overlay.upper);
 	free(config->overlay.work);
 	free(config->rootfs_propagation);
-	for (size_t i = 0; i < config->mount_count; i++) {
-		free(config->mounts[i].destination);
-		free(config->mounts[i].type);
-		free(config->mounts[i].source);
-		strlist_clear(&config->mounts[i].options);
-	}
+	for (size_t i = 0; i < config->mount_count; i++)
+		mount_clear(&config->mounts[i]);
 	free(config->mounts);
 	process_clear(&config->process);
 	for (size_t i = 0; i < OCI_NS_COUNT; i++)
@@ -107,6 +111,14 @@ struct oci_mount *oci_runtime_config_add_mount(struct oci_runtime_config *config
 	if (options)
 		strlist_split(&mount->options, options, ',');
 	return mount;
+}
+
+void oci_runtime_config_remove_mount(struct oci_runtime_config *config, size_t index)
+{
+	mount_clear(&config->mounts[index]);
+	config->mount_count--;
+	memmove(&config->mounts[index], &config->mounts[index + 1],
+		(config->mount_count - index) * sizeof(*config->mounts));
 }
 
 void oci_runtime_config_add_sysctl(struct oci_runtime_config *config, const char *key,

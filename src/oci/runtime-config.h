@@ -121,6 +121,7 @@ void oci_runtime_config_free(struct oci_runtime_config *config);
 struct oci_mount *oci_runtime_config_add_mount(struct oci_runtime_config *config,
 					       const char *destination, const char *type,
 					       const char *source, const char *options);
+void oci_runtime_config_remove_mount(struct oci_runtime_config *config, size_t index);
 void oci_runtime_config_add_sysctl(struct oci_runtime_config *config, const char *key,
 				   const char *value);
 struct oci_rlimit *oci_runtime_config_add_rlimit(struct oci_runtime_config *config,

@@ -1,0 +1,128 @@
+#include "engine/container-spec.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+enum spec_kind { SPEC_STRING, SPEC_STRINGS, SPEC_BOOL, SPEC_INT };
+
+#define STRING(field)                                                                              \
+	{                                                                                          \
+#field, SPEC_STRING, offsetof(struct container_spec, field)                        \
+	}
+#define STRINGS(field)                                                                             \
+	{                                                                                          \
+#field, SPEC_STRINGS, offsetof(struct container_spec, field)                       \
+	}
+#define BOOL(field)                                                                                \
+	{                                                                                          \
+#field, SPEC_BOOL, offsetof(struct container_spec, field)                          \
+	}
+#define INT(field)                                                                                 \
+	{                                                                                          \
+#field, SPEC_INT, offsetof(struct container_spec, field)                           \
+	}
+
+/* clang-format off */
+static const struct {
+	const char *name;
+	enum spec_kind kind;
+	size_t offset;
+} fields[] = {
+	STRING(image_name), STRING(image_id), STRING(image_digest), STRINGS(layers), STRING(rootfs),
+	STRINGS(entrypoint), STRINGS(command), STRINGS(env), STRING(workdir), STRING(user), STRINGS(groups),
+	BOOL(tty), BOOL(open_stdin), BOOL(init), STRING(hostname), STRING(umask), STRING(stop_signal),
+	INT(stop_timeout), INT(timeout),
+	STRING(network_mode), STRING(pid_mode), STRING(ipc_mode), STRING(uts_mode), STRING(cgroupns_mode),
+	STRING(userns_mode),
+	STRINGS(ports), STRINGS(expose), BOOL(publish_all), STRINGS(dns_servers), STRINGS(dns_searches),
+	STRINGS(dns_options), STRINGS(add_hosts), BOOL(no_hosts), STRINGS(pasta_options),
+	STRINGS(mounts), BOOL(read_only), BOOL(read_only_tmpfs), INT(shm_size),
+	BOOL(privileged), STRINGS(cap_add), STRINGS(cap_drop), BOOL(no_new_privileges), STRING(seccomp_profile),
+	STRING(apparmor_profile), STRING(selinux_label), STRINGS(mask), STRINGS(unmask), STRINGS(devices),
+	STRINGS(device_rules), STRINGS(sysctls), STRINGS(ulimits),
+	STRING(cgroups), STRING(cgroup_parent), INT(memory), INT(memory_swap), INT(memory_reservation),
+	INT(pids_limit), INT(cpu_shares), INT(cpu_quota), INT(cpu_period), STRING(cpuset_cpus), STRING(cpuset_mems),
+	BOOL(has_oom_score_adj), INT(oom_score_adj),
+	STRING(log_driver), STRING(log_path), STRING(log_tag), INT(log_size_max),
+	STRINGS(labels), STRINGS(annotations), BOOL(auto_remove), BOOL(detached), STRING(detach_keys),
+	STRING(pid_file), STRING(cid_file), STRINGS(create_command),
+};
+/* clang-format on */
+
+struct container_spec *container_spec_new(void)
+{
+	return xcalloc(1, sizeof(struct container_spec));
+}
+
+void container_spec_free(struct container_spec *spec)
+{
+	if (!spec)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		void *field = (char *)spec + fields[i].offset;
+		if (fields[i].kind == SPEC_STRING)
+			free(*(char **)field);
+		else if (fields[i].kind == SPEC_STRINGS)
+			strlist_clear(field);
+	}
+	free(spec);
+}
+
+struct json_object *container_spec_to_json(const struct container_spec *spec)
+{
+	struct json_object *json = json_object_new_object();
+
+	/* Empty fields stay out: the text is written at every `run`. */
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		const void *field = (const char *)spec + fields[i].offset;
+		switch (fields[i].kind) {
+		case SPEC_STRING:
+			json_add_string(json, fields[i].name, *(char *const *)field);
+			break;
+		case SPEC_STRINGS:
+			if (((const struct strlist *)field)->count)
+				json_add_strlist(json, fields[i].name, field);
+			break;
+		case SPEC_BOOL:
+			if (*(const bool *)field)
+				json_add_bool(json, fields[i].name, true);
+			break;
+		case SPEC_INT:
+			if (*(const int64_t *)field)
+				json_add_int(json, fields[i].name, *(const int64_t *)field);
+			break;
+		}
+	}
+	return json;
+}
+
+int container_spec_from_json(struct json_object *json, struct container_spec **ret_spec,
+			     struct err *err)
+{
+	if (!json_object_is_type(json, json_type_object))
+		return err_set(err, EINVAL, "a container's description is no JSON object");
+	struct container_spec *spec = container_spec_new();
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		void *field = (char *)spec + fields[i].offset;
+		switch (fields[i].kind) {
+		case SPEC_STRING:
+			*(char **)field = xstrdup(json_get_string(json, fields[i].name, NULL));
+			break;
+		case SPEC_STRINGS:
+			json_get_strlist(json, fields[i].name, field);
+			break;
+		case SPEC_BOOL:
+			*(bool *)field = json_get_bool(json, fields[i].name, false);
+			break;
+		case SPEC_INT:
+			*(int64_t *)field = json_get_int(json, fields[i].name, 0);
+			break;
+		}
+	}
+	*ret_spec = spec;
+	return 0;
+}

@@ -1,0 +1,107 @@
+/* What a container shall be: everything the user asked for and the image contributed, in one plain
+ * struct.
+ *
+ * It is complete: with it, the image's layers and the host a container can be started again and
+ * again. It is stored as JSON in the container's row; one table (container-spec.c) names every
+ * field once, for reading and for writing. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/strlist.h"
+
+struct err;
+struct json_object;
+
+struct container_spec {
+	/* The image. With `rootfs` a directory takes its place. */
+	char *image_name; /* as the user gave it, normalised */
+	char *image_id;	  /* 64 hex digits */
+	char *image_digest;
+	struct strlist layers; /* diff IDs, lowest first */
+	char *rootfs;
+
+	/* The process */
+	struct strlist entrypoint, command; /* joined they are argv */
+	struct strlist env;		    /* KEY=VALUE, complete but for HOME */
+	char *workdir;			    /* absolute */
+	char *user;			    /* "name|uid[:group|gid]", "" or NULL: root */
+	struct strlist groups;		    /* --group-add */
+	bool tty, open_stdin;
+	bool init;	      /* davit-init as PID 1 */
+	char *hostname;	      /* NULL: the short ID */
+	char *umask;	      /* octal */
+	char *stop_signal;    /* name or number, NULL: SIGTERM */
+	int64_t stop_timeout; /* seconds before SIGKILL */
+	int64_t timeout;      /* seconds it may run, 0: as long as it likes */
+
+	/* Namespaces: "", "private", "host" */
+	char *network_mode; /* "none", "host", "bridge", "pasta" */
+	char *pid_mode, *ipc_mode, *uts_mode, *cgroupns_mode, *userns_mode;
+
+	/* Network */
+	struct strlist
+		ports; /* "[ip:]host:container/proto", resolved: no ranges, no random host ports */
+	struct strlist expose; /* "80/tcp" */
+	bool publish_all;
+	struct strlist dns_servers, dns_searches, dns_options;
+	struct strlist add_hosts; /* "name:ip" */
+	bool no_hosts;
+	struct strlist pasta_options;
+
+	/* Files */
+	struct strlist mounts; /* "type=…,…" in the words of --mount, volumes resolved to names */
+	bool read_only, read_only_tmpfs;
+	int64_t shm_size; /* bytes */
+
+	/* Confinement */
+	bool privileged;
+	struct strlist cap_add, cap_drop;
+	bool no_new_privileges;
+	char *seccomp_profile; /* path or "unconfined", NULL: the default */
+	char *apparmor_profile, *selinux_label;
+	struct strlist mask, unmask; /* paths; "ALL" */
+	struct strlist devices;	     /* "HOST:CONTAINER:rwm" */
+	struct strlist device_rules;
+	struct strlist sysctls; /* KEY=VALUE */
+	struct strlist ulimits; /* "nofile=1024:2048" */
+
+	/* Limits. -1 unlimited, 0 the default */
+	char *cgroups; /* "enabled", "disabled" */
+	char *cgroup_parent;
+	int64_t memory, memory_swap, memory_reservation;
+	int64_t pids_limit;
+	int64_t cpu_shares, cpu_quota, cpu_period; /* quota and period in microseconds */
+	char *cpuset_cpus, *cpuset_mems;
+	bool has_oom_score_adj;
+	int64_t oom_score_adj;
+
+	/* Log */
+	char *log_driver; /* "k8s-file", "none", "passthrough" */
+	char *log_path;	  /* NULL: in the container's directory */
+	char *log_tag;
+	int64_t log_size_max; /* -1: unlimited */
+
+	/* The rest */
+	struct strlist labels, annotations; /* KEY=VALUE */
+	bool auto_remove;
+	bool detached;
+	char *detach_keys;
+	char *pid_file, *cid_file;
+	struct strlist create_command; /* the command line that made it */
+};
+
+struct container_spec *container_spec_new(void);
+void container_spec_free(struct container_spec *spec);
+
+/* Both directions. Unknown members are passed over, absent ones leave the field empty. */
+struct json_object *container_spec_to_json(const struct container_spec *spec);
+int container_spec_from_json(struct json_object *json, struct container_spec **ret_spec,
+			     struct err *err);
+
+static inline void container_spec_free_auto(struct container_spec **at)
+{
+	container_spec_free(*at);
+}
+#define autocontainer_spec __attribute__((cleanup(container_spec_free_auto)))

@@ -1,0 +1,481 @@
+#include "engine/container.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "base/strbuf.h"
+#include "engine/engine.h"
+#include "engine/mount-spec.h"
+#include "engine/names.h"
+#include "engine/volume.h"
+#include "store/database.h"
+#include "store/store.h"
+
+static const char *const state_names[] = {
+	[CONTAINER_CREATED] = "created",
+	[CONTAINER_RUNNING] = "running",
+	[CONTAINER_EXITED] = "exited",
+};
+_Static_assert(ARRAY_SIZE(state_names) == CONTAINER_STATE_COUNT, "every state has a name");
+
+#define COLUMNS                                                                                    \
+	"id, name, image_id, image_name, command, ports, labels, created_nsec, state, "            \
+	"started_nsec, finished_nsec, "                                                            \
+	"exit_code, oom_killed, auto_remove"
+#define COLUMN_SPEC 14
+
+const char *container_state_name(enum container_state state)
+{
+	return state_names[state];
+}
+
+char *container_directory(const struct engine *engine, const char *id)
+{
+	return xasprintf("%s/containers/%s", engine->root, id);
+}
+
+char *container_run_directory(const struct engine *engine, const char *id)
+{
+	return xasprintf("%s/containers/%s", engine->runroot, id);
+}
+
+void container_free(struct container *container)
+{
+	if (!container)
+		return;
+	free(container->id);
+	free(container->name);
+	free(container->image_id);
+	free(container->image_name);
+	free(container->command);
+	free(container->ports);
+	free(container->labels);
+	free(container->spec_text);
+	free(container);
+}
+
+void container_list_free(struct container **list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		container_free(list[i]);
+	free(list);
+}
+
+static int open_database(struct engine *engine, struct database **ret_db, struct err *err)
+{
+	struct store *store;
+
+	int r = engine_store(engine, &store, err);
+	if (r < 0)
+		return r;
+	*ret_db = store_database(store);
+	return 0;
+}
+
+void container_refresh(struct engine *engine, struct container *container)
+{
+	autofree char *directory = container_run_directory(engine, container->id);
+	struct run_status *run = &container->run;
+
+	(void)run_directory_status(directory, run); /* what cannot be read is not running */
+	if (run->is_running) {
+		container->state = CONTAINER_RUNNING;
+		container->started_nsec = run->started_nsec;
+	} else if (run->was_started) {
+		/* It ended, and nobody has put that into the row yet. Without a monitor nobody
+		 * knows how. */
+		container->state = CONTAINER_EXITED;
+		container->started_nsec = run->started_nsec;
+		container->exit_code = run->has_exit ? exit_code_of(run->wait_status) : -1;
+		container->oom_killed = run->oom_killed;
+		container->finished_nsec =
+			run->has_exit ? run->finished_nsec : container->finished_nsec;
+		container->needs_cleanup = true;
+	} else if (container->state == CONTAINER_RUNNING) {
+		/* The row is from before a reboot, or from a start that is going on or was killed
+		 * in the middle. */
+		container->state = CONTAINER_EXITED;
+		container->exit_code = -1;
+		container->needs_cleanup = true;
+	}
+}
+
+static struct container *container_of_row(struct engine *engine, struct statement *row,
+					  enum container_details details)
+{
+	struct container *container = xcalloc(1, sizeof(*container));
+	const char *state = statement_text(row, 8);
+
+	container->id = xstrdup(statement_text(row, 0));
+	container->name = xstrdup(statement_text(row, 1));
+	container->image_id = xstrdup(statement_text(row, 2));
+	container->image_name = xstrdup(statement_text(row, 3));
+	container->command = xstrdup(statement_text(row, 4) ?: "");
+	container->ports = xstrdup(statement_text(row, 5) ?: "");
+	container->labels = xstrdup(statement_text(row, 6));
+	container->created_nsec = statement_int(row, 7);
+	container->started_nsec = statement_int(row, 9);
+	container->finished_nsec = statement_int(row, 10);
+	container->exit_code = (int)statement_int(row, 11);
+	container->oom_killed = statement_int(row, 12);
+	container->auto_remove = statement_int(row, 13);
+	container->state = CONTAINER_EXITED;
+	for (int i = 0; i < CONTAINER_STATE_COUNT; i++)
+		if (state && strcmp(state, state_names[i]) == 0)
+			container->state = (enum container_state)i;
+	if (details & CONTAINER_WITH_SPEC)
+		container->spec_text = xstrdup(statement_text(row, COLUMN_SPEC));
+	container_refresh(engine, container);
+	return container;
+}
+
+static bool is_id_prefix(const char *text)
+{
+	for (const char *p = text; *p; p++)
+		if (!isdigit((unsigned char)*p) && (*p < 'a' || *p > 'f'))
+			return false;
+	return *text && strlen(text) <= 64;
+}
+
+int container_find(struct engine *engine, const char *name, enum container_details details,
+		   struct container **ret_container, struct err *err)
+{
+	/* Names win over IDs. The range of IDs that begin so is one search in the primary key's
+	 * index. */
+	static const char *const queries[][2] = {
+		{ "SELECT " COLUMNS " FROM containers WHERE name = ?1 LIMIT 1",
+		  "SELECT " COLUMNS ", spec FROM containers WHERE name = ?1 LIMIT 1" },
+		{ "SELECT " COLUMNS " FROM containers WHERE id >= ?1 AND id < ?1 || 'g' LIMIT 2",
+		  "SELECT " COLUMNS
+		  ", spec FROM containers WHERE id >= ?1 AND id < ?1 || 'g' LIMIT 2" },
+	};
+	autocontainer struct container *found = NULL;
+	struct database *db;
+
+	int r = open_database(engine, &db, err);
+	if (r < 0)
+		return r;
+	for (int by_id = 0; by_id < 2 && !found; by_id++) {
+		autostatement struct statement *query = NULL;
+		if (by_id && !is_id_prefix(name))
+			break;
+		r = database_prepare(db, queries[by_id][(details & CONTAINER_WITH_SPEC) != 0],
+				     &query, err);
+		if (r < 0)
+			return r;
+		statement_bind_text(query, 1, name);
+		r = statement_step(query, err);
+		if (r > 0) {
+			found = container_of_row(engine, query, details);
+			r = statement_step(query, err);
+		}
+		if (r < 0)
+			return r;
+		if (r > 0)
+			return err_set(
+				err, ENOTUNIQ,
+				"more than one container's ID begins with '%s'; give more digits",
+				name);
+	}
+	if (!found)
+		return err_set(err, ENOENT,
+			       "no container with name or ID \"%s\" found: no such container",
+			       name);
+	*ret_container = take_ptr(&found);
+	return 0;
+}
+
+int container_list(struct engine *engine, enum container_details details,
+		   struct container ***ret_list, size_t *ret_count, struct err *err)
+{
+	autostatement struct statement *query = NULL;
+	struct container **list = NULL;
+	struct database *db;
+	size_t count = 0;
+
+	int r = open_database(engine, &db, err);
+	if (r == 0)
+		r = database_prepare(
+			db,
+			details & CONTAINER_WITH_SPEC
+				? "SELECT " COLUMNS ", spec FROM containers ORDER BY created_nsec"
+				: "SELECT " COLUMNS " FROM containers ORDER BY created_nsec",
+			&query, err);
+	if (r < 0)
+		return r;
+	while ((r = statement_step(query, err)) > 0) {
+		if ((count & (count + 1)) == 0) /* room for 1, 3, 7, … */
+			list = xreallocarray(list, 2 * count + 1, sizeof(struct container *));
+		list[count++] = container_of_row(engine, query, details);
+	}
+	if (r < 0) {
+		container_list_free(list, count);
+		return r;
+	}
+	*ret_list = list;
+	*ret_count = count;
+	return 0;
+}
+
+int container_spec_of(const struct container *container, struct container_spec **ret_spec,
+		      struct err *err)
+{
+	autojson struct json_object *json = NULL;
+
+	int r = json_parse(container->spec_text, strlen(container->spec_text), &json, err);
+	if (r == 0)
+		r = container_spec_from_json(json, ret_spec, err);
+	return r < 0 ? err_wrap(err, "container '%s'", container->name) : 0;
+}
+
+static int64_t now_nsec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+/* KEY=VALUE to a JSON object's text; NULL for none. */
+static char *labels_text(const struct strlist *labels)
+{
+	if (!labels->count)
+		return NULL;
+	autojson struct json_object *json = json_object_new_object();
+	for (size_t i = 0; i < labels->count; i++) {
+		const char *equals = strchrnul(labels->items[i], '=');
+		autofree char *key =
+			xstrndup(labels->items[i], (size_t)(equals - labels->items[i]));
+		json_add_string(json, key, *equals ? equals + 1 : "");
+	}
+	return xstrdup(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN));
+}
+
+static char *command_text(const struct container_spec *spec)
+{
+	autostrlist struct strlist words = STRLIST_EMPTY;
+
+	strlist_extend(&words, &spec->entrypoint);
+	strlist_extend(&words, &spec->command);
+	return strlist_join(&words, " ");
+}
+
+static int insert_volumes(struct database *db, const char *id, const struct container_spec *spec,
+			  struct err *err)
+{
+	for (size_t i = 0; i < spec->mounts.count; i++) {
+		autostatement struct statement *insert = NULL;
+		struct mount_spec mount;
+		int r = mount_spec_load(spec->mounts.items[i], &mount, err);
+		if (r < 0)
+			return r;
+		if (mount.kind == MOUNT_VOLUME) {
+			r = database_prepare(db,
+					     "INSERT OR IGNORE INTO container_volumes VALUES(?, ?)",
+					     &insert, err);
+			if (r == 0) {
+				statement_bind_text(insert, 1, id);
+				statement_bind_text(insert, 2, mount.source);
+				r = statement_run(insert, err);
+			}
+		}
+		mount_spec_clear(&mount);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int insert_row(struct database *db, const char *id, const char *name,
+		      const struct container_spec *spec, struct err *err)
+{
+	autojson struct json_object *json = container_spec_to_json(spec);
+	autofree char *command = command_text(spec), *ports = strlist_join(&spec->ports, "\n"),
+		      *labels = labels_text(&spec->labels);
+	autostatement struct statement *insert = NULL;
+
+	int r = database_prepare(
+		db,
+		"INSERT INTO containers(id, name, image_id, image_name, spec, command, ports, "
+		"labels, "
+		"created_nsec, state, auto_remove) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, 'created', ?)",
+		&insert, err);
+	if (r < 0)
+		return r;
+	statement_bind_text(insert, 1, id);
+	statement_bind_text(insert, 2, name);
+	statement_bind_text(insert, 3, spec->image_id);
+	statement_bind_text(insert, 4, spec->rootfs ?: spec->image_name);
+	statement_bind_text(insert, 5,
+			    json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN));
+	statement_bind_text(insert, 6, command);
+	statement_bind_text(insert, 7, ports);
+	statement_bind_text(insert, 8, labels);
+	statement_bind_int(insert, 9, now_nsec());
+	statement_bind_int(insert, 10, spec->auto_remove);
+	return statement_run(insert, err);
+}
+
+static int name_is_taken(struct engine *engine, const char *name, struct err *err)
+{
+	autocontainer struct container *holder = NULL;
+	struct err ignored;
+
+	if (container_find(engine, name, 0, &holder, &ignored) == 0)
+		return err_set(err, EEXIST,
+			       "the container name \"%s\" is already in use by %.12s; remove it "
+			       "with 'davit rm %s', give "
+			       "another --name, or use --replace",
+			       name, holder->id, name);
+	return err_set(err, EEXIST,
+		       "the container name \"%s\" is already in use; give another --name", name);
+}
+
+int container_create(struct engine *engine, const struct container_spec *spec, const char *name,
+		     struct container **ret_container, struct err *err)
+{
+	char id[65];
+	struct database *db;
+
+	if (name && !object_name_is_valid(name))
+		return err_set(
+			err, EINVAL,
+			"'%s' is no valid container name; use letters, digits, '_', '.' and '-'",
+			name);
+	int r = open_database(engine, &db, err);
+	if (r < 0)
+		return r;
+	random_hex(id, 32);
+	autofree char *directory = container_directory(engine, id);
+	r = file_make_dirs(AT_FDCWD, directory, 0700, err);
+	if (r < 0)
+		return r;
+
+	/* A made-up name may be taken too; then another one is made up. */
+	for (int attempt = 0;; attempt++) {
+		autofree char *chosen = name ? xstrdup(name) : names_random(attempt);
+		r = database_begin(db, err);
+		if (r < 0)
+			break;
+		autorollback struct database *transaction = db;
+		r = insert_row(db, id, chosen, spec, err);
+		if (r == 0)
+			r = insert_volumes(db, id, spec, err);
+		if (r == 0)
+			r = database_commit(db, err);
+		if (r == 0)
+			return container_find(engine, id, CONTAINER_WITH_SPEC, ret_container, err);
+		if (r == -EEXIST && name) {
+			r = name_is_taken(engine, name, err);
+			break;
+		}
+		if (r != -EEXIST || attempt == 20)
+			break;
+	}
+	(void)rmdir(directory); /* just made and empty */
+	return r;
+}
+
+int container_lock(struct engine *engine, const char *id, int *ret_fd, struct err *err)
+{
+	autofree char *directory = container_directory(engine, id);
+	struct stat st;
+
+	autoclose int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		if (errno == ENOENT)
+			return err_set(err, ENOENT, "container %.12s was removed meanwhile", id);
+		return err_errno(err, "open '%s'", directory);
+	}
+	while (flock(fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return err_errno(err, "lock '%s'", directory);
+	if (fstat(fd, &st) == 0 && st.st_nlink == 0)
+		return err_set(err, ENOENT, "container %.12s was removed meanwhile", id);
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+static int run_statement(struct engine *engine, const char *sql, const char *id,
+			 const int64_t *values, int count, struct err *err)
+{
+	autostatement struct statement *statement = NULL;
+	struct database *db;
+
+	int r = open_database(engine, &db, err);
+	if (r == 0)
+		r = database_prepare(db, sql, &statement, err);
+	if (r < 0)
+		return r;
+	statement_bind_text(statement, 1, id);
+	for (int i = 0; i < count; i++)
+		statement_bind_int(statement, i + 2, values[i]);
+	return statement_run(statement, err);
+}
+
+int container_set_running(struct engine *engine, const char *id, int64_t started_nsec,
+			  struct err *err)
+{
+	return run_statement(engine,
+			     "UPDATE containers SET state = 'running', started_nsec = ?2, "
+			     "finished_nsec = 0, exit_code = 0, "
+			     "oom_killed = 0 WHERE id = ?1",
+			     id, &started_nsec, 1, err);
+}
+
+int container_set_exited(struct engine *engine, const char *id, int exit_code, bool oom_killed,
+			 int64_t finished_nsec, struct err *err)
+{
+	const int64_t values[] = { exit_code, oom_killed, finished_nsec };
+
+	return run_statement(engine,
+			     "UPDATE containers SET state = 'exited', exit_code = ?2, oom_killed = "
+			     "?3, finished_nsec = ?4 "
+			     "WHERE id = ?1",
+			     id, values, 3, err);
+}
+
+int container_set_created(struct engine *engine, const char *id, struct err *err)
+{
+	return run_statement(
+		engine, "UPDATE containers SET state = 'created', started_nsec = 0 WHERE id = ?1",
+		id, NULL, 0, err);
+}
+
+int container_delete_row(struct engine *engine, const char *id, struct err *err)
+{
+	return run_statement(engine, "DELETE FROM containers WHERE id = ?1", id, NULL, 0, err);
+}
+
+int container_anonymous_volumes(struct engine *engine, const char *id, struct strlist *names,
+				struct err *err)
+{
+	autostatement struct statement *query = NULL;
+	struct database *db;
+
+	int r = open_database(engine, &db, err);
+	if (r == 0)
+		r = database_prepare(db,
+				     "SELECT v.name FROM volumes v JOIN container_volumes c ON "
+				     "c.volume = v.name "
+				     "WHERE c.container_id = ? AND v.anonymous",
+				     &query, err);
+	if (r < 0)
+		return r;
+	statement_bind_text(query, 1, id);
+	while ((r = statement_step(query, err)) > 0)
+		strlist_add(names, statement_text(query, 0));
+	return r;
+}

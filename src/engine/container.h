@@ -1,0 +1,94 @@
+/* Containers: their records, and what is true of them now.
+ *
+ * The row in the database says what a container shall be and how it last ended; whether it runs is
+ * asked of the kernel by way of the run directory. container_find() and container_list() already
+ * put both together: a row that says "running" while nothing runs any more is reported as exited,
+ * and container_cleanup() makes it so. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/container-spec.h"
+#include "engine/run-directory.h"
+
+struct engine;
+struct err;
+
+enum container_state {
+	CONTAINER_CREATED, /* never started */
+	CONTAINER_RUNNING,
+	CONTAINER_EXITED,
+	CONTAINER_STATE_COUNT,
+};
+
+struct container {
+	char *id; /* 64 hex digits */
+	char *name;
+	char *image_id, *image_name; /* NULL with --rootfs */
+	char *command;		     /* argv in one line, for people */
+	char *ports;		     /* as in struct container_spec, one a line; "" for none */
+	char *labels;		     /* JSON object, NULL for none */
+	char *spec_text;	     /* JSON, NULL when not asked for */
+	int64_t created_nsec, started_nsec, finished_nsec; /* since the epoch, 0: not yet */
+	enum container_state state;
+	int exit_code;
+	bool oom_killed, auto_remove;
+	bool needs_cleanup; /* it ended, and what it used is still to be put away */
+	struct run_status run;
+};
+
+enum container_details {
+	CONTAINER_WITH_SPEC = 1 << 0, /* spec_text too */
+};
+
+const char *container_state_name(enum container_state state);
+
+/* By name, ID or a prefix of the ID that only one has. -ENOENT: "no such container"; -ENOTUNIQ:
+ * several. */
+int container_find(struct engine *engine, const char *name, enum container_details details,
+		   struct container **ret_container, struct err *err);
+void container_free(struct container *container);
+
+/* All of them, oldest first; the array and its members are owned by the caller,
+ * container_list_free() releases both. */
+int container_list(struct engine *engine, enum container_details details,
+		   struct container ***ret_list, size_t *ret_count, struct err *err);
+void container_list_free(struct container **list, size_t count);
+
+/* The spec of a container that was found with CONTAINER_WITH_SPEC. */
+int container_spec_of(const struct container *container, struct container_spec **ret_spec,
+		      struct err *err);
+
+/* Make the record (state created) and its directory. `name` NULL: one is made up. -EEXIST: the name
+ * is taken, the message names the container that has it. The container is found again with its
+ * spec. */
+int container_create(struct engine *engine, const struct container_spec *spec, const char *name,
+		     struct container **ret_container, struct err *err);
+
+/* One at a time may start, clean up or remove a container; the lock goes with the descriptor.
+ * -ENOENT: the container was removed meanwhile. */
+int container_lock(struct engine *engine, const char *id, int *ret_fd, struct err *err);
+
+/* Ask the kernel again. */
+void container_refresh(struct engine *engine, struct container *container);
+
+/* Rows, for the rest of this folder. */
+int container_set_running(struct engine *engine, const char *id, int64_t started_nsec,
+			  struct err *err);
+int container_set_exited(struct engine *engine, const char *id, int exit_code, bool oom_killed,
+			 int64_t finished_nsec, struct err *err);
+int container_set_created(struct engine *engine, const char *id, struct err *err);
+int container_delete_row(struct engine *engine, const char *id, struct err *err);
+/* Volumes that it alone was given without a name. */
+int container_anonymous_volumes(struct engine *engine, const char *id, struct strlist *names,
+				struct err *err);
+char *container_directory(const struct engine *engine, const char *id);
+char *container_run_directory(const struct engine *engine, const char *id);
+
+static inline void container_free_auto(struct container **at)
+{
+	container_free(*at);
+}
+#define autocontainer __attribute__((cleanup(container_free_auto)))

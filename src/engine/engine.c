@@ -1,0 +1,226 @@
+#include "engine/engine.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config.h"
+#include "engine/run-directory.h"
+#include "store/store.h"
+
+extern char **environ;
+
+/* Helpers lie in DAVIT_LIBEXECDIR once installed. A program that runs from its build directory
+ * (…/src/cli/davit) finds them there instead: in …/src/libexec, where the build links them
+ * together. */
+static void find_programs(struct engine *engine)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n > 0) {
+		self[n] = '\0';
+		engine->self_path = xstrdup(self);
+		char *slash = strrchr(self, '/');
+		*slash = '\0';
+		autofree char *beside = path_join(self, "../libexec");
+		if (access(beside, X_OK) == 0) {
+			engine->libexec_dir = take_ptr(&beside);
+			return;
+		}
+	} else {
+		engine->self_path = xstrdup("davit");
+	}
+	engine->libexec_dir = xstrdup(DAVIT_LIBEXECDIR);
+}
+
+static int find_places(struct engine *engine, const struct engine_options *options, struct err *err)
+{
+	if (options->root)
+		engine->root = realpath(options->root, NULL) ?: xstrdup(options->root);
+	else if (!engine->is_rootless)
+		engine->root = xstrdup("/var/lib/davit");
+	else {
+		const char *data_home = engine_getenv(engine, "XDG_DATA_HOME");
+		autofree char *base = data_home && *data_home == '/'
+					      ? xstrdup(data_home)
+					      : path_join(engine->home, ".local/share");
+		engine->root = path_join(base, "davit");
+	}
+
+	if (options->runroot)
+		engine->runroot = realpath(options->runroot, NULL) ?: xstrdup(options->runroot);
+	else if (!engine->is_rootless)
+		engine->runroot = xstrdup("/run/davit");
+	else {
+		/* As systemd-logind makes it; a login without it gets a directory that only its
+		 * owner may have made. */
+		const char *runtime_dir = engine_getenv(engine, "XDG_RUNTIME_DIR");
+		autofree char *of_login = xasprintf("/run/user/%u", (unsigned)engine->uid);
+		struct stat st;
+		if (!runtime_dir || *runtime_dir != '/')
+			runtime_dir = access(of_login, W_OK) == 0 ? of_login : NULL;
+		if (runtime_dir) {
+			engine->runroot = path_join(runtime_dir, "davit");
+		} else {
+			engine->runroot = xasprintf("/tmp/davit-run-%u", (unsigned)engine->uid);
+			if (lstat(engine->runroot, &st) == 0 &&
+			    (!S_ISDIR(st.st_mode) || st.st_uid != engine->uid))
+				return err_set(err, EPERM,
+					       "'%s' belongs to somebody else; set XDG_RUNTIME_DIR",
+					       engine->runroot);
+		}
+	}
+	if (engine->root[0] != '/' || engine->runroot[0] != '/') {
+		/* Paths given to the kernel later are used from other directories. */
+		autofree char *here = getcwd(NULL, 0);
+		if (!here)
+			return err_errno(err, "current directory");
+		char **places[] = { &engine->root, &engine->runroot };
+		for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+			if (**places[i] != '/') {
+				char *absolute = path_join(here, *places[i]);
+				free(*places[i]);
+				*places[i] = absolute;
+			}
+	}
+	return 0;
+}
+
+static char *find_home(const struct engine *engine)
+{
+	const char *home = engine_getenv(engine, "HOME");
+
+	if (home && *home == '/')
+		return xstrdup(home);
+	struct passwd *entry = getpwuid(engine->uid);
+	return xstrdup(entry && entry->pw_dir ? entry->pw_dir : "/");
+}
+
+int engine_open(const struct engine_options *options, struct engine **ret_engine, struct err *err)
+{
+	autoengine struct engine *engine = xcalloc(1, sizeof(*engine));
+
+	for (char **at = environ; at && *at; at++)
+		strlist_add(&engine->environment, *at);
+	engine->uid = geteuid();
+	engine->gid = getegid();
+	engine->is_rootless = engine->uid != 0;
+	engine->home = find_home(engine);
+	find_programs(engine);
+	int r = find_places(engine, options, err);
+	if (r == 0)
+		r = settings_load(&engine->settings, &engine->environment, engine->home,
+				  engine->is_rootless, err);
+	if (r < 0)
+		return r;
+	*ret_engine = take_ptr(&engine);
+	return 0;
+}
+
+void engine_close(struct engine *engine)
+{
+	if (!engine)
+		return;
+	store_close(engine->store);
+	if (engine->has_map)
+		userns_map_clear(&engine->map);
+	settings_clear(&engine->settings);
+	strlist_clear(&engine->environment);
+	free(engine->home);
+	free(engine->self_path);
+	free(engine->libexec_dir);
+	free(engine->runroot);
+	free(engine->root);
+	free(engine);
+}
+
+const char *engine_getenv(const struct engine *engine, const char *name)
+{
+	return strlist_env_get(&engine->environment, name);
+}
+
+char *engine_helper_path(const struct engine *engine, const char *name)
+{
+	return path_join(engine->libexec_dir, name);
+}
+
+int engine_map(struct engine *engine, const struct userns_map **ret_map, struct err *err)
+{
+	if (!engine->has_map) {
+		int r = userns_map_for_user(&engine->map, err);
+		if (r < 0)
+			return r;
+		engine->has_map = true;
+		if (engine->map.is_single_id)
+			log_warn("no subordinate IDs for this user, so containers have one user ID "
+				 "only; "
+				 "add some with usermod --add-subuids and --add-subgids, see "
+				 "davit-rootless(7)");
+	}
+	*ret_map = &engine->map;
+	return 0;
+}
+
+/* The map a process lives under, in the words of /proc/PID/uid_map, is the one we would make. */
+static bool has_our_map(pid_t pid, const char *file, const struct id_extent *extents, size_t count)
+{
+	autofree char *path = xasprintf("/proc/%d/%s", (int)pid, file);
+	FILE *map = fopen(path, "re");
+	if (!map)
+		return false;
+	size_t at = 0;
+	bool same = true;
+	for (unsigned inside, outside, size;
+	     same && fscanf(map, "%u %u %u", &inside, &outside, &size) == 3; at++)
+		same = at < count && extents[at].inside == inside &&
+		       extents[at].outside == outside && extents[at].size == size;
+	fclose(map);
+	return same && at == count;
+}
+
+pid_t engine_join_pid(struct engine *engine)
+{
+	const struct userns_map *map;
+	struct err ignored;
+
+	if (!engine->is_rootless || engine_map(engine, &map, &ignored) < 0 || map->is_single_id)
+		return 0;
+	autofree char *directory = path_join(engine->runroot, "containers");
+	DIR *dir = opendir(directory);
+	if (!dir)
+		return 0;
+	pid_t found = 0;
+	for (struct dirent *entry; !found && (entry = readdir(dir));) {
+		struct run_status status;
+		if (entry->d_name[0] == '.')
+			continue;
+		autofree char *path = path_join(directory, entry->d_name);
+		if (run_directory_status(path, &status) == 0 && status.is_running &&
+		    has_our_map(status.pid, "uid_map", map->uid, map->uid_count) &&
+		    has_our_map(status.pid, "gid_map", map->gid, map->gid_count))
+			found = status.pid;
+	}
+	closedir(dir);
+	return found;
+}
+
+int engine_run_mapped(struct engine *engine, int (*body)(void *arg, struct err *err), void *arg,
+		      struct err *err)
+{
+	const struct userns_map *map;
+
+	int r = engine_map(engine, &map, err);
+	if (r < 0)
+		return r;
+	return userns_run(map, engine_join_pid(engine), body, arg, err);
+}

@@ -1,0 +1,71 @@
+/* The engine: one caller's view of davit's world. Made once by a command, passed first to
+ * everything.
+ *
+ * It knows where things are kept, who asks (root or an ordinary user), the settings of
+ * containers.conf, and opens the store when it is first needed, so that a command pays only for
+ * what it uses. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/strlist.h"
+#include "engine/settings.h"
+#include "kernel/userns.h"
+
+struct err;
+struct store;
+
+struct engine_options {
+	const char *root;    /* --root, NULL: the default */
+	const char *runroot; /* --runroot, NULL: the default */
+};
+
+struct engine {
+	char *root;	   /* what must last */
+	char *runroot;	   /* tmpfs: what is true until the next boot */
+	char *libexec_dir; /* davit-monitor and the other helper programs */
+	char *self_path;   /* this program, for what is started again later */
+	bool is_rootless;
+	uid_t uid;
+	gid_t gid;
+	char *home;		    /* the caller's, "/" if unknown */
+	struct strlist environment; /* the caller's, read once */
+	struct settings settings;
+	struct store *store;   /* NULL until engine_store() */
+	struct userns_map map; /* valid when has_map */
+	bool has_map;
+};
+
+/* Makes directories and opens databases only when they are needed: this touches no disk but
+ * containers.conf. */
+int engine_open(const struct engine_options *options, struct engine **ret_engine, struct err *err);
+void engine_close(struct engine *engine);
+
+/* The store, opened at the first call; owned by the engine. */
+int engine_store(struct engine *engine, struct store **ret_store, struct err *err);
+
+/* The ID mapping of this caller, read at the first call. Warns once when there are no subordinate
+ * IDs. */
+int engine_map(struct engine *engine, const struct userns_map **ret_map, struct err *err);
+
+/* A process whose user namespace has just the caller's mapping, or 0: joining it saves a rootless
+ * caller the set-up of another one. It is checked now, and may be gone at any later moment. */
+pid_t engine_join_pid(struct engine *engine);
+
+/* Run `body` as root of the caller's mapping; see userns_run(). */
+int engine_run_mapped(struct engine *engine, int (*body)(void *arg, struct err *err), void *arg,
+		      struct err *err);
+
+/* "LIBEXEC/NAME", owned by the caller. */
+char *engine_helper_path(const struct engine *engine, const char *name);
+
+/* The caller's variable, borrowed, or NULL. */
+const char *engine_getenv(const struct engine *engine, const char *name);
+
+static inline void engine_close_auto(struct engine **at)
+{
+	if (*at)
+		engine_close(*at);
+}
+#define autoengine __attribute__((cleanup(engine_close_auto)))

@@ -1,0 +1,569 @@
+/* The defaults here are the containment every container gets from the first day: private
+ * namespaces, the few capabilities of containers.conf, no way to gain more than they are by setuid
+ * programs that the filter and the namespaces do not confine, masked kernel files, a limit on
+ * processes and on memory. Each loosening comes from a field of the spec, so that it can be told
+ * back to the user. */
+#include "engine/plan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "engine/container-spec.h"
+#include "engine/identity.h"
+#include "engine/mount-spec.h"
+#include "engine/settings.h"
+#include "oci/runtime-config.h"
+
+#define INIT_TARGET "/run/davit-init"
+
+/* Files of /proc and /sys through which a container could learn about or disturb the host. */
+static const char *const masked_paths[] = {
+	"/proc/acpi",	     "/proc/kcore",
+	"/proc/keys",	     "/proc/latency_stats",
+	"/proc/sched_debug", "/proc/scsi",
+	"/proc/timer_list",  "/proc/timer_stats",
+	"/sys/dev/block",    "/sys/devices/virtual/powercap",
+	"/sys/firmware",     "/sys/fs/selinux",
+};
+static const char *const readonly_paths[] = {
+	"/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+};
+
+/* Processes may use these whatever the device cgroup says of the rest, and make nodes of any
+ * device: a node without the permission to open it is only a name. */
+static const struct {
+	char type;
+	int major, minor;
+	const char *access;
+} default_device_rules[] = {
+	{ 'c', -1, -1, "m" }, { 'b', -1, -1, "m" }, { 'c', 1, 3, "rwm" },    { 'c', 1, 5, "rwm" },
+	{ 'c', 1, 7, "rwm" }, { 'c', 1, 8, "rwm" }, { 'c', 1, 9, "rwm" },    { 'c', 5, 0, "rwm" },
+	{ 'c', 5, 1, "rwm" }, { 'c', 5, 2, "rwm" }, { 'c', 136, -1, "rwm" },
+};
+
+static bool mode_is_host(const char *mode)
+{
+	return mode && strcmp(mode, "host") == 0;
+}
+
+static int apply_capability(uint64_t *set, const char *name, bool add, struct err *err)
+{
+	if (strcasecmp(name, "all") == 0) {
+		*set = add ? capability_all() : 0;
+		return 0;
+	}
+	int number = capability_from_name(name);
+	if (number < 0)
+		return err_set(err, EINVAL, "unknown capability '%s'; see capabilities(7)", name);
+	if (add)
+		*set |= UINT64_C(1) << number;
+	else
+		*set &= ~(UINT64_C(1) << number);
+	return 0;
+}
+
+int plan_capabilities(const struct container_spec *spec, const struct settings *settings,
+		      uint64_t *ret_bounding, struct err *err)
+{
+	uint64_t set = 0;
+	int r = 0;
+
+	if (spec->privileged) {
+		set = capability_all();
+	} else {
+		for (size_t i = 0; r == 0 && i < settings->default_capabilities.count; i++)
+			r = apply_capability(&set, settings->default_capabilities.items[i], true,
+					     err);
+		/* "all" of either list is the ground on which the other list's names stand. */
+		bool drops_all = false;
+		for (size_t i = 0; i < spec->cap_drop.count; i++)
+			drops_all |= strcasecmp(spec->cap_drop.items[i], "all") == 0;
+		if (drops_all)
+			set = 0;
+		for (size_t i = 0; r == 0 && i < spec->cap_add.count; i++)
+			r = apply_capability(&set, spec->cap_add.items[i], true, err);
+	}
+	for (size_t i = 0; r == 0 && i < spec->cap_drop.count; i++)
+		if (strcasecmp(spec->cap_drop.items[i], "all") != 0)
+			r = apply_capability(&set, spec->cap_drop.items[i], false, err);
+	if (r < 0)
+		return r;
+	*ret_bounding = set & capability_all();
+	return 0;
+}
+
+static int plan_process(const struct plan_input *input, struct oci_runtime_config *config,
+			struct err *err)
+{
+	const struct container_spec *spec = input->spec;
+	struct oci_process *process = &config->process;
+	uint64_t bounding;
+
+	int r = plan_capabilities(spec, input->settings, &bounding, err);
+	if (r < 0)
+		return r;
+	if (spec->init) {
+		strlist_add(&process->args, INIT_TARGET);
+		strlist_add(&process->args, "--");
+	}
+	strlist_extend(&process->args, &spec->entrypoint);
+	strlist_extend(&process->args, &spec->command);
+	if (process->args.count == (spec->init ? 2 : 0))
+		return err_set(err, EINVAL,
+			       "image '%s' has no command; give one behind the image's name",
+			       spec->image_name);
+
+	strlist_extend(&process->env, &spec->env);
+	if (!strlist_env_get(&process->env, "HOME"))
+		strlist_env_set(&process->env, "HOME", input->identity->home);
+	process->terminal = spec->tty;
+	process->cwd = xstrdup(spec->workdir && *spec->workdir ? spec->workdir : "/");
+	process->uid = input->identity->uid;
+	process->gid = input->identity->gid;
+	process->additional_gid_count = input->identity->group_count;
+	process->additional_gids =
+		xmemdup(input->identity->groups,
+			input->identity->group_count * sizeof(*process->additional_gids));
+	process->umask = spec->umask ? (int)strtol(spec->umask, NULL, 8) : 0022;
+	process->no_new_privileges = spec->no_new_privileges;
+	process->has_oom_score_adj = spec->has_oom_score_adj;
+	process->oom_score_adj = (int)spec->oom_score_adj;
+	process->apparmor_profile = xstrdup(spec->apparmor_profile);
+	process->selinux_label = xstrdup(spec->selinux_label);
+
+	struct capability_sets *sets = &process->capabilities;
+	sets->bounding = bounding;
+	if (process->uid == 0 || spec->privileged) {
+		sets->permitted = sets->effective = bounding;
+	} else {
+		/* An ordinary user holds only what was asked for by name, so that an image's USER
+		 * means something. */
+		for (size_t i = 0; r == 0 && i < spec->cap_add.count; i++)
+			r = apply_capability(&sets->permitted, spec->cap_add.items[i], true, err);
+		sets->permitted &= bounding;
+		sets->effective = sets->ambient = sets->inheritable = sets->permitted;
+	}
+	return r;
+}
+
+static int plan_ulimits(const struct strlist *ulimits, bool is_default,
+			struct oci_runtime_config *config, struct err *err)
+{
+	for (size_t i = 0; i < ulimits->count; i++) {
+		const char *text = ulimits->items[i];
+		char name[32], type[48];
+		long long soft, hard;
+		int n = sscanf(text, "%31[a-z]=%lld:%lld", name, &soft, &hard);
+		if (n < 2)
+			return err_set(err, EINVAL,
+				       "invalid limit '%s'; write it as NAME=SOFT[:HARD], e.g. "
+				       "nofile=1024:2048",
+				       text);
+		if (n == 2)
+			hard = soft;
+		snprintf(type, sizeof(type), "RLIMIT_%s", name);
+		for (char *p = type; *p; p++)
+			*p = (char)(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
+		struct oci_rlimit *limit = oci_runtime_config_add_rlimit(
+			config, type, soft < 0 ? RLIM_INFINITY : (uint64_t)soft,
+			hard < 0 ? RLIM_INFINITY : (uint64_t)hard);
+		limit->is_default = is_default;
+	}
+	return 0;
+}
+
+static void plan_default_mounts(const struct plan_input *input, struct oci_runtime_config *config)
+{
+	const struct container_spec *spec = input->spec;
+	bool host_ipc = mode_is_host(spec->ipc_mode);
+
+	if (mode_is_host(spec->pid_mode) && input->is_rootless)
+		/* The kernel lets nobody mount a proc of a pid namespace that belongs to others. */
+		oci_runtime_config_add_mount(config, "/proc", "bind", "/proc",
+					     "rbind,nosuid,noexec,nodev");
+	else
+		oci_runtime_config_add_mount(config, "/proc", "proc", "proc",
+					     "nosuid,noexec,nodev");
+	oci_runtime_config_add_mount(config, "/dev", "tmpfs", "tmpfs",
+				     "nosuid,strictatime,mode=755,size=65536k");
+	/* Group 5 is "tty" wherever there is one; a single-ID mapping has no such group. */
+	oci_runtime_config_add_mount(
+		config, "/dev/pts", "devpts", "devpts",
+		input->map->is_single_id
+			? "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620"
+			: "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5");
+	if (host_ipc) {
+		oci_runtime_config_add_mount(config, "/dev/shm", "bind", "/dev/shm",
+					     "rbind,nosuid,noexec,nodev");
+		oci_runtime_config_add_mount(config, "/dev/mqueue", "bind", "/dev/mqueue",
+					     "rbind,nosuid,noexec,nodev");
+	} else {
+		autofree char *shm =
+			xasprintf("nosuid,noexec,nodev,mode=1777,size=%lld",
+				  (long long)(spec->shm_size > 0 ? spec->shm_size : 65536 << 10));
+		oci_runtime_config_add_mount(config, "/dev/shm", "tmpfs", "shm", shm);
+		oci_runtime_config_add_mount(config, "/dev/mqueue", "mqueue", "mqueue",
+					     "nosuid,noexec,nodev");
+	}
+	oci_runtime_config_add_mount(config, "/sys", "sysfs", "sysfs",
+				     spec->privileged ? "nosuid,noexec,nodev"
+						      : "nosuid,noexec,nodev,ro");
+	oci_runtime_config_add_mount(config, "/sys/fs/cgroup", "cgroup", "cgroup",
+				     spec->privileged ? "nosuid,noexec,nodev,relatime"
+						      : "nosuid,noexec,nodev,relatime,ro");
+	if (spec->read_only && spec->read_only_tmpfs) {
+		static const char *const places[] = { "/run", "/tmp", "/var/tmp" };
+		for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+			oci_runtime_config_add_mount(config, places[i], "tmpfs", "tmpfs",
+						     strcmp(places[i], "/run") == 0
+							     ? "nosuid,nodev,mode=755,tmpcopyup"
+							     : "nosuid,nodev,mode=1777,tmpcopyup");
+	}
+}
+
+static void bind_file(struct oci_runtime_config *config, const char *directory, const char *name,
+		      const char *target, const char *options)
+{
+	autofree char *source = path_join(directory, name);
+
+	oci_runtime_config_add_mount(config, target, "bind", source, options);
+}
+
+static int plan_user_mount(const struct plan_input *input, const struct mount_spec *mount,
+			   size_t number, struct oci_runtime_config *config, struct err *err)
+{
+	autofree char *options = strlist_join(&mount->options, ",");
+	const char *comma = *options ? "," : "", *ro = mount->read_only ? ",ro" : "";
+	autofree char *text = NULL, *source = NULL;
+
+	switch (mount->kind) {
+	case MOUNT_VOLUME:
+		source = xasprintf("%s/%s/_data", input->volumes_dir, mount->source);
+		text = xasprintf("rbind,rprivate,nosuid,nodev%s%s%s", comma, options, ro);
+		oci_runtime_config_add_mount(config, mount->destination, "bind", source, text);
+		return 0;
+	case MOUNT_BIND:
+		if (mount->is_overlay) {
+			text = xasprintf("lowerdir=%s,upperdir=%s/overlay-%zu/upper,workdir=%s/"
+					 "overlay-%zu/work%s",
+					 mount->source, input->container_dir, number,
+					 input->container_dir, number,
+					 input->map->is_identity ? "" : ",userxattr");
+			oci_runtime_config_add_mount(config, mount->destination, "overlay",
+						     "overlay", text);
+			return 0;
+		}
+		text = xasprintf("%s,rprivate%s%s%s",
+				 strlist_contains(&mount->options, "bind") ? "bind" : "rbind",
+				 comma, options, ro);
+		oci_runtime_config_add_mount(config, mount->destination, "bind", mount->source,
+					     text);
+		return 0;
+	case MOUNT_TMPFS:
+	case MOUNT_RAMFS:
+	case MOUNT_DEVPTS: {
+		static const char *const types[] = {
+			[MOUNT_TMPFS] = "tmpfs", [MOUNT_RAMFS] = "ramfs", [MOUNT_DEVPTS] = "devpts"
+		};
+		text = xasprintf("%s%s", options, mount->read_only ? *options ? ",ro" : "ro" : "");
+		oci_runtime_config_add_mount(config, mount->destination, types[mount->kind],
+					     types[mount->kind], text);
+		return 0;
+	}
+	case MOUNT_KIND_COUNT:
+		break;
+	}
+	return err_set(err, EINVAL, "mount at '%s' is of an unknown kind", mount->destination);
+}
+
+static bool is_mounted_by_user(const struct oci_runtime_config *config, size_t first,
+			       const char *destination)
+{
+	for (size_t i = first; i < config->mount_count; i++)
+		if (strcmp(config->mounts[i].destination, destination) == 0)
+			return true;
+	return false;
+}
+
+/* Default mounts come first, the user's after them, parents before children. A user's mount at the
+ * place of a default one replaces it. */
+static int plan_mounts(const struct plan_input *input, struct oci_runtime_config *config,
+		       struct err *err)
+{
+	const struct container_spec *spec = input->spec;
+	static const struct {
+		const char *name, *target;
+	} files[] = { { "hosts", "/etc/hosts" },
+		      { "resolv.conf", "/etc/resolv.conf" },
+		      { "hostname", "/etc/hostname" } };
+
+	plan_default_mounts(input, config);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (!(spec->no_hosts && i == 0) && !spec->rootfs)
+			bind_file(config, input->run_dir, files[i].name, files[i].target,
+				  spec->read_only ? "bind,rprivate,ro" : "bind,rprivate");
+	bind_file(config, input->run_dir, ".containerenv", "/run/.containerenv", "bind,rprivate");
+	if (spec->init)
+		oci_runtime_config_add_mount(config, INIT_TARGET, "bind", input->init_path,
+					     "bind,rprivate,ro,nosuid,nodev");
+
+	size_t default_count = config->mount_count;
+	for (size_t i = 0; i < spec->mounts.count; i++) {
+		struct mount_spec mount;
+		int r = mount_spec_load(spec->mounts.items[i], &mount, err);
+		if (r == 0) {
+			r = plan_user_mount(input, &mount, i, config, err);
+			mount_spec_clear(&mount);
+		}
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < default_count;) {
+		if (!is_mounted_by_user(config, default_count, config->mounts[i].destination)) {
+			i++;
+			continue;
+		}
+		oci_runtime_config_remove_mount(config, i);
+		default_count--;
+	}
+	/* By depth, otherwise in the order given (insertion sort keeps it). */
+	for (size_t i = default_count + 1; i < config->mount_count; i++)
+		for (size_t at = i; at > default_count; at--) {
+			struct oci_mount *here = &config->mounts[at], *before = here - 1;
+			size_t size = strlen(here->destination);
+			if (strncmp(before->destination, here->destination, size) != 0 ||
+			    before->destination[size] != '/')
+				break;
+			struct oci_mount swap = *here;
+			*here = *before;
+			*before = swap;
+		}
+	return 0;
+}
+
+static int plan_device(const struct plan_input *input, const char *text,
+		       struct oci_runtime_config *config, struct err *err)
+{
+	autostrlist struct strlist parts = STRLIST_EMPTY;
+	struct stat st;
+
+	strlist_split(&parts, text, ':');
+	if (parts.count == 0 || parts.count > 3)
+		return err_set(err, EINVAL,
+			       "invalid device '%s'; write it as HOST[:CONTAINER[:rwm]]", text);
+	const char *host = parts.items[0], *inside = host, *access = "rwm";
+	if (parts.count == 2 && parts.items[1][0] != '/')
+		access = parts.items[1];
+	else if (parts.count >= 2)
+		inside = parts.items[1];
+	if (parts.count == 3)
+		access = parts.items[2];
+	if (inside[0] != '/' || !*access || strspn(access, "rwm") != strlen(access))
+		return err_set(err, EINVAL,
+			       "invalid device '%s'; write it as HOST[:CONTAINER[:rwm]]", text);
+	if (stat(host, &st) < 0)
+		return err_errno(err, "device '%s'", host);
+	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+		return err_set(err, ENODEV, "'%s' is no device; for a file or directory use -v",
+			       host);
+	char type = S_ISCHR(st.st_mode) ? 'c' : 'b';
+	int64_t major_number = major(st.st_rdev), minor_number = minor(st.st_rdev);
+	struct oci_device *device = oci_runtime_config_add_device(
+		config, type, inside, major_number, minor_number, st.st_mode & 07777);
+	device->source = xstrdup(host);
+	if (!input->is_rootless) {
+		device->uid = st.st_uid;
+		device->gid = st.st_gid;
+	}
+	oci_runtime_config_add_device_rule(config, true, type, major_number, minor_number, access);
+	return 0;
+}
+
+static int plan_devices(const struct plan_input *input, struct oci_runtime_config *config,
+			struct err *err)
+{
+	const struct strlist *lists[] = { &input->settings->devices, &input->spec->devices };
+
+	if (input->spec->privileged) {
+		oci_runtime_config_add_device_rule(config, true, 'a', -1, -1, "rwm");
+	} else {
+		oci_runtime_config_add_device_rule(config, false, 'a', -1, -1, "rwm");
+		for (size_t i = 0; i < ARRAY_SIZE(default_device_rules); i++)
+			oci_runtime_config_add_device_rule(
+				config, true, default_device_rules[i].type,
+				default_device_rules[i].major, default_device_rules[i].minor,
+				default_device_rules[i].access);
+	}
+	for (size_t l = 0; l < ARRAY_SIZE(lists); l++)
+		for (size_t i = 0; i < lists[l]->count; i++) {
+			int r = plan_device(input, lists[l]->items[i], config, err);
+			if (r < 0)
+				return r;
+		}
+	return 0;
+}
+
+static void plan_limits(const struct plan_input *input, struct oci_runtime_config *config)
+{
+	const struct container_spec *spec = input->spec;
+	const struct settings *settings = input->settings;
+	struct cgroup_resources *limits = &config->resources;
+
+	limits->memory_swappiness = -1;
+	limits->pids_limit = spec->pids_limit;
+	if (limits->pids_limit == 0 && settings->pids_limit > 0) {
+		limits->pids_limit = settings->pids_limit;
+		limits->pids_limit_is_default = true;
+	}
+	limits->memory_limit = spec->memory;
+	if (limits->memory_limit == 0 && settings->memory_limit != 0 && input->host_memory_bytes) {
+		/* Nine tenths: a container that runs away is stopped while there is still room to
+		 * log in and look. */
+		limits->memory_limit = settings->memory_limit > 0
+					       ? settings->memory_limit
+					       : (int64_t)(input->host_memory_bytes / 10 * 9);
+		limits->memory_limit_is_default = true;
+	}
+	limits->memory_swap = spec->memory_swap;
+	limits->memory_reservation = spec->memory_reservation;
+	limits->cpu_shares = (uint64_t)spec->cpu_shares;
+	limits->cpu_quota = spec->cpu_quota;
+	limits->cpu_period = (uint64_t)spec->cpu_period;
+	limits->cpuset_cpus = xstrdup(spec->cpuset_cpus);
+	limits->cpuset_mems = xstrdup(spec->cpuset_mems);
+}
+
+static void plan_namespaces(const struct plan_input *input, struct oci_runtime_config *config)
+{
+	const struct container_spec *spec = input->spec;
+
+	config->namespaces[OCI_NS_MOUNT].wanted = true;
+	config->namespaces[OCI_NS_USER].wanted = !input->map->is_identity;
+	config->namespaces[OCI_NS_PID].wanted = !mode_is_host(spec->pid_mode);
+	config->namespaces[OCI_NS_IPC].wanted = !mode_is_host(spec->ipc_mode);
+	config->namespaces[OCI_NS_UTS].wanted = !mode_is_host(spec->uts_mode);
+	config->namespaces[OCI_NS_NETWORK].wanted = !mode_is_host(spec->network_mode);
+	config->namespaces[OCI_NS_CGROUP].wanted = !mode_is_host(spec->cgroupns_mode);
+	if (!input->map->is_identity) {
+		config->uid_maps =
+			xmemdup(input->map->uid, input->map->uid_count * sizeof(*input->map->uid));
+		config->uid_map_count = input->map->uid_count;
+		config->gid_maps =
+			xmemdup(input->map->gid, input->map->gid_count * sizeof(*input->map->gid));
+		config->gid_map_count = input->map->gid_count;
+	}
+	if (config->namespaces[OCI_NS_UTS].wanted)
+		config->hostname =
+			spec->hostname ? xstrdup(spec->hostname) : xstrndup(input->id, 12);
+}
+
+static int plan_sysctls(const struct plan_input *input, struct oci_runtime_config *config,
+			struct err *err)
+{
+	const struct strlist *lists[] = { &input->settings->default_sysctls,
+					  &input->spec->sysctls };
+
+	for (size_t l = 0; l < ARRAY_SIZE(lists); l++)
+		for (size_t i = 0; i < lists[l]->count; i++) {
+			const char *text = lists[l]->items[i], *equals = strchr(text, '=');
+			if (!equals || equals == text)
+				return err_set(err, EINVAL,
+					       "invalid sysctl '%s'; write it as NAME=VALUE", text);
+			bool is_network = strncmp(text, "net.", 4) == 0;
+			if (is_network && !config->namespaces[OCI_NS_NETWORK].wanted) {
+				if (l == 0)
+					continue; /* a default for networks of their own, not for
+						     the host's */
+				return err_set(err, EINVAL,
+					       "sysctl '%s' would change the host's network; use a "
+					       "private network",
+					       text);
+			}
+			autofree char *key = xstrndup(text, (size_t)(equals - text));
+			oci_runtime_config_add_sysctl(config, key, equals + 1);
+		}
+	return 0;
+}
+
+/* Paths to hide, less those that --security-opt unmask names. */
+static void plan_masks(const struct plan_input *input, struct oci_runtime_config *config)
+{
+	const struct container_spec *spec = input->spec;
+
+	for (size_t i = 0; i < spec->mask.count; i++)
+		strlist_add(&config->masked_paths, spec->mask.items[i]);
+	if (spec->privileged || strlist_contains(&spec->unmask, "ALL"))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(masked_paths); i++)
+		if (!strlist_contains(&spec->unmask, masked_paths[i]))
+			strlist_add(&config->masked_paths, masked_paths[i]);
+	/* With the host's processes in sight /proc is the host's too and may be a bind mount: still
+	 * read-only. */
+	for (size_t i = 0; i < ARRAY_SIZE(readonly_paths); i++)
+		if (!strlist_contains(&spec->unmask, readonly_paths[i]))
+			strlist_add(&config->readonly_paths, readonly_paths[i]);
+}
+
+static void plan_root(const struct plan_input *input, struct oci_runtime_config *config)
+{
+	const struct container_spec *spec = input->spec;
+
+	config->root_readonly = spec->read_only;
+	if (spec->rootfs) {
+		config->root_path = xstrdup(spec->rootfs);
+		return;
+	}
+	/* The mount lies over its own upper directory: a mount point that is there anyway, and
+	 * hides nothing that the runtime still has to find. */
+	config->root_path = path_join(input->container_dir, "upper");
+	strlist_extend(&config->overlay.lowers, input->layer_dirs);
+	config->overlay.upper = path_join(input->container_dir, "upper");
+	config->overlay.work = path_join(input->container_dir, "work");
+	config->overlay.is_volatile = spec->auto_remove;
+}
+
+int plan_container(const struct plan_input *input, struct oci_runtime_config **ret_config,
+		   struct err *err)
+{
+	const struct container_spec *spec = input->spec;
+	struct oci_runtime_config *config = oci_runtime_config_new();
+
+	config->id = xstrdup(input->id);
+	plan_root(input, config);
+	plan_namespaces(input, config);
+	plan_limits(input, config);
+	plan_masks(input, config);
+	if (!spec->cgroups || strcmp(spec->cgroups, "disabled") != 0)
+		config->cgroups_path = xasprintf(
+			"%s/%s",
+			spec->cgroup_parent && *spec->cgroup_parent ? spec->cgroup_parent : "davit",
+			input->id);
+	int r = plan_process(input, config, err);
+	if (r == 0)
+		r = plan_mounts(input, config, err);
+	if (r == 0)
+		r = plan_devices(input, config, err);
+	if (r == 0)
+		r = plan_sysctls(input, config, err);
+	if (r == 0)
+		r = plan_ulimits(&input->settings->default_ulimits, true, config, err);
+	if (r == 0)
+		r = plan_ulimits(&spec->ulimits, false, config, err);
+	if (r < 0) {
+		oci_runtime_config_free(config);
+		return r;
+	}
+	strlist_addf(&config->annotations, "org.opencontainers.image.stopSignal=%s",
+		     spec->stop_signal ?: "SIGTERM");
+	strlist_extend(&config->annotations, &spec->annotations);
+	*ret_config = config;
+	return 0;
+}

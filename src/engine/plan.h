@@ -1,0 +1,42 @@
+/* The plan: from what a container shall be to what the runtime is told to do.
+ *
+ * Pure but for stat(2) of the devices asked for: everything else it needs is in the input, so that
+ * plans can be compared in tests without privileges. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/strlist.h"
+
+struct container_spec;
+struct err;
+struct identity;
+struct mount_spec;
+struct oci_runtime_config;
+struct settings;
+struct userns_map;
+
+struct plan_input {
+	const struct container_spec *spec;
+	const struct settings *settings;
+	const struct identity *identity;
+	const struct userns_map *map;
+	bool is_rootless;
+	const char *id, *name;
+	const char *container_dir; /* ROOT/containers/ID: the overlay's upper and work directory,
+				      the log */
+	const char *run_dir;	   /* RUNROOT/containers/ID: hosts, hostname, resolv.conf */
+	const char *volumes_dir;   /* ROOT/volumes */
+	const char *init_path;	   /* davit-init, for spec->init */
+	const struct strlist *layer_dirs; /* uppermost first; empty with spec->rootfs */
+	uint64_t host_memory_bytes;
+	bool has_pasta_files; /* hosts and resolv.conf were written to run_dir and shall be bound */
+};
+
+int plan_container(const struct plan_input *input, struct oci_runtime_config **ret_config,
+		   struct err *err);
+
+/* The capabilities a container of this spec may have at most (its bounding set). */
+int plan_capabilities(const struct container_spec *spec, const struct settings *settings,
+		      uint64_t *ret_bounding, struct err *err);

@@ -1,0 +1,36 @@
+/* The run directory of a container: RUNROOT/containers/ID on tmpfs, where the volatile facts are.
+ *
+ * Its files are never believed alone: a process is the one that was written down only when it is
+ * alive and has the same start time. monitor/protocol.h says what the files hold. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+
+struct run_status {
+	bool was_started; /* there is a pid file */
+	bool is_running;  /* the container's init lives */
+	bool monitor_lives;
+	bool has_exit; /* the monitor wrote down how it ended */
+	pid_t pid, monitor_pid;
+	int64_t started_nsec; /* since the epoch */
+	int wait_status;      /* of waitpid(2), valid with has_exit */
+	bool oom_killed;
+	int64_t finished_nsec;
+};
+
+/* Read what is known. A missing directory or file is no error: then nothing was started. */
+int run_directory_status(const char *path, struct run_status *ret_status);
+
+/* Write the pid file. */
+int run_directory_write_pid(const char *path, pid_t pid, pid_t monitor_pid, int64_t started_nsec,
+			    struct err *err);
+
+/* Field 22 of /proc/PID/stat, in clock ticks since boot; 0 when there is no such process. */
+uint64_t process_start_time(pid_t pid);
+
+/* The exit code a shell would show: the status, or 128 + the signal. */
+int exit_code_of(int wait_status);

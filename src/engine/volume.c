@@ -1,0 +1,291 @@
+#include "engine/volume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "engine/engine.h"
+#include "engine/mount-spec.h"
+#include "store/database.h"
+#include "store/store.h"
+
+#define COLUMNS                                                                                    \
+	"name, driver, options, labels, created_nsec, anonymous, needs_copy_up, "                  \
+	"(SELECT count(*) FROM container_volumes c WHERE c.volume = volumes.name)"
+
+static int open_database(struct engine *engine, struct database **ret_db, struct err *err)
+{
+	struct store *store;
+
+	int r = engine_store(engine, &store, err);
+	if (r < 0)
+		return r;
+	*ret_db = store_database(store);
+	return 0;
+}
+
+static char *volume_directory(const struct engine *engine, const char *name)
+{
+	return xasprintf("%s/volumes/%s", engine->root, name);
+}
+
+void volume_free(struct volume *volume)
+{
+	if (!volume)
+		return;
+	free(volume->name);
+	free(volume->driver);
+	free(volume->mountpoint);
+	strlist_clear(&volume->options);
+	strlist_clear(&volume->labels);
+	free(volume);
+}
+
+void volume_list_free(struct volume **list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		volume_free(list[i]);
+	free(list);
+}
+
+/* A JSON object of strings, NULL for an empty list; and back. */
+static char *pairs_to_text(const struct strlist *pairs)
+{
+	if (!pairs || !pairs->count)
+		return NULL;
+	autojson struct json_object *json = json_object_new_object();
+	for (size_t i = 0; i < pairs->count; i++) {
+		const char *equals = strchrnul(pairs->items[i], '=');
+		autofree char *key = xstrndup(pairs->items[i], (size_t)(equals - pairs->items[i]));
+		json_add_string(json, key, *equals ? equals + 1 : "");
+	}
+	return xstrdup(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN));
+}
+
+static void pairs_from_text(const char *text, struct strlist *pairs)
+{
+	autojson struct json_object *json = NULL;
+	struct err ignored; /* our own text; a damaged one shows no labels */
+
+	if (!text || json_parse(text, strlen(text), &json, &ignored) < 0 ||
+	    !json_object_is_type(json, json_type_object))
+		return;
+	json_object_object_foreach(json, key, value)
+		strlist_addf(pairs, "%s=%s", key, json_object_get_string(value));
+}
+
+static struct volume *volume_of_row(struct engine *engine, struct statement *row)
+{
+	struct volume *volume = xcalloc(1, sizeof(*volume));
+
+	volume->name = xstrdup(statement_text(row, 0));
+	volume->driver = xstrdup(statement_text(row, 1));
+	pairs_from_text(statement_text(row, 2), &volume->options);
+	pairs_from_text(statement_text(row, 3), &volume->labels);
+	volume->created_nsec = statement_int(row, 4);
+	volume->is_anonymous = statement_int(row, 5);
+	volume->needs_copy_up = statement_int(row, 6);
+	volume->use_count = statement_int(row, 7);
+	volume->mountpoint = xasprintf("%s/volumes/%s/_data", engine->root, volume->name);
+	return volume;
+}
+
+int volume_find(struct engine *engine, const char *name, struct volume **ret_volume,
+		struct err *err)
+{
+	static const char *const queries[] = {
+		"SELECT " COLUMNS " FROM volumes WHERE name = ?1",
+		"SELECT " COLUMNS " FROM volumes WHERE substr(name, 1, length(?1)) = ?1 LIMIT 2",
+	};
+	struct database *db;
+
+	int r = open_database(engine, &db, err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(queries); i++) {
+		autostatement struct statement *query = NULL;
+		autovolume struct volume *found = NULL;
+		r = database_prepare(db, queries[i], &query, err);
+		if (r < 0)
+			break;
+		statement_bind_text(query, 1, name);
+		r = statement_step(query, err);
+		if (r <= 0)
+			continue;
+		found = volume_of_row(engine, query);
+		r = statement_step(query, err);
+		if (r > 0)
+			return err_set(
+				err, ENOTUNIQ,
+				"more than one volume's name begins with '%s'; give more of it",
+				name);
+		if (r == 0)
+			*ret_volume = take_ptr(&found);
+		return r;
+	}
+	return r < 0 ? r
+		     : err_set(err, ENOENT, "no volume with name \"%s\" found: no such volume",
+			       name);
+}
+
+int volume_list(struct engine *engine, struct volume ***ret_list, size_t *ret_count,
+		struct err *err)
+{
+	autostatement struct statement *query = NULL;
+	struct volume **list = NULL;
+	struct database *db;
+	size_t count = 0;
+
+	int r = open_database(engine, &db, err);
+	if (r == 0)
+		r = database_prepare(db, "SELECT " COLUMNS " FROM volumes ORDER BY name", &query,
+				     err);
+	if (r < 0)
+		return r;
+	while ((r = statement_step(query, err)) > 0) {
+		if ((count & (count + 1)) == 0)
+			list = xreallocarray(list, 2 * count + 1, sizeof(struct volume *));
+		list[count++] = volume_of_row(engine, query);
+	}
+	if (r < 0) {
+		volume_list_free(list, count);
+		return r;
+	}
+	*ret_list = list;
+	*ret_count = count;
+	return 0;
+}
+
+int volume_create(struct engine *engine, const char *name, const struct strlist *labels,
+		  const struct strlist *options, struct volume **ret_volume, struct err *err)
+{
+	autostatement struct statement *insert = NULL;
+	char random[65];
+	struct database *db;
+	struct timespec now;
+
+	if (name && !object_name_is_valid(name))
+		return err_set(
+			err, EINVAL,
+			"'%s' is no valid volume name; use letters, digits, '_', '.' and '-'",
+			name);
+	if (!name)
+		random_hex(random, 32);
+	autofree char *labels_text = pairs_to_text(labels), *options_text = pairs_to_text(options);
+	const char *chosen = name ?: random;
+	autofree char *directory = volume_directory(engine, chosen),
+		      *data = path_join(directory, "_data");
+
+	int r = open_database(engine, &db, err);
+	if (r == 0)
+		r = file_make_dirs(AT_FDCWD, directory, 0711, err);
+	if (r == 0)
+		r = file_make_dirs(AT_FDCWD, data, 0755, err);
+	if (r == 0)
+		r = database_prepare(db,
+				     "INSERT INTO volumes(name, driver, options, labels, "
+				     "created_nsec, anonymous) "
+				     "VALUES(?, 'local', ?, ?, ?, ?)",
+				     &insert, err);
+	if (r < 0)
+		return r;
+	clock_gettime(CLOCK_REALTIME, &now);
+	statement_bind_text(insert, 1, chosen);
+	statement_bind_text(insert, 2, options_text);
+	statement_bind_text(insert, 3, labels_text);
+	statement_bind_int(insert, 4, now.tv_sec * INT64_C(1000000000) + now.tv_nsec);
+	statement_bind_int(insert, 5, name == NULL);
+	r = statement_run(insert, err);
+	if (r == -EEXIST)
+		return err_set(err, EEXIST, "volume with name %s already exists", chosen);
+	if (r < 0)
+		return r;
+	return volume_find(engine, chosen, ret_volume, err);
+}
+
+int volume_ensure(struct engine *engine, const char *name, struct err *err)
+{
+	autovolume struct volume *volume = NULL;
+	autostatement struct statement *query = NULL;
+	struct database *db;
+
+	int r = open_database(engine, &db, err);
+	if (r == 0)
+		r = database_prepare(db, "SELECT 1 FROM volumes WHERE name = ?", &query, err);
+	if (r < 0)
+		return r;
+	statement_bind_text(query, 1, name);
+	r = statement_step(query, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = volume_create(engine, name, NULL, NULL, &volume, err);
+	return r == -EEXIST ? 0 : r; /* another command was faster, and that is as good */
+}
+
+int volume_users(struct engine *engine, const char *name, struct strlist *names, struct err *err)
+{
+	autostatement struct statement *query = NULL;
+	struct database *db;
+
+	int r = open_database(engine, &db, err);
+	if (r == 0)
+		r = database_prepare(db,
+				     "SELECT c.name FROM containers c JOIN container_volumes v ON "
+				     "v.container_id = c.id "
+				     "WHERE v.volume = ? ORDER BY c.name",
+				     &query, err);
+	if (r < 0)
+		return r;
+	statement_bind_text(query, 1, name);
+	while ((r = statement_step(query, err)) > 0)
+		strlist_add(names, statement_text(query, 0));
+	return r;
+}
+
+static int remove_tree(void *path, struct err *err)
+{
+	return file_remove_tree(AT_FDCWD, path, err);
+}
+
+int volume_remove(struct engine *engine, const char *name, struct err *err)
+{
+	autovolume struct volume *volume = NULL;
+	autostatement struct statement *statement = NULL;
+	autostrlist struct strlist users = STRLIST_EMPTY;
+	struct database *db;
+
+	int r = volume_find(engine, name, &volume, err);
+	if (r == 0)
+		r = volume_users(engine, volume->name, &users, err);
+	if (r == 0 && users.count)
+		return err_set(err, EBUSY,
+			       "volume %s is being used by container '%s'; remove the container "
+			       "first, or use --force",
+			       volume->name, users.items[0]);
+	if (r == 0)
+		r = open_database(engine, &db, err);
+	if (r == 0)
+		r = database_prepare(db, "DELETE FROM volumes WHERE name = ?", &statement, err);
+	if (r < 0)
+		return r;
+	statement_bind_text(statement, 1, volume->name);
+	r = statement_run(statement, err);
+	if (r < 0) /* -ENOENT: a container was given it meanwhile */
+		return r == -ENOENT ? err_set(err, EBUSY, "volume %s is being used by a container",
+					      volume->name)
+				    : r;
+
+	/* What the container's users wrote belongs to IDs that only root of the mapping may touch.
+	 */
+	struct err direct;
+	autofree char *directory = volume_directory(engine, volume->name);
+	if (file_remove_tree(AT_FDCWD, directory, &direct) == 0)
+		return 0;
+	return engine_run_mapped(engine, remove_tree, directory, err);
+}
