@@ -219,10 +219,8 @@ struct oci_platform oci_platform_of_host(void)
 	struct oci_platform platform = { 0 };
 	struct utsname name;
 
-	if (uname(&name) < 0)
-		strcpy(name.machine, "unknown");
 	platform.os = xstrdup("linux");
-	set_architecture(&platform, name.machine);
+	set_architecture(&platform, uname(&name) < 0 ? "unknown" : name.machine);
 	return platform;
 }
 

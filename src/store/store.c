@@ -183,7 +183,7 @@ const char *store_boot_id(struct store *store)
 		autoclose int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 		ssize_t size = fd < 0 ? 0 : fd_read_full(fd, store->boot_id, 36);
 		if (size != 36)
-			strcpy(store->boot_id, "unknown");
+			memcpy(store->boot_id, "unknown", sizeof("unknown"));
 	}
 	return store->boot_id;
 }
