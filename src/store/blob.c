@@ -67,10 +67,11 @@ int blob_adopt(struct store *store, int from_dir_fd, const char *from_name, cons
 
 	if (dir_fd < 0)
 		return dir_fd;
-	if (fstatat(from_dir_fd, from_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_errno(err, "blob '%s': find '%s'", digest, from_name);
-	if (renameat(from_dir_fd, from_name, dir_fd, digest_hex(digest)) < 0)
+	/* Another pull of the same blob may just have done so. */
+	if (renameat(from_dir_fd, from_name, dir_fd, digest_hex(digest)) < 0 && errno != ENOENT)
 		return err_errno(err, "blob '%s': move '%s' into the store", digest, from_name);
+	if (fstatat(dir_fd, digest_hex(digest), &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(err, "blob '%s': find '%s'", digest, from_name);
 	return record(store, digest, st.st_size, err);
 }
 

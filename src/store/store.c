@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/sha256.h"
 #include "base/strbuf.h"
 #include "base/strlist.h"
 #include "store/database.h"
@@ -350,7 +351,9 @@ static void sweep_unknown(struct store *store, const char *select, enum store_di
 		autostatement struct statement *stmt = NULL;
 		autofree char *digest = xasprintf("sha256:%s", names.items[i]);
 
-		if (age_nsec_of(dir_fd, names.items[i], now) < age_nsec ||
+		/* "tmp-…" is for layer_sweep() */
+		if (strlen(names.items[i]) != SHA256_HEX_SIZE - 1 ||
+		    age_nsec_of(dir_fd, names.items[i], now) < age_nsec ||
 		    database_prepare(store->db, select, &stmt, &err) < 0)
 			continue;
 		statement_bind_text(stmt, 1, digest);
