@@ -230,15 +230,18 @@ static int make_parents(const struct extract *x, const char *path, size_t size, 
 		char *slash = strchr(at, '/');
 		if (slash)
 			*slash = '\0';
-		int fd = open_in_root(x, copy, O_PATH | O_DIRECTORY);
+		int above_fd = dir_fd < 0 ? x->root_fd : dir_fd;
+		/* A plain directory needs no walk from the root again. */
+		int fd = openat(above_fd, at, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 && errno == ENOTDIR)
+			fd = open_in_root(x, copy, O_PATH | O_DIRECTORY);
 		if (fd < 0) {
 			if (errno != ENOENT && errno != ENOTDIR)
 				return err_errno(err, "open directory '%s'", copy);
-			int r = make_parent_step(x, dir_fd < 0 ? x->root_fd : dir_fd, at,
-						 for_whiteout, err);
+			int r = make_parent_step(x, above_fd, at, for_whiteout, err);
 			if (r < 0)
 				return r;
-			fd = open_in_root(x, copy, O_PATH | O_DIRECTORY);
+			fd = openat(above_fd, at, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 			if (fd < 0)
 				return err_errno(err, "open directory '%s'", copy);
 		}
