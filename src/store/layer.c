@@ -1,11 +1,13 @@
-/* Unpacking runs in two threads, because inflating and writing files cost about the same:
+/* Unpacking runs in three threads, because inflating and writing files cost about the same and
+ * hashing goes to whichever processor has time:
  *
- *   reader   blob → sha256 → inflate → sha256 → ring of buffers
+ *   reader   blob → sha256 → inflate → ring of buffers
+ *   hasher   ring of buffers → sha256
  *   caller   ring of buffers → tar → files
  *
  * The ring is small, so that what was inflated is still in the processor's cache when it is hashed
- * and written. Either side stops the other: the reader by leaving an error behind the last good
- * buffer, the caller by `stop`, which also wakes a reader that waits for a download. */
+ * and written. The reader stops the others by leaving an error behind the last good buffer, the
+ * caller stops them by `stop`, which also wakes a reader that waits for a download. */
 #include "store/layer.h"
 
 #include <dirent.h>
@@ -104,19 +106,20 @@ static ssize_t blob_read(void *arg, void *data, size_t size, struct err *err)
 	return n;
 }
 
-/* ---- the two threads ---- */
+/* ---- the threads ---- */
 
 struct pipeline {
 	struct blob blob;
 	struct decompressor *decompressor;
 	struct sha256 *tar_hash;
-	uint64_t max_tar_bytes, tar_bytes; /* used by the reader until it was joined */
+	uint64_t max_tar_bytes, tar_bytes; /* the reader's until it was joined */
 
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
-	/* Below: under the mutex. Buffers [done, filled) are the caller's, modulo BUFFER_COUNT. */
-	uint64_t filled, done;
-	bool ended; /* no buffer comes any more; `result` and `err` tell why */
+	/* Below: under the mutex. Buffers are counted through and used modulo BUFFER_COUNT. */
+	uint64_t filled, hashed, done; /* [hashed, filled) wait for the hasher, [done, filled)
+					* for the caller */
+	bool ended;		       /* no buffer comes any more; `result` and `err` tell why */
 	bool stop;
 	int result;
 	struct err err;
@@ -149,7 +152,8 @@ static int check_tar_size(const struct pipeline *pipeline, struct err *err)
 static bool wait_for_room(struct pipeline *pipeline)
 {
 	pthread_mutex_lock(&pipeline->mutex);
-	while (!pipeline->stop && pipeline->filled - pipeline->done == BUFFER_COUNT)
+	while (!pipeline->stop && (pipeline->filled - pipeline->done == BUFFER_COUNT ||
+				   pipeline->filled - pipeline->hashed == BUFFER_COUNT))
 		pthread_cond_wait(&pipeline->changed, &pipeline->mutex);
 	bool go_on = !pipeline->stop;
 	pthread_mutex_unlock(&pipeline->mutex);
@@ -163,7 +167,6 @@ static int read_all(struct pipeline *pipeline, struct err *err)
 		ssize_t n = decompressor_read(pipeline->decompressor, buffer, BUFFER_SIZE, err);
 		if (n <= 0)
 			return (int)n;
-		sha256_update(pipeline->tar_hash, buffer, (size_t)n);
 		pipeline->tar_bytes += (uint64_t)n;
 		int r = check_tar_size(pipeline, err);
 		if (r < 0)
@@ -172,7 +175,7 @@ static int read_all(struct pipeline *pipeline, struct err *err)
 		pthread_mutex_lock(&pipeline->mutex);
 		pipeline->sizes[number % BUFFER_COUNT] = (size_t)n;
 		pipeline->filled = number + 1;
-		pthread_cond_signal(&pipeline->changed);
+		pthread_cond_broadcast(&pipeline->changed);
 		pthread_mutex_unlock(&pipeline->mutex);
 	}
 	return err_set(err, ECANCELED, "unpacking was stopped");
@@ -189,7 +192,29 @@ static void *reader_main(void *arg)
 	pipeline->result = r;
 	if (r < 0)
 		pipeline->err = err;
-	pthread_cond_signal(&pipeline->changed);
+	pthread_cond_broadcast(&pipeline->changed);
+	pthread_mutex_unlock(&pipeline->mutex);
+	return NULL;
+}
+
+static void *hasher_main(void *arg)
+{
+	struct pipeline *pipeline = arg;
+
+	pthread_mutex_lock(&pipeline->mutex);
+	for (;;) {
+		while (!pipeline->stop && !pipeline->ended && pipeline->hashed == pipeline->filled)
+			pthread_cond_wait(&pipeline->changed, &pipeline->mutex);
+		if (pipeline->stop || pipeline->hashed == pipeline->filled)
+			break;
+		size_t index = (size_t)(pipeline->hashed % BUFFER_COUNT);
+		size_t size = pipeline->sizes[index];
+		pthread_mutex_unlock(&pipeline->mutex);
+		sha256_update(pipeline->tar_hash, pipeline->buffers + index * BUFFER_SIZE, size);
+		pthread_mutex_lock(&pipeline->mutex);
+		pipeline->hashed++;
+		pthread_cond_broadcast(&pipeline->changed);
+	}
 	pthread_mutex_unlock(&pipeline->mutex);
 	return NULL;
 }
@@ -203,7 +228,7 @@ static ssize_t next_buffer(void *arg, const void **ret_data, struct err *err)
 	pthread_mutex_lock(&pipeline->mutex);
 	if (pipeline->holds_buffer) {
 		pipeline->done++;
-		pthread_cond_signal(&pipeline->changed);
+		pthread_cond_broadcast(&pipeline->changed);
 	}
 	while (pipeline->done == pipeline->filled && !pipeline->ended)
 		pthread_cond_wait(&pipeline->changed, &pipeline->mutex);
@@ -227,7 +252,7 @@ static void stop_reader(struct pipeline *pipeline)
 
 	pthread_mutex_lock(&pipeline->mutex);
 	pipeline->stop = true;
-	pthread_cond_signal(&pipeline->changed);
+	pthread_cond_broadcast(&pipeline->changed);
 	pthread_mutex_unlock(&pipeline->mutex);
 	(void)!write(pipeline->blob.stop_fd, &one, sizeof(one)); /* cannot fail: it is at 0 */
 }
@@ -254,15 +279,22 @@ static int extract_from(struct pipeline *pipeline, int root_fd, struct extract_s
 static int run_pipeline(struct pipeline *pipeline, int root_fd, struct extract_stats *ret_stats,
 			struct err *err)
 {
-	pthread_t reader;
+	pthread_t reader, hasher;
 
 	int r = pthread_create(&reader, NULL, reader_main, pipeline);
 	if (r != 0)
 		return err_set(err, r, "start a thread: %s", strerror(r));
+	r = pthread_create(&hasher, NULL, hasher_main, pipeline);
+	if (r != 0) {
+		stop_reader(pipeline);
+		pthread_join(reader, NULL);
+		return err_set(err, r, "start a thread: %s", strerror(r));
+	}
 	r = extract_from(pipeline, root_fd, ret_stats, err);
 	if (r < 0)
 		stop_reader(pipeline);
 	pthread_join(reader, NULL);
+	pthread_join(hasher, NULL);
 	return r;
 }
 

@@ -69,7 +69,7 @@ struct layer_result {
 	bool existed; /* the store had it already; nothing was unpacked a second time */
 };
 
-/* Unpack one layer in this process, which should be a worker: umask is changed and a thread is
+/* Unpack one layer in this process, which should be a worker: umask is changed and threads are
  * used. A layer that exists is still read and checked when diff_id is NULL; else it is not read and
  * only diff_id and existed are set. On failure nothing stays. -EBADMSG: not what its digests, its
  * compression or tar say; -ENOSPC, -EFBIG: it is or grows too large; -ECANCELED: the download was
