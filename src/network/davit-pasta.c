@@ -1,0 +1,110 @@
+/* davit-pasta: stays with a container of an ordinary user and runs pasta(1) for it when it is
+ *needed.
+ *
+ *	davit-pasta now|later PASTA ARGUMENT…
+ *
+ * Descriptors: 2 where pasta's complaints go, 3 the tap interface, 4 a pidfd of the container's
+ *init, 5 (with "now") what the arguments tell pasta to write its process ID to when it is ready.
+ *
+ * "later" starts pasta when the first packet waits in the tap; until then this is a process of a
+ *few pages, against 20 MB. When the container ends, or a signal ends us, pasta is killed: this
+ *pasta does not notice by itself when the namespaces of a process go. When pasta dies first it is
+ *started again, for connections to come: the tap is still here; not for ever, though, if it keeps
+ *dying.
+ *
+ * Static, no libraries, no allocation. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum fd { FD_LOG = 2, FD_TAP = 3, FD_CONTAINER = 4, FD_READY = 5 };
+
+#define MAX_STARTS 5
+
+static void say(const char *text)
+{
+	(void)!write(FD_LOG, text, strlen(text)); /* nobody else to tell */
+}
+
+static pid_t start(char **argv, const sigset_t *inherited)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG,
+		      SIGKILL); /* for the moment until pasta has its own namespaces */
+		sigprocmask(SIG_SETMASK, inherited, NULL);
+		execv(argv[0], argv + 1);
+		say("cannot execute pasta\n");
+		_exit(127);
+	}
+	close(FD_READY); /* its end tells the launcher of a pasta that died before it was ready */
+	return pid;
+}
+
+int main(int argc, char **argv)
+{
+	sigset_t signals, inherited;
+
+	if (argc < 4)
+		return 2;
+	bool is_wanted = strcmp(argv[1], "now") == 0;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &signals, &inherited);
+	int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signal_fd < 0)
+		return 1;
+	fcntl(FD_CONTAINER, F_SETFD, FD_CLOEXEC);
+
+	pid_t pasta = -1;
+	int starts = 0;
+	for (;;) {
+		if (is_wanted && pasta < 0 && starts++ < MAX_STARTS)
+			pasta = start(argv + 2, &inherited);
+
+		/* Nothing more is read from the tap once pasta has been given up: what is sent
+		 * there is lost when the queue is full. */
+		struct pollfd polled[] = {
+			{ .fd = FD_CONTAINER, .events = POLLIN },
+			{ .fd = signal_fd, .events = POLLIN },
+			{ .fd = is_wanted ? -1 : FD_TAP, .events = POLLIN },
+		};
+		if (poll(polled, sizeof(polled) / sizeof(*polled), -1) < 0 && errno != EINTR)
+			break;
+		if (polled[0].revents)
+			break;
+		if (polled[1].revents) {
+			struct signalfd_siginfo info;
+			if (read(signal_fd, &info, sizeof(info)) == sizeof(info) &&
+			    info.ssi_signo != SIGCHLD)
+				break;
+			int status;
+			pid_t ended = waitpid(-1, &status, WNOHANG);
+			if (ended > 0 && ended == pasta) {
+				pasta = -1;
+				is_wanted = starts >= MAX_STARTS || strcmp(argv[1], "now") == 0;
+			}
+		}
+		if (polled[2].revents & (POLLERR | POLLHUP | POLLNVAL))
+			break; /* the interface is gone, and its namespace with it */
+		if (polled[2].revents & POLLIN)
+			is_wanted = true;
+	}
+	if (pasta > 0) {
+		kill(pasta, SIGKILL);
+		waitpid(pasta, NULL, 0);
+	}
+	return 0;
+}

@@ -1,0 +1,429 @@
+#include "network/pasta.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "base/strlist.h"
+#include "kernel/aside.h"
+#include "kernel/netlink.h"
+#include "network/network.h"
+
+#define TUN_DEVICE "/dev/net/tun"
+
+/* The container has an address of its own, unlike with podman, which copies the host's: so the host
+ * can be reached at its address. The numbers are those of slirp4netns, which every user of rootless
+ * containers has seen. */
+#define OWN_ADDRESS	"10.0.2.100"
+#define OWN_PREFIX	24
+#define GATEWAY_ADDRESS "10.0.2.2"
+/* pasta hands queries to this address to the host's own resolver, wherever that listens. The same
+ * as podman's. */
+#define DNS_FORWARDER "169.254.1.1"
+
+#define OWN_MAC	    "0a:da:0a:00:02:64"
+#define GATEWAY_MAC "0a:da:0a:00:02:02"
+
+#define TAP_NAME       "eth0"
+#define TAP_MTU	       65520 /* what pasta uses: the largest that suits IPv4 headers and vnet */
+#define LOOPBACK_INDEX 1
+
+#define LOG_NAME "pasta.log"
+
+/* -- the host's side ----------------------------------------------------------------------------
+ */
+
+struct outbound_search {
+	unsigned link_index;
+	struct in_addr address;
+};
+
+static int take_default_route(void *arg, unsigned link_index, const struct ip_prefix *destination,
+			      const void *gateway)
+{
+	struct outbound_search *search = arg;
+
+	if (destination->prefix)
+		return 0;
+	search->link_index = link_index;
+	return 1;
+}
+
+static int take_first_address(void *arg, unsigned link_index, const struct ip_prefix *address)
+{
+	struct outbound_search *search = arg;
+
+	if (search->link_index ? link_index != search->link_index : link_index == LOOPBACK_INDEX)
+		return 0;
+	search->address = address->v4;
+	return 1;
+}
+
+/* The address of the interface with the default route, else any but the loopback's. A host without
+ * addresses is no error: it has no network, and neither have containers. */
+static void find_host_address(struct in_addr *ret_address)
+{
+	autonetlink struct netlink *netlink = NULL;
+	struct outbound_search search = { 0 };
+	struct err ignored;
+
+	if (netlink_open(&netlink, &ignored) < 0)
+		return;
+	(void)netlink_each_route(netlink, AF_INET, take_default_route, &search, &ignored);
+	(void)netlink_each_address(netlink, AF_INET, take_first_address, &search, &ignored);
+	*ret_address = search.address;
+}
+
+int pasta_find(struct pasta_host *ret_host, struct err *err)
+{
+	static const char *const programs[] = { "/usr/local/bin/pasta", "/usr/bin/pasta",
+						"/usr/libexec/podman/pasta" };
+	struct pasta_host host = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(programs) && !host.program; i++)
+		if (access(programs[i], X_OK) == 0)
+			host.program = programs[i];
+	if (!host.program)
+		return err_set(err, ENOENT,
+			       "an ordinary user's containers need the program pasta for their "
+			       "network; install the package passt, or use --network host or none");
+	if (access(TUN_DEVICE, R_OK | W_OK) < 0)
+		return err_errno(err, "network 'pasta' needs " TUN_DEVICE
+				      "; let root run 'modprobe tun; chmod 666 " TUN_DEVICE
+				      "', or use --network host or none");
+	find_host_address(&host.host_address);
+	*ret_host = host;
+	return 0;
+}
+
+void pasta_names(const struct pasta_host *host, struct network_names *names)
+{
+	snprintf(names->own_address, sizeof(names->own_address), "%s", OWN_ADDRESS);
+	snprintf(names->dns_forwarder, sizeof(names->dns_forwarder), "%s", DNS_FORWARDER);
+	if (host->host_address.s_addr)
+		inet_ntop(AF_INET, &host->host_address, names->host_address,
+			  sizeof(names->host_address));
+}
+
+/* -- the container's side -----------------------------------------------------------------------
+ */
+
+/* Running a function inside the container's user and network namespace. To enter a user namespace
+ * is a one-way road, so a child does it. */
+struct inside {
+	int pid_fd;
+	int (*body)(void *arg, struct err *err);
+	void *arg;
+};
+
+static int enter_and_run(void *arg, struct err *err)
+{
+	const struct inside *inside = arg;
+
+	if (setns(inside->pid_fd, CLONE_NEWUSER | CLONE_NEWNET) < 0)
+		return err_errno(err, "enter the container's network namespace");
+	return inside->body(inside->arg, err);
+}
+
+static int run_inside(int pid_fd, int (*body)(void *arg, struct err *err), void *arg,
+		      struct err *err)
+{
+	struct inside inside = { .pid_fd = pid_fd, .body = body, .arg = arg };
+
+	return aside_run(ASIDE_SHARE_FILES, enter_and_run, &inside, err);
+}
+
+static int loopback_up(void *arg, struct err *err)
+{
+	autonetlink struct netlink *netlink = NULL;
+
+	if (netlink_open(&netlink, err) < 0)
+		return -err->code;
+	netlink_set_up(netlink, LOOPBACK_INDEX, NULL, 0);
+	return netlink_commit(netlink, err);
+}
+
+int pasta_start_loopback(int pid_fd, struct err *err)
+{
+	return run_inside(pid_fd, loopback_up, NULL, err);
+}
+
+static void parse_mac(const char *text, uint8_t mac[MAC_BYTES])
+{
+	for (int i = 0; i < MAC_BYTES; i++)
+		mac[i] = (uint8_t)strtoul(text + 3 * i, NULL, 16);
+}
+
+/* Nothing is sent before somebody in the container sends: no link-local address, hence no
+ * neighbour or router discovery, and a gateway whose address need not be asked for. So the first
+ * packet in the queue means that the network is wanted. */
+static int make_tap(void *arg, struct err *err)
+{
+	int *ret_tap = arg;
+	autonetlink struct netlink *netlink = NULL;
+	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+	struct ip_prefix own;
+	struct in_addr gateway;
+	struct netlink_link link;
+	uint8_t own_mac[MAC_BYTES], gateway_mac[MAC_BYTES];
+
+	autoclose int tap = open(TUN_DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (tap < 0)
+		return err_errno(err, "open " TUN_DEVICE);
+	snprintf(request.ifr_name, sizeof(request.ifr_name), TAP_NAME);
+	if (ioctl(tap, TUNSETIFF, &request) < 0)
+		return err_errno(err, "make tap interface");
+
+	ip_prefix_parse(OWN_ADDRESS, &own);
+	own.prefix = OWN_PREFIX;
+	inet_pton(AF_INET, GATEWAY_ADDRESS, &gateway);
+	parse_mac(OWN_MAC, own_mac);
+	parse_mac(GATEWAY_MAC, gateway_mac);
+	if (netlink_open(&netlink, err) < 0 || netlink_find_link(netlink, TAP_NAME, &link, err) < 0)
+		return -err->code;
+	netlink_set_up(netlink, LOOPBACK_INDEX, NULL, 0);
+	netlink_set_no_link_local(netlink, link.index);
+	netlink_set_up(netlink, link.index, own_mac, TAP_MTU);
+	netlink_add_address(netlink, link.index, &own);
+	netlink_add_default_route(netlink, link.index, AF_INET, &gateway, false);
+	netlink_add_neighbour(netlink, link.index, AF_INET, &gateway, gateway_mac);
+	if (netlink_commit(netlink, err) < 0)
+		return -err->code;
+	*ret_tap = take_fd(&tap);
+	return 0;
+}
+
+/* -- pasta --------------------------------------------------------------------------------------
+ */
+
+/* [ADDRESS/]HOST[-HOST]:CONTAINER[-CONTAINER] behind -t or -u. */
+static int add_forwards(const struct port_list *ports, struct strlist *arguments, struct err *err)
+{
+	bool has[PORT_PROTOCOL_COUNT] = { false };
+
+	for (size_t i = 0; ports && i < ports->count; i++) {
+		const struct port_mapping *item = &ports->items[i];
+		autostrbuf struct strbuf text = STRBUF_EMPTY;
+		if (item->protocol == PORT_SCTP)
+			return err_set(err, EPROTONOSUPPORT,
+				       "port %u/sctp: pasta forwards tcp and udp only; as root, "
+				       "bridge networks forward sctp",
+				       item->host_port);
+		has[item->protocol] = true;
+		if (item->host_ip && strcmp(item->host_ip, "0.0.0.0") != 0)
+			strbuf_addf(&text, "%s/", item->host_ip);
+		strbuf_addf(&text, "%u", item->host_port);
+		if (item->count > 1)
+			strbuf_addf(&text, "-%u", item->host_port + item->count - 1);
+		strbuf_addf(&text, ":%u", item->container_port);
+		if (item->count > 1)
+			strbuf_addf(&text, "-%u", item->container_port + item->count - 1);
+		strlist_add(arguments, item->protocol == PORT_TCP ? "-t" : "-u");
+		strlist_take(arguments, strbuf_take(&text));
+	}
+	if (!has[PORT_TCP]) {
+		strlist_add(arguments, "-t");
+		strlist_add(arguments, "none");
+	}
+	if (!has[PORT_UDP]) {
+		strlist_add(arguments, "-u");
+		strlist_add(arguments, "none");
+	}
+	return 0;
+}
+
+/* What each option is for:
+ *  -F      our tap instead of one that pasta makes: no --config-net either
+ *  -i lo   asks the host's routing for nothing, so it works on a host without a default route too
+ *  -T, -U  no ports of the host's loopback inside, as podman decides; scanning for such is half of
+ *          pasta's start, for ever repeated
+ *  --no-map-gw  the gateway's address does not lead to the host's loopback
+ *  -P      written when all ports are bound: how the launcher knows */
+static int pasta_arguments(const struct network_request *request, int tap_fd, int ready_fd,
+			   struct strlist *arguments, struct err *err)
+{
+	static const char *const fixed[] = {
+		"pasta",
+		"-f",
+		"-q",
+		"-4",
+		"-i",
+		"lo",
+		"-a",
+		OWN_ADDRESS,
+		"-n",
+		"24",
+		"-g",
+		GATEWAY_ADDRESS,
+		"-M",
+		GATEWAY_MAC,
+		"--ns-mac-addr",
+		OWN_MAC,
+		"--dns-forward",
+		DNS_FORWARDER,
+		"--no-map-gw",
+		"-T",
+		"none",
+		"-U",
+		"none",
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
+		strlist_add(arguments, fixed[i]);
+	strlist_add(arguments, "-F");
+	strlist_addf(arguments, "%d", tap_fd);
+	if (ready_fd >= 0) {
+		strlist_add(arguments, "-P");
+		strlist_addf(arguments, "/proc/self/fd/%d", ready_fd);
+	}
+	if (add_forwards(request->ports, arguments, err) < 0)
+		return -err->code;
+	if (request->pasta_options)
+		strlist_split(arguments, request->pasta_options, ',');
+	strlist_addf(arguments, "%d", request->pid);
+	return 0;
+}
+
+/* Descriptors of the helper, see davit-pasta.c. */
+enum helper_fd { HELPER_LOG = 2, HELPER_TAP = 3, HELPER_CONTAINER = 4, HELPER_READY = 5 };
+
+/* Only async-signal-safe calls: the caller's memory may be in any state. */
+static _Noreturn void exec_helper(const char *path, char *const *arguments, int log_fd, int tap_fd,
+				  int container_fd, int ready_fd)
+{
+	const int sources[] = { log_fd, tap_fd, container_fd, ready_fd };
+	int raised[ARRAY_SIZE(sources)];
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	sigset_t none;
+
+	/* Out of the way first: a source may lie where another one goes. */
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
+		raised[i] = sources[i] < 0 ? -1 : fcntl(sources[i], F_DUPFD_CLOEXEC, 16);
+	dup2(null_fd, 0);
+	dup2(null_fd, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
+		if (raised[i] >= 0)
+			dup2(raised[i], HELPER_LOG + (int)i);
+	/* A terminal's signals are for the container. pasta refuses to run when SIGPIPE is ignored,
+	 * which some service managers do. */
+	setsid();
+	signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execv(path, arguments);
+	static const char text[] = "cannot start davit-pasta\n";
+	(void)!write(HELPER_LOG, text, sizeof(text) - 1); /* nobody else to tell */
+	_exit(127);
+}
+
+int pasta_start(const struct network_request *request, struct network_status *status,
+		struct err *err)
+{
+	autostrlist struct strlist arguments = STRLIST_EMPTY;
+	bool has_ports = request->ports && request->ports->count;
+	autofree char *log_path = path_join(request->run_dir, LOG_NAME);
+	autoclose int tap = -1, ready_read = -1, ready_write = -1;
+
+	autoclose int log =
+		open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	if (log < 0)
+		return err_errno(err, "open '%s'", log_path);
+	if (has_ports) {
+		int ends[2];
+		if (pipe2(ends, O_CLOEXEC) < 0)
+			return err_errno(err, "make a pipe");
+		ready_read = ends[0];
+		ready_write = ends[1];
+	}
+	strlist_add(&arguments, "davit-pasta");
+	strlist_add(&arguments, has_ports ? "now" : "later");
+	strlist_add(&arguments, request->host->pasta.program);
+	if (pasta_arguments(request, HELPER_TAP, has_ports ? HELPER_READY : -1, &arguments, err) <
+		    0 ||
+	    run_inside(request->pid_fd, make_tap, &tap, err) < 0)
+		return -err->code;
+
+	pid_t pid = vfork();
+	if (pid < 0)
+		return err_errno(err, "start davit-pasta");
+	if (pid == 0)
+		exec_helper(request->helper_path, arguments.items, log, tap, request->pid_fd,
+			    ready_write);
+
+	snprintf(status->interface, sizeof(status->interface), TAP_NAME);
+	snprintf(status->address, sizeof(status->address), OWN_ADDRESS);
+	snprintf(status->gateway, sizeof(status->gateway), GATEWAY_ADDRESS);
+	snprintf(status->mac, sizeof(status->mac), OWN_MAC);
+	status->prefix = OWN_PREFIX;
+	status->helper_pid = pid;
+	status->wait_fd = take_fd(&ready_read);
+	status->log_fd = take_fd(&log);
+	return 0;
+}
+
+/* The last line that pasta said. */
+static void last_words(int log_fd, struct strbuf *text)
+{
+	char path[64];
+	struct err ignored;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", log_fd); /* ours is for writing only */
+	if (file_read(AT_FDCWD, path, text, 65536, &ignored) < 0)
+		return;
+	while (text->size && text->data[text->size - 1] == '\n')
+		text->data[--text->size] = '\0';
+	char *line = text->data ? strrchr(text->data, '\n') : NULL;
+	if (line) {
+		size_t size = strlen(line + 1);
+		memmove(text->data, line + 1, size + 1);
+		text->size = size;
+	}
+}
+
+int pasta_wait(struct network_status *status, struct err *err)
+{
+	char word[32];
+	int result = 0;
+
+	if (status->wait_fd >= 0) {
+		ssize_t size = fd_read_full(status->wait_fd, word, 1);
+		if (size < 1) {
+			autostrbuf struct strbuf text = STRBUF_EMPTY;
+			last_words(status->log_fd, &text);
+			result = err_set(err, EIO, "publish ports: pasta: %s",
+					 text.size ? strbuf_text(&text) : "ended at once");
+			pasta_stop(status);
+		}
+	}
+	fd_close(&status->wait_fd);
+	fd_close(&status->log_fd);
+	return result;
+}
+
+void pasta_stop(const struct network_status *status)
+{
+	char path[64];
+	autostrbuf struct strbuf name = STRBUF_EMPTY;
+	struct err ignored;
+
+	if (status->helper_pid <= 1)
+		return;
+	/* It ends by itself, so by now the number may be somebody else's. */
+	snprintf(path, sizeof(path), "/proc/%d/comm", status->helper_pid);
+	if (file_read(AT_FDCWD, path, &name, 64, &ignored) == 0 &&
+	    strcmp(strbuf_text(&name), "davit-pasta\n") == 0)
+		(void)kill(status->helper_pid, SIGTERM);
+}
