@@ -42,6 +42,7 @@ struct attach {
 	bool is_raw, has_ended;
 	struct termios terminal;     /* as it was */
 	int stdin_fd, output_fds[2]; /* -1 once they are closed or not wanted */
+	bool may_block[2]; /* of the outputs: poll(2) has to announce room, and for little */
 	bool closed_to_tell[2];
 	bool is_input_out; /* sent, and not yet taken by the container */
 	size_t input_size; /* of a packet in `input` that has not been sent; 0: none */
@@ -178,7 +179,6 @@ static void end(struct attach *a, enum attach_end how)
 	a->has_ended = true;
 }
 
-/* Whether a write may block, and so has to be announced by poll(2) and be small. */
 static bool may_block(int fd)
 {
 	struct stat status;
@@ -202,7 +202,7 @@ static void closed_tell(struct attach *a)
 static void output_write(struct attach *a, int stream, const char *data, size_t size)
 {
 	int *fd = &a->output_fds[stream];
-	bool is_slow = size > 0 && *fd >= 0 && may_block(*fd);
+	bool is_slow = a->may_block[stream];
 
 	while (size > 0 && *fd >= 0) {
 		struct pollfd polls[2] = { { *fd, POLLOUT, 0 }, { a->signal_fd, POLLIN, 0 } };
@@ -381,6 +381,7 @@ int attach_run(const struct attach_options *options, struct attach_outcome *ret_
 		.signal_fd = -1,
 		.stdin_fd = options->stdin_fd,
 		.output_fds = { options->stdout_fd, options->stderr_fd },
+		.may_block = { may_block(options->stdout_fd), may_block(options->stderr_fd) },
 	};
 
 	if (options->is_terminal && options->stdin_fd >= 0 &&

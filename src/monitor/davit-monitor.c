@@ -55,8 +55,10 @@
 enum {
 	CLIENTS = 16,
 	PAGE = 4096,
-	STALL_SECONDS = 1,  /* how long a client that came later may hold the container */
-	GRACE_MSEC = 100,   /* for outsiders that hold the output after the init's end */
+	STALL_SECONDS = 1,
+	/* how long a client that came later may hold the container */ GRACE_MSEC =
+		100, /* for outsiders that hold the output after the init's end */
+	DRAIN_READS = 4096,
 	FINISH_SECONDS = 2, /* for late clients to take what was left for them */
 	TRIM_MSEC = 1000,
 };
@@ -394,31 +396,32 @@ static void client_read(struct monitor *m, struct client *client)
 
 /* ---- output ---- */
 
-static void output_read(struct monitor *m, enum container_stream stream)
+/* Read once. Returns whether there may be more right now. */
+static bool output_read(struct monitor *m, enum container_stream stream)
 {
 	int *fd = &m->output_fds[stream];
 	ssize_t n = read(*fd, m->chunk + 1, MONITOR_PACKET_MAX - 1);
-
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+		return errno == EINTR;
 	if (n <= 0) {
 		/* On a terminal this means that the container's side is closed everywhere. It may
 		 * be opened again as long as the init lives; only a kernel that has not let us hold
 		 * it brings us here so early. */
 		if (m->is_console && !m->has_ended) {
 			m->is_console_parked = true;
-			return;
+			return false;
 		}
 		if (m->is_console)
 			m->stdin_fd = -1;
 		close_fd(fd);
-		return;
+		return false;
 	}
 	m->is_touched = true;
 	m->chunk[0] = stream == CONTAINER_STDOUT ? MONITOR_STDOUT : MONITOR_STDERR;
 	m->chunk_size = (size_t)n + 1;
 	container_log_add(&m->log, stream, m->chunk + 1, (size_t)n);
 	deliver(m, m->has_ended);
+	return true;
 }
 
 static bool is_held(const struct monitor *m)
@@ -449,17 +452,19 @@ static void drain(struct monitor *m)
 	/* An outsider must keep us neither by silence nor by writing without end. Pipes hold 1 MiB
 	 * at most. */
 	int64_t give_up_msec = now_msec() + GRACE_MSEC;
-	for (int reads = 0; reads < 4096 && (m->output_fds[0] >= 0 || m->output_fds[1] >= 0);
-	     reads++) {
+	for (int reads = 0; reads < DRAIN_READS;) {
+		for (int i = 0; i < 2; i++)
+			while (m->output_fds[i] >= 0 && reads++ < DRAIN_READS &&
+			       output_read(m, (enum container_stream)i))
+				;
+		if (m->output_fds[0] < 0 && m->output_fds[1] < 0)
+			break;
 		struct pollfd polls[2] = { { m->output_fds[0], POLLIN, 0 },
 					   { m->output_fds[1], POLLIN, 0 } };
 		int64_t now = now_msec();
 
 		if (poll(polls, 2, now < give_up_msec ? (int)(give_up_msec - now) : 0) == 0)
 			break;
-		for (int i = 0; i < 2; i++)
-			if (polls[i].revents)
-				output_read(m, (enum container_stream)i);
 	}
 	if (m->is_console)
 		m->stdin_fd = -1;
@@ -549,8 +554,6 @@ static void on_init_end(struct monitor *m)
 	drain(m);
 	m->is_oom_killed = read_oom_killed(m->oom_fd);
 	write_exit_file(m);
-	close_fd(&m->log.fd);
-	close_fd(&m->listen_fd);
 	m->finish_by_msec = now_msec() + FINISH_SECONDS * 1000;
 }
 
