@@ -337,6 +337,23 @@ static int configure_overlay(struct child *child, int context_fd, bool *ret_too_
 	return 0;
 }
 
+/* A volatile overlay leaves a mark that forbids its next mount, since a crash of the machine may
+ * have torn it. After a mere restart of the container it is whole; who may have crashed in between
+ * removes such containers. */
+static bool remove_volatile_mark(struct child *child)
+{
+	const char *mark = child->plan->volatile_mark;
+
+	if (!mark)
+		return false;
+	int fd = open(mark, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	(void)unlinkat(fd, "dirty", 0); /* older kernels have the directory only */
+	close(fd);
+	return unlinkat(AT_FDCWD, mark, AT_REMOVEDIR) == 0;
+}
+
 /* A descriptor of the root mount; *ret_attached tells whether it has its place already. */
 static int make_overlay(struct child *child, bool *ret_attached)
 {
@@ -347,11 +364,7 @@ static int make_overlay(struct child *child, bool *ret_attached)
 	if (context_fd < 0)
 		return child_fail(child, CHILD_OVERLAY, -1);
 	int r = configure_overlay(child, context_fd, &too_old);
-	/* A volatile overlay leaves a mark that forbids its next mount, since a crash of the
-	 * machine may have torn it. After a mere restart of the container it is whole; who may have
-	 * crashed in between removes such containers. */
-	if (r < 0 && !too_old && child->plan->volatile_mark &&
-	    unlinkat(AT_FDCWD, child->plan->volatile_mark, AT_REMOVEDIR) == 0) {
+	if (r < 0 && !too_old && remove_volatile_mark(child)) {
 		close(context_fd);
 		context_fd = fsopen("overlay", FSOPEN_CLOEXEC);
 		r = configure_overlay(child, context_fd, &too_old);

@@ -15,7 +15,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define CONTROL_FD 3
+#include "runtime/exec-command.h"
+
+#define CONTROL_FD EXEC_CONTROL_FD
 
 int child_fail_code(struct child *child, enum child_step step, int index, int code)
 {
@@ -221,29 +223,44 @@ static int set_up_stdio(struct child *child)
 	return 0;
 }
 
-/* The control socket becomes 3 and everything above goes, so that no path like /proc/self/fd/7
- * leads to something of the host. */
+/* Give the descriptor this very number, close-on-exec if `flags` says so. */
+static int move_fd(int *fd, int number, int flags)
+{
+	if (*fd == number)
+		return 0;
+	if (dup3(*fd, number, flags) < 0)
+		return -1;
+	*fd = number;
+	return 0;
+}
+
+/* The control socket becomes 3, the stub or the label 4, and everything above goes, so that no path
+ * like /proc/self/fd/7 leads to something of the host. */
 static int close_the_rest(struct child *child)
 {
-	int label_fd = child->label_fd;
+	/* There is never a stub beside a label. */
+	int *fourth = child->stub_fd >= 0    ? &child->stub_fd
+		      : child->label_fd >= 0 ? &child->label_fd
+					     : NULL;
 	unsigned first = CONTROL_FD + 1;
 
-	if (child->control_fd != CONTROL_FD) {
-		if (label_fd == CONTROL_FD) {
-			label_fd = fcntl(label_fd, F_DUPFD_CLOEXEC, CONTROL_FD + 2);
-			if (label_fd < 0)
-				return child_fail(child, CHILD_STDIO, 0);
-		}
-		if (dup3(child->control_fd, CONTROL_FD, O_CLOEXEC) < 0)
+	/* Out of the way of what comes to 3. */
+	if (fourth && *fourth == CONTROL_FD) {
+		*fourth = fcntl(*fourth, F_DUPFD_CLOEXEC, EXEC_FILE_FD + 1);
+		if (*fourth < 0)
 			return child_fail(child, CHILD_STDIO, 0);
-		child->control_fd = CONTROL_FD;
 	}
-	if (label_fd >= 0) {
-		if (label_fd != CONTROL_FD + 1 && dup3(label_fd, CONTROL_FD + 1, O_CLOEXEC) < 0)
+	if (move_fd(&child->control_fd, CONTROL_FD, O_CLOEXEC) < 0)
+		return child_fail(child, CHILD_STDIO, 0);
+	if (fourth) {
+		if (move_fd(fourth, EXEC_FILE_FD, child->stub_fd >= 0 ? 0 : O_CLOEXEC) < 0)
 			return child_fail(child, CHILD_STDIO, 0);
-		child->label_fd = CONTROL_FD + 1;
-		first++;
+		first = EXEC_FILE_FD + 1;
 	}
+	/* The stub is the one program that inherits them. */
+	if (child->stub_fd >= 0 &&
+	    (fcntl(CONTROL_FD, F_SETFD, 0) < 0 || fcntl(EXEC_FILE_FD, F_SETFD, 0) < 0))
+		return child_fail(child, CHILD_STDIO, 0);
 	if (syscall(SYS_close_range, first, ~0U, 0) < 0)
 		return child_fail(child, CHILD_STDIO, 0);
 	return 0;
@@ -345,36 +362,6 @@ static int set_label(struct child *child)
 	return 0;
 }
 
-static int execute(struct child *child)
-{
-	const struct oci_process *process = &child->plan->config->process;
-	static char *const empty[] = { NULL };
-	char *const *env = process->env.count ? process->env.items : empty;
-	const struct strlist *candidates = &child->plan->candidates;
-	int code = ENOENT, at = 0;
-	bool exists = false;
-
-	/* As execvp(3) looks, but without handing what is no program to a shell. */
-	for (size_t i = 0; i < candidates->count; i++) {
-		execve(candidates->items[i], process->args.items, env);
-		if (errno == ENOENT && !exists && access(candidates->items[i], F_OK) == 0) {
-			exists = true;
-			at = (int)i;
-		}
-		if (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG)
-			continue;
-		if (code != EACCES) {
-			code = errno;
-			at = (int)i;
-		}
-		if (errno != EACCES)
-			break;
-	}
-	child_fail_code(child, CHILD_EXEC, at, code);
-	child->report.detail = exists;
-	return -1;
-}
-
 void child_main(struct child *child)
 {
 	const struct launch_plan *plan = child->plan;
@@ -383,6 +370,7 @@ void child_main(struct child *child)
 
 	if (enter_namespaces(child) < 0 || make_file_systems(child, &master_fd) < 0)
 		report_and_exit(child);
+	child_make_stub(child);
 	tell_ready(child, master_fd);
 	if (close_the_rest(child) < 0)
 		report_and_exit(child);
@@ -393,7 +381,7 @@ void child_main(struct child *child)
 	umask(plan->config->process.umask >= 0 ? (mode_t)plan->config->process.umask
 					       : inherited_umask);
 	reset_signals();
-	if (set_label(child) < 0 || child_drop_privileges(child) < 0 || execute(child) < 0)
+	if (set_label(child) < 0 || child_drop_privileges(child) < 0 || child_execute(child) < 0)
 		report_and_exit(child);
 	_exit(1);
 }

@@ -18,6 +18,7 @@ struct child {
 	int null_fd;	 /* the host's /dev/null: what files are masked with */
 	int terminal_fd; /* the slave side */
 	int label_fd;
+	int stub_fd; /* a memfd, -1: the command is executed without it */
 	bool proc_is_mounted;
 	struct child_report report;
 };
@@ -42,6 +43,11 @@ int child_open_null(struct child *child);
 
 /* child-privileges.c */
 int child_drop_privileges(struct child *child);
+
+/* child-exec.c */
+extern const size_t child_stub_size;
+void child_make_stub(struct child *child);
+int child_execute(struct child *child);
 
 /* child.c: does not return. */
 _Noreturn void child_main(struct child *child);

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "runtime/child.h"
 
 #define DEFAULT_PATH	      "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define INITIAL_USER_NS_INODE 0xEFFFFFFDU /* include/linux/proc_ns.h of the kernel, ABI by use */
@@ -490,6 +491,50 @@ static int plan_command(struct launch_plan *plan, struct err *err)
 	return 0;
 }
 
+/* Whether the container could write to the program that makes it. */
+static bool program_is_exposed(const struct launch_plan *plan)
+{
+	struct stat st;
+
+	if (!plan->is_in_user_namespace || stat("/proc/self/exe", &st) < 0)
+		return true;
+	if (st.st_mode & S_IWOTH)
+		return true;
+	/* Who owns it is somebody inside? */
+	for (size_t i = 0; i < plan->map.uid_count; i++)
+		if (st.st_uid - plan->map.uid[i].outside < plan->map.uid[i].size)
+			return true;
+	for (size_t i = 0; (st.st_mode & S_IWGRP) && i < plan->map.gid_count; i++)
+		if (st.st_gid - plan->map.gid[i].outside < plan->map.gid[i].size)
+			return true;
+	return false;
+}
+
+/* The stub's arguments, ended by the command's own; see exec-command.h. */
+static void plan_stub(struct launch_plan *plan)
+{
+	const struct oci_process *process = &plan->config->process;
+	const struct seccomp_filter *filter = &plan->config->seccomp;
+
+#ifdef HAVE_EXEC_STUB
+	/* With a security label the label protects, and may not let a memfd be executed. */
+	plan->use_stub =
+		!process->apparmor_profile && !process->selinux_label && program_is_exposed(plan);
+#endif
+	if (!plan->use_stub)
+		return;
+	strlist_add(&plan->stub_args, "davit-exec");
+	strlist_addf(&plan->stub_args, "%zu", plan->candidates.count);
+	strlist_addf(&plan->stub_args, "%zu", child_stub_size);
+	strlist_addf(&plan->stub_args, "%zu", process->no_new_privileges ? filter->count : 0);
+	strlist_addf(&plan->stub_args, "%u", filter->flags);
+	strlist_extend(&plan->stub_args, &plan->candidates);
+	size_t own = plan->stub_args.count;
+	plan->stub_argv = xcalloc(own + process->args.count + 1, sizeof(char *));
+	memcpy(plan->stub_argv, plan->stub_args.items, own * sizeof(char *));
+	memcpy(plan->stub_argv + own, process->args.items, process->args.count * sizeof(char *));
+}
+
 int launch_plan_make(const struct oci_runtime_config *config, bool joins_user_namespace,
 		     struct launch_plan **ret_plan, struct err *err)
 {
@@ -509,6 +554,8 @@ int launch_plan_make(const struct oci_runtime_config *config, bool joins_user_na
 		r = plan_rlimits(plan, err);
 	if (r >= 0)
 		r = plan_command(plan, err);
+	if (r >= 0)
+		plan_stub(plan);
 	if (r < 0) {
 		launch_plan_free(plan);
 		return r;
@@ -532,6 +579,8 @@ void launch_plan_free(struct launch_plan *plan)
 	free(plan->sysctls);
 	free(plan->rlimits);
 	strlist_clear(&plan->candidates);
+	strlist_clear(&plan->stub_args);
+	free(plan->stub_argv);
 	free(plan);
 }
 

@@ -372,6 +372,7 @@ static int spawn(struct runtime_child *child, const struct cgroup *cgroup, int u
 		.null_fd = -1,
 		.terminal_fd = -1,
 		.label_fd = -1,
+		.stub_fd = -1,
 	};
 	if (joins->count)
 		r = spawn_joined(&start, joins, cgroup_fd, child->control_fd, child, err);

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -101,6 +103,21 @@ static void share(struct oci_runtime_config *config, char *names)
 			if (name[size] == '=')
 				config->namespaces[i].path = xstrdup(name + size + 1);
 		}
+}
+
+/* A filter that answers one system call with EPERM and allows the rest. */
+static void forbid(struct seccomp_filter *filter, unsigned number)
+{
+	const struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+
+	free(filter->instructions);
+	filter->instructions = xmemdup(program, sizeof(program));
+	filter->count = ARRAY_SIZE(program);
 }
 
 static void capabilities(struct oci_runtime_config *config, uint64_t caps)
@@ -239,7 +256,8 @@ int main(int argc, char **argv)
 		JOIN,
 		READONLY,
 		OOM,
-		PROPAGATION
+		PROPAGATION,
+		FORBID
 	};
 	static const struct option options[] = {
 		{ "root", 1, 0, ROOT },
@@ -271,6 +289,7 @@ int main(int argc, char **argv)
 		{ "read-only", 0, 0, READONLY },
 		{ "oom", 1, 0, OOM },
 		{ "propagation", 1, 0, PROPAGATION },
+		{ "forbid", 1, 0, FORBID },
 		{ 0 },
 	};
 	struct probe probe = { .config = oci_runtime_config_new(), .rounds = 1, .join_pid = -1 };
@@ -390,6 +409,9 @@ int main(int argc, char **argv)
 			break;
 		case PROPAGATION:
 			config->rootfs_propagation = xstrdup(optarg);
+			break;
+		case FORBID:
+			forbid(&config->seccomp, (unsigned)strtoul(optarg, NULL, 10));
 			break;
 		default:
 			return 2;

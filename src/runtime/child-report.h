@@ -1,0 +1,51 @@
+/* What the container's first process tells its parent. */
+#pragma once
+
+/* In the order in which they happen. */
+enum child_step {
+	CHILD_START, /* the parent went away before the start */
+	CHILD_JOIN,  /* index: enum oci_namespace */
+	CHILD_CLONE,
+	CHILD_CLONED, /* no failure: index is the pid */
+	CHILD_IDS,
+	CHILD_CGROUP_NAMESPACE,
+	CHILD_KEYRING,
+	CHILD_HOSTNAME,
+	CHILD_DOMAINNAME,
+	CHILD_LOOPBACK,
+	CHILD_BIND_SOURCE, /* index: mount */
+	CHILD_PROPAGATION,
+	CHILD_OVERLAY,	     /* index: lower layer, -1 for the whole; detail: enum overlay_part */
+	CHILD_ROOT,	     /* the directory that becomes the root */
+	CHILD_MOUNT_TARGET,  /* index: mount */
+	CHILD_MOUNT_OPTION,  /* index: mount, detail: option */
+	CHILD_MOUNT,	     /* index: mount */
+	CHILD_MOUNT_FLAGS,   /* index: mount */
+	CHILD_MOUNT_COPY_UP, /* index: mount */
+	CHILD_DEVICE,	     /* index: device */
+	CHILD_DEVICE_LINK,
+	CHILD_TERMINAL,
+	CHILD_STDIO,
+	CHILD_SYSCTL,	/* index: sysctl */
+	CHILD_MASK,	/* index: masked path */
+	CHILD_READONLY, /* index: read-only path */
+	CHILD_LABEL,
+	CHILD_PIVOT,
+	CHILD_CWD,
+	CHILD_READY, /* no failure; carries the terminal */
+	CHILD_CAPABILITIES,
+	CHILD_GROUPS,
+	CHILD_USER,
+	CHILD_SECCOMP,
+	CHILD_EXEC, /* index: candidate */
+	CHILD_STEP_COUNT,
+};
+
+/* What stopped the child. One packet. */
+struct child_report {
+	enum child_step step;
+	int index;
+	int detail;
+	int code;	/* errno, 0 for CHILD_CLONED and CHILD_READY */
+	char said[160]; /* what the kernel's file system context had to say, may be empty */
+};

@@ -1,0 +1,58 @@
+/* The very last step: executing the command, by the child itself or by the stub.
+ *
+ * Why there is a stub. While a process executes "/proc/self/exe", or a script of the image with
+ * that as its interpreter, the kernel opens the program that the process still runs: davit, on the
+ * host. With the container's dynamic libraries inside it would keep /proc/self/exe open and, as the
+ * host's root or the owner of davit, write to it once it is not busy any more (CVE-2019-5736). So
+ * where the container's IDs could write to davit's file, the child first executes a sealed memfd
+ * that holds this tiny static program. From then on /proc/self/exe is a file that nobody can write,
+ * and nothing of davit's memory is left. The stub's own exec changes no credentials: what it does
+ * to capabilities the command's exec does again.
+ *
+ * The stub runs freestanding: its system calls are its own, hence the two function arguments. Its
+ * arguments: "davit-exec" CANDIDATES FILTER_OFFSET FILTER_COUNT FILTER_FLAGS CANDIDATE… ARG0 ARG…
+ * EXEC_CONTROL_FD is the socket for struct child_report, EXEC_FILE_FD the memfd itself, behind
+ * whose program the seccomp filter lies. */
+#pragma once
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "runtime/child-report.h"
+
+#define EXEC_CONTROL_FD 3
+#define EXEC_FILE_FD	4
+
+/* Try the candidates as execvp(3) does, but without handing what is no program to a shell. Returns
+ * only on failure, with the report filled. Both functions return -errno. */
+static inline void
+exec_candidates(char *const *candidates, size_t count, char *const *argv, char *const *env,
+		long (*execute)(const char *path, char *const *argv, char *const *env),
+		long (*exists)(const char *path), struct child_report *report)
+{
+	int code = ENOENT, at = 0;
+	bool seen = false;
+
+	for (size_t i = 0; i < count; i++) {
+		int failed = (int)-execute(candidates[i], argv, env);
+		/* There, and yet "no such file": it is the interpreter that is missing. */
+		if (failed == ENOENT && !seen && exists(candidates[i]) == 0) {
+			seen = true;
+			at = (int)i;
+		}
+		if (failed == ENOENT || failed == ENOTDIR || failed == ENAMETOOLONG)
+			continue;
+		if (code != EACCES) {
+			code = failed;
+			at = (int)i;
+		}
+		if (failed != EACCES)
+			break;
+	}
+	report->step = CHILD_EXEC;
+	report->index = at;
+	report->detail = seen;
+	report->code = code;
+	report->said[0] = '\0';
+}
