@@ -407,7 +407,7 @@ static int until_timeout(const struct logs *logs)
 static int follow(struct logs *logs, struct err *err)
 {
 	autoclose int inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	autofree struct pollfd *polls = xcalloc(logs->count + 1, sizeof(*polls));
+	autofree struct pollfd *polls = xcalloc(logs->count + 2, sizeof(*polls));
 	char events[4096] __attribute__((aligned(8)));
 	int r;
 
@@ -448,7 +448,11 @@ static int follow(struct logs *logs, struct err *err)
 							    : logs->cursors[i].monitor_fd,
 						    POLLIN, 0 };
 		polls[logs->count] = (struct pollfd){ inotify_fd, POLLIN, 0 };
-		poll(polls, logs->count + 1, timeout_msec);
+		/* A reader that leaves ends us even if the container says nothing more. */
+		polls[logs->count + 1] = (struct pollfd){ logs->options->stdout_fd, 0, 0 };
+		poll(polls, logs->count + 2, timeout_msec);
+		if (polls[logs->count + 1].revents & POLLERR)
+			return err_set(err, EPIPE, "write log: nobody reads it any more");
 		while (read(inotify_fd, events, sizeof(events)) > 0)
 			;
 	}

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -248,6 +249,31 @@ static void test_follow_until_the_exit_file_across_rotation(void **state)
 	waitpid(pid, NULL, 0);
 }
 
+/* A limit on file sizes refuses in the middle of a write, as a full disk does. */
+static void test_full_disk_tears_one_entry_and_no_more(void **state)
+{
+	autofree char *path = write_log("full", "");
+	struct logs_source source = { path, -1, NULL };
+
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct container_log log = { .fd = open(path, O_WRONLY | O_APPEND) };
+		struct rlimit limit = { 100, RLIM_INFINITY };
+		signal(SIGXFSZ, SIG_IGN);
+		container_log_add(&log, CONTAINER_STDOUT, "one\n", 4);
+		setrlimit(RLIMIT_FSIZE, &limit);
+		container_log_add(&log, CONTAINER_STDOUT, "a line that is torn in its middle\n",
+				  34);
+		limit.rlim_cur = RLIM_INFINITY;
+		setrlimit(RLIMIT_FSIZE, &limit);
+		container_log_add(&log, CONTAINER_STDOUT, "two\n", 4);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	read_logs(&source, 1, (struct logs_options){ .tail = -1 });
+	assert_string_equal(read_out, "one\na line that is t\ntwo\n");
+}
+
 static void test_calendar(void **state)
 {
 	for (int64_t second = -100; second < INT64_C(5000000000); second += 86400 * 13 + 7919) {
@@ -274,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_several_are_merged_by_time_in_whole_lines),
 		cmocka_unit_test(test_missing_log),
 		cmocka_unit_test(test_follow_until_the_exit_file_across_rotation),
+		cmocka_unit_test(test_full_disk_tears_one_entry_and_no_more),
 		cmocka_unit_test(test_calendar),
 	};
 
