@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,6 +32,9 @@ extern char **environ;
 struct registry_client {
 	pid_t helper;
 	int fd;
+	int wake_fd; /* an eventfd that is set while events wait in the queue, and */
+	int poll_fd; /* an epoll of both: what the caller waits for */
+	bool is_woken;
 	unsigned last_id;
 	struct strbuf in;
 	struct registry_event *events; /* what next_event() has not yet given away */
@@ -78,6 +83,34 @@ static int spawn_helper(const char *program, int socket_fd, int download_dir_fd,
 	if (r != 0)
 		return err_set(err, r, "start '%s': %s", program, strerror(r));
 	return 0;
+}
+
+/* Frames that came while something else was waited for are in our queue, not in the socket: the
+ * caller's poll() has to see them too. */
+static int open_poll(struct registry_client *client, struct err *err)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	client->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	client->poll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (client->wake_fd < 0 || client->poll_fd < 0 ||
+	    epoll_ctl(client->poll_fd, EPOLL_CTL_ADD, client->wake_fd, &event) < 0 ||
+	    epoll_ctl(client->poll_fd, EPOLL_CTL_ADD, client->fd, &event) < 0)
+		return err_errno(err, "wait for davit-registry");
+	return 0;
+}
+
+static void update_wake(struct registry_client *client)
+{
+	eventfd_t value;
+
+	if (client->is_woken == (client->event_count > 0))
+		return;
+	client->is_woken = !client->is_woken;
+	if (client->is_woken)
+		(void)eventfd_write(client->wake_fd, 1); /* cannot fail from 0 */
+	else
+		(void)eventfd_read(client->wake_fd, &value);
 }
 
 static int wait_for_socket(const struct registry_client *client, short events, int timeout_msec)
@@ -141,7 +174,7 @@ int registry_client_open(int download_dir_fd, const struct registries *registrie
 	autoregistryclient struct registry_client *client = xcalloc(1, sizeof(*client));
 	int fds[2];
 
-	client->fd = -1;
+	client->fd = client->wake_fd = client->poll_fd = -1;
 	client->registries = registries;
 	client->paths = paths;
 	client->authfile = xstrdup(options->authfile);
@@ -152,7 +185,10 @@ int registry_client_open(int download_dir_fd, const struct registries *registrie
 		return err_errno(err, "socket for davit-registry");
 	client->fd = fds[0];
 	autoclose int theirs = fds[1];
-	int r = spawn_helper(options->program, theirs, download_dir_fd, &client->helper, err);
+	int r = open_poll(client, err);
+	if (r < 0)
+		return r;
+	r = spawn_helper(options->program, theirs, download_dir_fd, &client->helper, err);
 	if (r < 0)
 		return r;
 	r = send_hello(client, options, err);
@@ -167,6 +203,8 @@ void registry_client_close(struct registry_client *client)
 	if (!client)
 		return;
 	fd_close(&client->fd);
+	fd_close(&client->wake_fd);
+	fd_close(&client->poll_fd);
 	if (client->helper > 0) {
 		(void)kill(client->helper, SIGKILL); /* what it has written is written */
 		while (waitpid(client->helper, NULL, 0) < 0 && errno == EINTR)
@@ -308,6 +346,7 @@ static int ask(struct registry_client *client, struct json_object *request, stru
 		if (r < 0 && answer->complete)
 			r = 0; /* it ended after it had answered; the next request will tell */
 	}
+	update_wake(client);
 	if (r < 0)
 		return r;
 	if (strcmp(json_get_string(answer->message, "event", ""), "failed") == 0) {
@@ -540,6 +579,7 @@ void registry_client_cancel_blob(struct registry_client *client, unsigned blob)
 		if (client->events[i].blob != blob)
 			client->events[kept++] = client->events[i];
 	client->event_count = kept;
+	update_wake(client);
 }
 
 void registry_blob_name(const char *digest, char name[REGISTRY_BLOB_NAME_SIZE])
@@ -554,7 +594,7 @@ void registry_blob_name(const char *digest, char name[REGISTRY_BLOB_NAME_SIZE])
 
 int registry_client_fd(const struct registry_client *client)
 {
-	return client->fd;
+	return client->poll_fd;
 }
 
 int registry_client_next_event(struct registry_client *client, int timeout_msec,
@@ -585,6 +625,7 @@ int registry_client_next_event(struct registry_client *client, int timeout_msec,
 	*ret_event = client->events[0];
 	client->event_count--;
 	memmove(client->events, client->events + 1, client->event_count * sizeof(*client->events));
+	update_wake(client);
 	return 1;
 }
 

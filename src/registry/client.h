@@ -116,7 +116,8 @@ struct registry_event {
 	struct err err;
 };
 
-/* Readable when next_event() has something to say. */
+/* Readable when next_event() has something to say, events kept while another call blocked included.
+ * To be polled only, not read. */
 int registry_client_fd(const struct registry_client *client);
 
 /* Returns 1 with an event, 0 when there is none within the time (timeout_msec 0: do not wait, -1:

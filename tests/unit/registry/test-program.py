@@ -476,10 +476,10 @@ def certificates():
 
     write("san", "subjectAltName=DNS:localhost,IP:127.0.0.1\n")
     for name in ("ca", "clientca"):
-        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=" + name,
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=" + name,
                 "-keyout", name + ".key", "-out", name + ".crt")
     for name, ca, more in (("server", "ca", ["-extfile", "san"]), ("client", "clientca", [])):
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=" + name, "-keyout", name + ".key",
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=" + name, "-keyout", name + ".key",
                 "-out", name + ".csr")
         openssl("x509", "-req", "-in", name + ".csr", "-CA", ca + ".crt", "-CAkey", ca + ".key", "-CAcreateserial",
                 "-days", "2", "-out", name + ".crt", *more)
