@@ -34,11 +34,17 @@ static void say(const char *text)
 	(void)!write(FD_LOG, text, strlen(text)); /* nobody else to tell */
 }
 
-static pid_t start(char **argv, const sigset_t *inherited)
+/* *ret_life is the reading end of a pipe whose writing end only pasta has, as its standard output.
+ */
+static pid_t start(char **argv, const sigset_t *inherited, int *ret_life)
 {
-	pid_t pid = fork();
+	int life[2];
 
+	if (pipe2(life, O_CLOEXEC) < 0)
+		return -1;
+	pid_t pid = fork();
 	if (pid == 0) {
+		dup2(life[1], STDOUT_FILENO);
 		prctl(PR_SET_PDEATHSIG,
 		      SIGKILL); /* for the moment until pasta has its own namespaces */
 		sigprocmask(SIG_SETMASK, inherited, NULL);
@@ -46,7 +52,8 @@ static pid_t start(char **argv, const sigset_t *inherited)
 		say("cannot execute pasta\n");
 		_exit(127);
 	}
-	close(FD_READY); /* its end tells the launcher of a pasta that died before it was ready */
+	close(life[1]);
+	*ret_life = life[0];
 	return pid;
 }
 
@@ -67,12 +74,13 @@ int main(int argc, char **argv)
 	if (signal_fd < 0)
 		return 1;
 	fcntl(FD_CONTAINER, F_SETFD, FD_CLOEXEC);
+	fcntl(FD_READY, F_SETFD, FD_CLOEXEC);
 
 	pid_t pasta = -1;
-	int starts = 0;
+	int starts = 0, life = -1;
 	for (;;) {
 		if (is_wanted && pasta < 0 && starts++ < MAX_STARTS)
-			pasta = start(argv + 2, &inherited);
+			pasta = start(argv + 2, &inherited, &life);
 
 		/* Nothing more is read from the tap once pasta has been given up: what is sent
 		 * there is lost when the queue is full. */
@@ -94,6 +102,8 @@ int main(int argc, char **argv)
 			pid_t ended = waitpid(-1, &status, WNOHANG);
 			if (ended > 0 && ended == pasta) {
 				pasta = -1;
+				close(life);
+				close(FD_READY);
 				is_wanted = starts >= MAX_STARTS || strcmp(argv[1], "now") == 0;
 			}
 		}
@@ -103,8 +113,14 @@ int main(int argc, char **argv)
 			is_wanted = true;
 	}
 	if (pasta > 0) {
+		/* Until its ports are free again, which they are when its descriptors are closed.
+		 * Taking its namespaces apart takes 30 ms more, for which nobody has to wait. */
+		char byte;
 		kill(pasta, SIGKILL);
-		waitpid(pasta, NULL, 0);
+		while (read(life, &byte, 1) > 0 || errno == EINTR)
+			errno = 0;
+		close(FD_READY); /* tells who waits for us; the tap takes as long as the namespaces
+				  */
 	}
 	return 0;
 }

@@ -130,6 +130,7 @@ static int start_bridge(const struct network_request *request, struct network_st
 				     err) < 0)
 			return -err->code;
 	}
+	status->has_ports = request->ports && request->ports->count;
 	snprintf(status->network, sizeof(status->network), "%s", bridge->name);
 	snprintf(status->interface, sizeof(status->interface), "eth0");
 	inet_ntop(AF_INET, &request->address, status->address, sizeof(status->address));
@@ -222,12 +223,14 @@ static int remove_if(bool (*is_wanted)(void *arg, const char *container_id), voi
 	return aside_run(ASIDE_LEAVE, remove_elements, &removal, err);
 }
 
-int network_stop(const struct network_status *status, const char *container_id, struct err *err)
+int network_stop(const struct network_status *status, const char *container_id, const char *run_dir,
+		 struct err *err)
 {
 	if (status->mode == NETWORK_PASTA)
-		pasta_stop(status);
-	return status->mode == NETWORK_BRIDGE ? remove_if(is_this_id, (char *)container_id, err)
-					      : 0;
+		pasta_stop(status, run_dir);
+	return status->mode == NETWORK_BRIDGE && status->has_ports
+		       ? remove_if(is_this_id, (char *)container_id, err)
+		       : 0;
 }
 
 int network_sweep(const char *const *live_ids, size_t live_count, struct err *err)
@@ -255,6 +258,7 @@ struct json_object *network_status_to_json(const struct network_status *status)
 		json_add_string(object, "gateway", status->gateway);
 		json_add_string(object, "mac", status->mac);
 	}
+	json_add_bool(object, "has_ports", status->has_ports);
 	if (status->helper_pid)
 		json_add_int(object, "helper_pid", status->helper_pid);
 	return object;
@@ -281,6 +285,7 @@ int network_status_from_json(struct json_object *object, struct network_status *
 	take_text(object, "gateway", status.gateway, sizeof(status.gateway));
 	take_text(object, "mac", status.mac, sizeof(status.mac));
 	status.prefix = (unsigned)json_get_int(object, "prefix", 0);
+	status.has_ports = json_get_bool(object, "has_ports", false);
 	status.helper_pid = (pid_t)json_get_int(object, "helper_pid", 0);
 	*ret_status = status;
 	return 0;

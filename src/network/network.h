@@ -91,6 +91,7 @@ struct network_status {
 	char address[INET6_ADDRSTRLEN], gateway[INET6_ADDRSTRLEN];
 	char mac[18];
 	unsigned prefix;
+	bool has_ports;
 	pid_t helper_pid;    /* davit-pasta, a child of whoever called network_start(); 0: none */
 	int wait_fd, log_fd; /* internal, between start and wait; -1 */
 };
@@ -107,8 +108,10 @@ int network_status_from_json(struct json_object *object, struct network_status *
 			     struct err *err);
 
 /* Take down what outlives the container's processes: published ports, pasta. Absence is success.
- * The veth pair is not touched, it goes with the namespace. */
-int network_stop(const struct network_status *status, const char *container_id, struct err *err);
+ * The veth pair is not touched, it goes with the namespace. When this returns, the host ports are
+ * free. `run_dir` as in struct network_request. */
+int network_stop(const struct network_status *status, const char *container_id, const char *run_dir,
+		 struct err *err);
 
 /* Remove what containers have left that are not in `live_ids`. As root only; does nothing
  * otherwise. */

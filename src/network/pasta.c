@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -21,6 +23,7 @@
 #include "base/strlist.h"
 #include "kernel/aside.h"
 #include "kernel/netlink.h"
+#include "kernel/pidfd.h"
 #include "network/network.h"
 
 #define TUN_DEVICE "/dev/net/tun"
@@ -43,6 +46,9 @@
 #define LOOPBACK_INDEX 1
 
 #define LOG_NAME "pasta.log"
+/* A pasta that has not let go of its ports by then is stuck in the kernel. */
+#define STOP_MSEC  2000
+#define READY_NAME "pasta.ready"
 
 /* -- the host's side ----------------------------------------------------------------------------
  */
@@ -252,9 +258,10 @@ static int add_forwards(const struct port_list *ports, struct strlist *arguments
  *  -T, -U  no ports of the host's loopback inside, as podman decides; scanning for such is half of
  *          pasta's start, for ever repeated
  *  --no-map-gw  the gateway's address does not lead to the host's loopback
- *  -P      written when all ports are bound: how the launcher knows */
-static int pasta_arguments(const struct network_request *request, int tap_fd, int ready_fd,
-			   struct strlist *arguments, struct err *err)
+ *  -P      written when all ports are bound: how the launcher knows. A named pipe, for newer pastas
+ *          close every descriptor they are not told of */
+static int pasta_arguments(const struct network_request *request, int tap_fd,
+			   const char *ready_path, struct strlist *arguments, struct err *err)
 {
 	static const char *const fixed[] = {
 		"pasta",
@@ -285,9 +292,9 @@ static int pasta_arguments(const struct network_request *request, int tap_fd, in
 		strlist_add(arguments, fixed[i]);
 	strlist_add(arguments, "-F");
 	strlist_addf(arguments, "%d", tap_fd);
-	if (ready_fd >= 0) {
+	if (ready_path) {
 		strlist_add(arguments, "-P");
-		strlist_addf(arguments, "/proc/self/fd/%d", ready_fd);
+		strlist_add(arguments, ready_path);
 	}
 	if (add_forwards(request->ports, arguments, err) < 0)
 		return -err->code;
@@ -329,39 +336,58 @@ static _Noreturn void exec_helper(const char *path, char *const *arguments, int 
 	_exit(127);
 }
 
+static pid_t spawn_helper(const char *path, char *const *arguments, int log_fd, int tap_fd,
+			  int container_fd, int ready_fd)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0)
+		exec_helper(path, arguments, log_fd, tap_fd, container_fd, ready_fd);
+	return pid;
+}
+
+/* Both ends of a named pipe. davit-pasta holds one for both directions until pasta is dead: who
+ * reads comes to an end then, see pasta_wait(), and so does who writes, see pasta_stop(). */
+static int open_ready(const char *path, int *ret_read, int *ret_write, struct err *err)
+{
+	(void)unlink(path); /* of an earlier start of this container */
+	if (mkfifo(path, 0600) < 0)
+		return err_errno(err, "make pipe '%s'", path);
+	autoclose int reading = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	autoclose int writing = open(path, O_RDWR | O_CLOEXEC);
+	if (reading < 0 || writing < 0 || fcntl(reading, F_SETFL, 0) < 0)
+		return err_errno(err, "open pipe '%s'", path);
+	*ret_read = take_fd(&reading);
+	*ret_write = take_fd(&writing);
+	return 0;
+}
+
 int pasta_start(const struct network_request *request, struct network_status *status,
 		struct err *err)
 {
 	autostrlist struct strlist arguments = STRLIST_EMPTY;
 	bool has_ports = request->ports && request->ports->count;
 	autofree char *log_path = path_join(request->run_dir, LOG_NAME);
+	autofree char *ready_path = has_ports ? path_join(request->run_dir, READY_NAME) : NULL;
 	autoclose int tap = -1, ready_read = -1, ready_write = -1;
 
 	autoclose int log =
 		open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 	if (log < 0)
 		return err_errno(err, "open '%s'", log_path);
-	if (has_ports) {
-		int ends[2];
-		if (pipe2(ends, O_CLOEXEC) < 0)
-			return err_errno(err, "make a pipe");
-		ready_read = ends[0];
-		ready_write = ends[1];
-	}
+	if (has_ports && open_ready(ready_path, &ready_read, &ready_write, err) < 0)
+		return -err->code;
 	strlist_add(&arguments, "davit-pasta");
 	strlist_add(&arguments, has_ports ? "now" : "later");
 	strlist_add(&arguments, request->host->pasta.program);
-	if (pasta_arguments(request, HELPER_TAP, has_ports ? HELPER_READY : -1, &arguments, err) <
-		    0 ||
+	if (pasta_arguments(request, HELPER_TAP, ready_path, &arguments, err) < 0 ||
 	    run_inside(request->pid_fd, make_tap, &tap, err) < 0)
 		return -err->code;
 
-	pid_t pid = vfork();
+	pid_t pid = spawn_helper(request->helper_path, arguments.items, log, tap, request->pid_fd,
+				 ready_write);
 	if (pid < 0)
 		return err_errno(err, "start davit-pasta");
-	if (pid == 0)
-		exec_helper(request->helper_path, arguments.items, log, tap, request->pid_fd,
-			    ready_write);
 
 	snprintf(status->interface, sizeof(status->interface), TAP_NAME);
 	snprintf(status->address, sizeof(status->address), OWN_ADDRESS);
@@ -369,6 +395,7 @@ int pasta_start(const struct network_request *request, struct network_status *st
 	snprintf(status->mac, sizeof(status->mac), OWN_MAC);
 	status->prefix = OWN_PREFIX;
 	status->helper_pid = pid;
+	status->has_ports = has_ports;
 	status->wait_fd = take_fd(&ready_read);
 	status->log_fd = take_fd(&log);
 	return 0;
@@ -405,7 +432,8 @@ int pasta_wait(struct network_status *status, struct err *err)
 			last_words(status->log_fd, &text);
 			result = err_set(err, EIO, "publish ports: pasta: %s",
 					 text.size ? strbuf_text(&text) : "ended at once");
-			pasta_stop(status);
+			if (status->helper_pid > 1)
+				(void)kill(status->helper_pid, SIGTERM); /* our child */
 		}
 	}
 	fd_close(&status->wait_fd);
@@ -413,7 +441,7 @@ int pasta_wait(struct network_status *status, struct err *err)
 	return result;
 }
 
-void pasta_stop(const struct network_status *status)
+void pasta_stop(const struct network_status *status, const char *run_dir)
 {
 	char path[64];
 	autostrbuf struct strbuf name = STRBUF_EMPTY;
@@ -421,9 +449,23 @@ void pasta_stop(const struct network_status *status)
 
 	if (status->helper_pid <= 1)
 		return;
-	/* It ends by itself, so by now the number may be somebody else's. */
+	/* It ends by itself, so by now the number may be somebody else's. The descriptor comes
+	 * first: what is then found to be ours stays ours. */
+	autoclose int pid_fd = pidfd_open_process(status->helper_pid);
 	snprintf(path, sizeof(path), "/proc/%d/comm", status->helper_pid);
-	if (file_read(AT_FDCWD, path, &name, 64, &ignored) == 0 &&
+	if (pid_fd >= 0 && file_read(AT_FDCWD, path, &name, 64, &ignored) == 0 &&
 	    strcmp(strbuf_text(&name), "davit-pasta\n") == 0)
-		(void)kill(status->helper_pid, SIGTERM);
+		(void)pidfd_signal(pid_fd, SIGTERM); /* it may just have ended */
+
+	/* Who takes the container down may start it, or another one, on the same ports at once. To
+	 * wait for the end of the process would take ten times as long, for with it the tap and
+	 * pasta's namespaces go. */
+	if (!status->has_ports)
+		return;
+	autofree char *ready_path = path_join(run_dir, READY_NAME);
+	autoclose int alive = open(ready_path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (alive >= 0) {
+		struct pollfd ended = { .fd = alive };
+		(void)poll(&ended, 1, STOP_MSEC);
+	}
 }

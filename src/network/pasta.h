@@ -35,5 +35,5 @@ int pasta_start(const struct network_request *request, struct network_status *st
 		struct err *err);
 int pasta_wait(struct network_status *status, struct err *err);
 /* davit-pasta ends with the container anyway; this makes sure. */
-void pasta_stop(const struct network_status *status);
+void pasta_stop(const struct network_status *status, const char *run_dir);
 void pasta_names(const struct pasta_host *host, struct network_names *names);

@@ -210,7 +210,7 @@ int main(int argc, char **argv)
 	while (waitpid(pid, &status_word, 0) < 0 && errno == EINTR)
 		;
 	int64_t t6 = clock_now_usec();
-	if (!keep && network_stop(&status, id, &err) < 0)
+	if (!keep && network_stop(&status, id, settings.run_root, &err) < 0)
 		die(&err);
 	if (timing)
 		fprintf(stderr, "ran %d stop %d\n", (int)(t6 - t5), (int)(clock_now_usec() - t6));
