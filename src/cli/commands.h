@@ -9,6 +9,17 @@
 	X(complete)                                                                                \
 	X(completion)                                                                              \
 	X(help)                                                                                    \
+	X(history)                                                                                 \
+	X(image_exists)                                                                            \
+	X(image_inspect)                                                                           \
+	X(image_prune)                                                                             \
+	X(image_tree)                                                                              \
+	X(images)                                                                                  \
+	X(load)                                                                                    \
+	X(pull)                                                                                    \
+	X(rmi)                                                                                     \
+	X(tag)                                                                                     \
+	X(untag)                                                                                   \
 	X(version)
 
 /* A noun under which commands are gathered: "davit volume …". */

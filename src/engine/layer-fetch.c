@@ -197,7 +197,7 @@ static int finish_if_complete(struct work *work, struct layer *layer, struct err
 	if (r < 0)
 		return r;
 	layer->state = LAYER_DONE;
-	fd_close(&layer->lock_fd);
+	store_unlock(work->store, "layer", layer->diff_id + 7, &layer->lock_fd);
 	fd_close(&layer->blob_fd);
 	progress_finish(work->fetch->progress, layer->item, "done");
 	return 0;
@@ -245,7 +245,7 @@ static int claim(struct work *work, struct layer *layer, struct err *err)
 		return r;
 	}
 	if (layer_is_recorded(work->store, layer->diff_id)) { /* done between the two looks */
-		fd_close(&layer->lock_fd);
+		store_unlock(work->store, "layer", layer->diff_id + 7, &layer->lock_fd);
 		return claim(work, layer, err);
 	}
 	add_item(work, layer);
@@ -465,7 +465,9 @@ int layer_fetch_all(const struct layer_fetch *fetch, struct err *err)
 	if (r < 0)
 		give_up(&work);
 	for (size_t i = 0; i < work.count; i++) {
-		fd_close(&work.layers[i].lock_fd);
+		if (work.layers[i].lock_fd >= 0)
+			store_unlock(work.store, "layer", work.layers[i].diff_id + 7,
+				     &work.layers[i].lock_fd);
 		fd_close(&work.layers[i].blob_fd);
 	}
 	return r < 0 ? r : 0;

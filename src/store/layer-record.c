@@ -35,3 +35,15 @@ int layer_record(struct store *store, const char *diff_id, int64_t size_bytes, s
 	statement_bind_text(stmt, 4, store_boot_id(store));
 	return statement_run(stmt, err);
 }
+
+int64_t layer_recorded_bytes(struct store *store, const char *diff_id)
+{
+	struct err err = { 0 };
+	autostatement struct statement *stmt = NULL;
+
+	if (database_prepare(store_database(store),
+			     "SELECT size_bytes FROM layers WHERE diff_id = ?", &stmt, &err) < 0)
+		return 0;
+	statement_bind_text(stmt, 1, diff_id);
+	return statement_step(stmt, &err) > 0 ? statement_int(stmt, 0) : 0;
+}

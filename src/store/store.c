@@ -223,6 +223,16 @@ int store_lock(struct store *store, const char *kind, const char *name, enum sto
 	}
 }
 
+void store_unlock(struct store *store, const char *kind, const char *name, int *lock_fd)
+{
+	autofree char *file = xasprintf("%s-%s", kind, name);
+
+	/* Who waits for the old file sees that it has gone, and takes a new one. */
+	if (*lock_fd >= 0 && store->directory_fds[STORE_LOCKS] >= 0)
+		(void)unlinkat(store->directory_fds[STORE_LOCKS], file, 0);
+	fd_close(lock_fd);
+}
+
 int store_trash(struct store *store, int dir_fd, const char *name, struct err *err)
 {
 	char random[17];

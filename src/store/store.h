@@ -68,6 +68,9 @@ enum store_lock_flags {
 int store_lock(struct store *store, const char *kind, const char *name, enum store_lock_flags flags,
 	       int *ret_lock_fd, struct err *err);
 
+/* Give an exclusive lock up and remove its file. */
+void store_unlock(struct store *store, const char *kind, const char *name, int *lock_fd);
+
 /* Move a file or tree out of sight, to be removed later; renaming is quick and needs no mapping.
  * Absence is success. */
 int store_trash(struct store *store, int dir_fd, const char *name, struct err *err);

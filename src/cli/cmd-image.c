@@ -1,0 +1,204 @@
+/* davit image exists, davit image inspect, davit image prune, davit image tree */
+#include "cli/command.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/human.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/duration.h"
+#include "cli/image-row.h"
+#include "cli/output.h"
+#include "engine/engine.h"
+#include "engine/image.h"
+#include "oci/image-config.h"
+#include "store/layer-record.h"
+
+static int exists(struct cli *cli, void *args, int argc, char **argv, struct err *err)
+{
+	autoimage struct image *image = NULL;
+	struct engine *engine;
+	int r = cli_engine(cli, &engine, err);
+
+	if (r >= 0)
+		r = image_resolve(engine, argv[0], &image, err);
+	if (r == -ENOENT)
+		return EXIT_MISSING;
+	return r < 0 ? r : EXIT_OK;
+}
+
+const struct command command_image_exists = {
+	.names = "image exists",
+	.summary = "Tell by the exit status whether an image is here",
+	.description = "The status is 0 when it is, 1 when it is not.",
+	.operands = "IMAGE",
+	.min_operands = 1,
+	.max_operands = 1,
+	.complete = COMPLETE_IMAGES,
+	.run = exists,
+};
+
+struct inspect_args {
+	const char *format;
+};
+
+static const struct option_spec inspect_options[] = {
+	{ "format", 'f', OPTION_STRING, offsetof(struct inspect_args, format), "FORMAT",
+	  "Print as json, or by a Go template such as '{{.Config.Cmd}}'", .choices = "json" },
+	OPTION_END,
+};
+
+static int inspect(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
+{
+	const struct inspect_args *args = arguments;
+	autojson struct json_object *list = json_object_new_array();
+	struct engine *engine;
+	int status = EXIT_OK;
+	int r = cli_engine(cli, &engine, err);
+
+	if (r < 0)
+		return r;
+	for (int i = 0; i < argc; i++) {
+		struct json_object *json;
+		struct err own = { 0 };
+		r = inspect_image(engine, argv[i], &json, &own);
+		if (r < 0)
+			status = cli_report(&own, EXIT_ENGINE);
+		else
+			json_object_array_add(list, json);
+	}
+	r = output_objects(args->format, list, err);
+	return r < 0 ? r : status;
+}
+
+const struct command command_image_inspect = {
+	.names = "image inspect",
+	.summary = "Tell everything about images",
+	.operands = "IMAGE...",
+	.min_operands = 1,
+	.max_operands = -1,
+	.complete = COMPLETE_IMAGES,
+	.options = inspect_options,
+	.args_size = sizeof(struct inspect_args),
+	.run = inspect,
+};
+
+struct prune_args {
+	bool all, external, force;
+	struct strlist filters;
+};
+
+#define FIELD(f) offsetof(struct prune_args, f)
+static const struct option_spec prune_options[] = {
+	{ "all", 'a', OPTION_FLAG, FIELD(all), NULL,
+	  "Also those that have names, when no container uses them" },
+	{ "external", 0, OPTION_FLAG, FIELD(external), NULL,
+	  "Also blobs and layers that belong to no image, such as those of broken pulls" },
+	{ "filter", 0, OPTION_STRINGS, FIELD(filters), "KEY=VALUE", "Only those that match",
+	  .choices = "label=|label!=|until=" },
+	{ "force", 'f', OPTION_FLAG, FIELD(force), NULL, "Do not ask" },
+	OPTION_END,
+};
+
+static int parse_prune_filter(const char *word, struct image_prune *prune, struct err *err)
+{
+	int64_t usec;
+
+	if (strncmp(word, "until=", 6) == 0) {
+		int r = timestamp_parse(word + 6, timestamp_now_usec(), &usec, err);
+		if (r < 0)
+			return err_wrap(err, "filter '%s'", word);
+		prune->before_nsec = usec * 1000;
+	} else if (strncmp(word, "label=", 6) == 0) {
+		strlist_add(&prune->labels, word + 6);
+	} else if (strncmp(word, "label!=", 7) == 0) {
+		strlist_add(&prune->not_labels, word + 7);
+	} else {
+		return err_set(err, EINVAL,
+			       "invalid filter '%s'; known are label=, label!= and until=", word);
+	}
+	return 0;
+}
+
+static int prune(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
+{
+	const struct prune_args *args = arguments;
+	struct image_prune how = { .all = args->all, .leftovers = args->external };
+	autostrlist struct strlist deleted = STRLIST_EMPTY;
+	struct engine *engine;
+	int64_t bytes;
+	int r = cli_engine(cli, &engine, err);
+
+	for (size_t i = 0; r >= 0 && i < args->filters.count; i++)
+		r = parse_prune_filter(args->filters.items[i], &how, err);
+	if (r >= 0 && !args->force) {
+		fprintf(stderr, "WARNING! This command removes all %simages without %s.\n",
+			args->all ? "" : "dangling ",
+			args->all ? "at least one container associated with them" : "a name");
+		if (!cli_confirm("Are you sure you want to continue?")) {
+			strlist_clear(&how.labels);
+			strlist_clear(&how.not_labels);
+			return EXIT_OK;
+		}
+	}
+	if (r >= 0)
+		r = image_prune(engine, &how, &deleted, &bytes, err);
+	strlist_clear(&how.labels);
+	strlist_clear(&how.not_labels);
+	for (size_t i = 0; i < deleted.count; i++)
+		puts(deleted.items[i]);
+	return r < 0 ? r : EXIT_OK;
+}
+
+const struct command command_image_prune = {
+	.names = "image prune",
+	.summary = "Remove images that nothing needs",
+	.options = prune_options,
+	.args_size = sizeof(struct prune_args),
+	.run = prune,
+};
+
+static int tree(struct cli *cli, void *args, int argc, char **argv, struct err *err)
+{
+	autoimage struct image *image = NULL;
+	struct engine *engine;
+	struct store *store;
+	int r = cli_engine(cli, &engine, err);
+
+	if (r >= 0)
+		r = engine_store(engine, &store, err);
+	if (r >= 0)
+		r = image_resolve(engine, argv[0], &image, err);
+	if (r >= 0)
+		r = image_load_names(store, image, err);
+	if (r >= 0)
+		r = image_load_layers(store, image, err);
+	if (r < 0)
+		return r;
+	autofree char *names = strlist_join(&image->names, " ");
+	autofree char *size = human_size((double)image->size_bytes, 4, "");
+	printf("Image ID: %.12s\nTags:     [%s]\nSize:     %s\nImage Layers\n", image->id, names,
+	       size);
+	for (size_t i = 0; i < image->layer_count; i++) {
+		int64_t bytes = layer_recorded_bytes(store, image->layers[i].diff_id);
+		autofree char *layer_size = human_size((double)bytes, 4, "");
+		bool is_last = i + 1 == image->layer_count;
+		printf("%s ID: %.12s Size: %7s", is_last ? "└──" : "├──",
+		       image->layers[i].diff_id + 7, layer_size);
+		if (is_last && image->names.count)
+			printf(" Top Layer of: [%s]", names);
+		putchar('\n');
+	}
+	return EXIT_OK;
+}
+
+const struct command command_image_tree = {
+	.names = "image tree",
+	.summary = "Show the layers of an image and their sizes",
+	.operands = "IMAGE",
+	.min_operands = 1,
+	.max_operands = 1,
+	.complete = COMPLETE_IMAGES,
+	.run = tree,
+};
