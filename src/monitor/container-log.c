@@ -63,15 +63,18 @@ static void stamp_now(struct container_log *log)
 	memcpy(log->stamp + 29, "Z ", 2);
 }
 
-/* Begin a new file if these bytes would make this one too large. Entries are not torn apart: they
- * all go to one file. If that fails the old one grows on: rather too large a log than a lost line.
+/* Begin a new file if these entries would make this one too large. They all go to
+ * one file. If that fails the old one grows on: rather too large a log than a lost line.
  */
-static void rotate(struct container_log *log, size_t size)
+static void rotate(struct container_log *log, const struct iovec *parts, int count)
 {
 	char older[PATH_MAX];
 	size_t path_size = strlen(log->path);
 	struct stat status;
+	uint64_t size = 0;
 
+	for (int i = 0; i < count; i++)
+		size += parts[i].iov_len;
 	if (fstat(log->fd, &status) < 0 || status.st_size == 0 ||
 	    (uint64_t)status.st_size + size <= log->max_bytes || path_size + 3 > sizeof(older))
 		return;
@@ -123,8 +126,6 @@ void container_log_add(struct container_log *log, enum container_stream stream, 
 
 	if (log->fd < 0 || size == 0)
 		return;
-	if (log->max_bytes && log->path)
-		rotate(log, size);
 	stamp_now(log);
 	while (data < end) {
 		int count = 0;
@@ -145,6 +146,8 @@ void container_log_add(struct container_log *log, enum container_stream stream, 
 		}
 		if (data == end && end[-1] != '\n')
 			parts[count++] = (struct iovec){ (char *)"\n", 1 };
+		if (log->max_bytes && log->path)
+			rotate(log, parts, count);
 		write_all(log, parts, count);
 	}
 }

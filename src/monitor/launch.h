@@ -18,7 +18,7 @@ struct monitor_launch {
 	int console_fd;		  /* or, instead of these three, the master side of its terminal */
 	int log_fd;		  /* opened for appending */
 	const char *log_path; /* absolute; with log_max_bytes > 0 the log is renamed to "PATH.1" and
-				 begun anew before it grows much beyond that */
+				 begun anew before it grows beyond that */
 	uint64_t log_max_bytes;
 	unsigned timeout_seconds; /* kill the container after so long; 0: never */
 	int listen_fd;		  /* made by monitor_listen() */

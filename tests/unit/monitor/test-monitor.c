@@ -894,8 +894,8 @@ static void test_log_is_rotated_between_lines(void **state)
 	wait_for_file(&run, "cleaned");
 	assert_int_equal(fstatat(run.dir_fd, "ctr.log", &newer, 0), 0);
 	assert_int_equal(fstatat(run.dir_fd, "ctr.log.1", &older, 0), 0);
-	assert_true(newer.st_size > 0 && newer.st_size <= 200000);
-	assert_true(older.st_size > 0 && older.st_size <= 200000);
+	assert_true(newer.st_size > 0 && newer.st_size <= 100000);
+	assert_true(older.st_size > 90000 && older.st_size <= 100000);
 	check(file_read(run.dir_fd, "ctr.log", &text, 1 << 20, &err), &err);
 	assert_memory_equal(text.data + text.size - 10, "line 3999\n", 10);
 	finish(&run);
