@@ -182,11 +182,11 @@ int reference_parse(const char *text, struct reference *ret_reference, struct er
 	} else {
 		reference.path = xstrdup(name);
 	}
+	if (reference.domain)
+		apply_docker_rules(&reference); /* first: the whole has to keep to the length */
 	int r = check_name(&reference, text, err);
 	if (r < 0)
 		return r;
-	if (reference.domain)
-		apply_docker_rules(&reference);
 	*ret_reference = reference;
 	reference = REFERENCE_EMPTY;
 	return 0;
@@ -221,10 +221,10 @@ int reference_set_registry(struct reference *reference, const char *registry, st
 			    ? xasprintf("%s/%s", registry + domain_size + 1, reference->path)
 			    : xstrdup(reference->path);
 	autofree char *text = xasprintf("%s/%s", registry, reference->path);
+	apply_docker_rules(&full);
 	int r = check_name(&full, text, err);
 	if (r < 0)
 		return r;
-	apply_docker_rules(&full);
 	full.tag = take_ptr(&reference->tag);
 	full.digest = take_ptr(&reference->digest);
 	reference_clear(reference);

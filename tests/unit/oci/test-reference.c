@@ -114,6 +114,13 @@ static void test_lengths_are_bounded(void **state)
 	strbuf_addc(&name, 'a');
 	assert_true(reference_parse(strbuf_text(&name), &reference, &err) < 0);
 
+	/* "library/" counts too. */
+	strbuf_reset(&name);
+	strbuf_adds(&name, "docker.io/");
+	while (name.size < 250)
+		strbuf_addc(&name, 'a');
+	assert_true(reference_parse(strbuf_text(&name), &reference, &err) < 0);
+
 	strbuf_reset(&name);
 	strbuf_adds(&name, "a:");
 	while (name.size < 130)
