@@ -28,9 +28,9 @@ void child_make_stub(struct child *child)
 
 	if (!child->plan->use_stub)
 		return;
-	int fd = memfd_create("davit-exec", MFD_ALLOW_SEALING | MFD_EXEC);
+	int fd = memfd_create("davit-exec", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
 	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create("davit-exec", MFD_ALLOW_SEALING);
+		fd = memfd_create("davit-exec", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return; /* forbidden by sysctl vm.memfd_noexec: davit's file goes unprotected */
 	if (write(fd, exec_stub_program, child_stub_size) == (ssize_t)child_stub_size &&

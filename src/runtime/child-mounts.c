@@ -63,12 +63,17 @@ static int fail_context(struct child *child, enum child_step step, int index, in
 int child_open_bind_sources(struct child *child)
 {
 	const struct launch_plan *plan = child->plan;
+	size_t mapped = plan->map_root;
 
 	for (size_t i = 0; i < plan->mount_count; i++) {
 		const struct plan_mount *mount = &plan->mounts[i];
 		child->bind_fds[i] = -1;
 		if (mount->kind != PLAN_MOUNT_BIND)
 			continue;
+		if (mount->options.idmap) {
+			child->bind_fds[i] = child->mapped_fds[mapped++];
+			continue;
+		}
 		unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
 		if (mount->options.bind_recursive)
 			flags |= AT_RECURSIVE;
@@ -107,8 +112,8 @@ static int open_target(struct child *child, const struct plan_mount *mount, bool
 	return mount_make_target(child->root_fd, mount->target, kind);
 }
 
-static int attach(struct child *child, int fd, const struct plan_mount *mount, int index,
-		  bool directory)
+int child_attach(struct child *child, int fd, const struct plan_mount *mount, int index,
+		 bool directory)
 {
 	int target_fd = open_target(child, mount, directory);
 	if (target_fd < 0)
@@ -127,7 +132,7 @@ static int mount_bind(struct child *child, const struct plan_mount *mount, int i
 		return child_fail(child, CHILD_MOUNT_FLAGS, index);
 	if (fstat(fd, &st) < 0)
 		return child_fail(child, CHILD_BIND_SOURCE, index);
-	int r = attach(child, fd, mount, index, S_ISDIR(st.st_mode));
+	int r = child_attach(child, fd, mount, index, S_ISDIR(st.st_mode));
 	close(fd);
 	child->bind_fds[index] = -1;
 	return r;
@@ -155,7 +160,7 @@ static int mount_fallback(struct child *child, const struct plan_mount *mount, i
 		close(fd);
 		return -1;
 	}
-	int r = attach(child, fd, mount, index, true);
+	int r = child_attach(child, fd, mount, index, true);
 	close(fd);
 	return r;
 }
@@ -232,20 +237,19 @@ static int mount_file_system(struct child *child, const struct plan_mount *mount
 		close(fd);
 		return -1;
 	}
-	int r = attach(child, fd, mount, index, true);
+	int r = child_attach(child, fd, mount, index, true);
 	close(fd);
-	if (r == 0 && strcmp(mount->type, "proc") == 0)
-		child->proc_is_mounted = true;
 	return r;
 }
 
 static int mount_cgroup(struct child *child, const struct plan_mount *mount, int index)
 {
+	if (child_has_cgroup_v1(child))
+		return child_mount_cgroup_v1(child, mount, index);
 	int fd = make_file_system(child, mount, index, "cgroup2");
-
 	if (fd < 0)
 		return mount_fallback(child, mount, index);
-	int r = attach(child, fd, mount, index, true);
+	int r = child_attach(child, fd, mount, index, true);
 	close(fd);
 	return r;
 }
@@ -382,12 +386,27 @@ static int make_overlay(struct child *child, bool *ret_attached)
 	return fd;
 }
 
+int child_make_overlay(struct child *child)
+{
+	bool attached = false;
+
+	int fd = make_overlay(child, &attached);
+	if (fd < 0 || !attached)
+		return fd;
+	/* Kernels before "lowerdir+": take it off its place again. */
+	int clone_fd = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	close(fd);
+	return clone_fd < 0 ? child_fail(child, CHILD_OVERLAY, -1) : clone_fd;
+}
+
 int child_mount_root(struct child *child)
 {
 	const struct launch_plan *plan = child->plan;
 	bool attached = false;
 
-	if (plan->has_overlay) {
+	if (plan->map_root) {
+		child->root_fd = child->mapped_fds[0];
+	} else if (plan->has_overlay) {
 		child->root_fd = make_overlay(child, &attached);
 		if (child->root_fd < 0)
 			return -1;

@@ -16,7 +16,9 @@ enum child_step {
 	CHILD_BIND_SOURCE, /* index: mount */
 	CHILD_PROPAGATION,
 	CHILD_OVERLAY,	     /* index: lower layer, -1 for the whole; detail: enum overlay_part */
+	CHILD_OVERLAY_MAP,   /* index: lower layer, -1: the upper directory */
 	CHILD_ROOT,	     /* the directory that becomes the root */
+	CHILD_MOUNT_MAP,     /* index: mount */
 	CHILD_MOUNT_TARGET,  /* index: mount */
 	CHILD_MOUNT_OPTION,  /* index: mount, detail: option */
 	CHILD_MOUNT,	     /* index: mount */

@@ -53,6 +53,33 @@ static void wait_for_parent(struct child *child)
 		_exit(1);
 }
 
+/* The same, and the go brings what the mapper has mounted. */
+static void wait_for_mounts(struct child *child)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(child->mapped_fds))];
+	} control = { 0 };
+	size_t size = child->plan->mapped_count * sizeof(int);
+	char byte;
+	struct iovec part = { &byte, 1 };
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space),
+	};
+	ssize_t n;
+
+	do
+		n = recvmsg(child->control_fd, &message, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n != 1 || control.header.cmsg_type != SCM_RIGHTS ||
+	    control.header.cmsg_len != CMSG_LEN(size))
+		_exit(1);
+	memcpy(child->mapped_fds, CMSG_DATA(&control.header), size);
+}
+
 static void tell_ready(struct child *child, int master_fd)
 {
 	union {
@@ -122,13 +149,17 @@ static int enter_namespaces(struct child *child)
 {
 	const struct launch_plan *plan = child->plan;
 
-	if (child->wait_for_start)
+	if (plan->mapped_count)
+		wait_for_mounts(child);
+	else if (child->wait_for_start)
 		wait_for_parent(child);
 	/* In a process namespace with others nobody may look into us while we are still half
 	 * davit: our memory, descriptors and /proc/PID/exe. */
 	if (plan->pid_namespace_is_joined)
 		(void)prctl(PR_SET_DUMPABLE, 0);
 	if (become_root(child) < 0)
+		return -1;
+	if (plan->unshare_cgroup && plan->shows_cgroup_v1 && child_read_cgroups(child) < 0)
 		return -1;
 	if (plan->unshare_cgroup && unshare(CLONE_NEWCGROUP) < 0)
 		return child_fail(child, CHILD_CGROUP_NAMESPACE, 0);

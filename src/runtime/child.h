@@ -13,13 +13,14 @@ struct child {
 	int control_fd;
 	const int *stdio; /* three, as in struct runtime_stdio */
 	bool wait_for_start;
-	int root_fd;	 /* the container's root */
-	int *bind_fds;	 /* the detached bind mounts, by index of mount; -1 */
-	int null_fd;	 /* the host's /dev/null: what files are masked with */
-	int terminal_fd; /* the slave side */
+	int root_fd;			 /* the container's root */
+	int mapped_fds[PLAN_MAPPED_MAX]; /* as the mapper sent them */
+	int *bind_fds;			 /* the detached bind mounts, by index of mount; -1 */
+	int null_fd;			 /* the host's /dev/null: what files are masked with */
+	int terminal_fd;		 /* the slave side */
 	int label_fd;
-	int stub_fd; /* a memfd, -1: the command is executed without it */
-	bool proc_is_mounted;
+	int stub_fd;	    /* a memfd, -1: the command is executed without it */
+	char cgroups[4096]; /* /proc/self/cgroup, where it is needed */
 	struct child_report report;
 };
 
@@ -31,9 +32,20 @@ int child_fail_code(struct child *child, enum child_step step, int index, int co
 /* child-mounts.c */
 int child_open_bind_sources(struct child *child);
 int child_mount_root(struct child *child);
+/* A detached mount of the root overlay; also for the mapper, which is no child. */
+int child_make_overlay(struct child *child);
 int child_mount_all(struct child *child);
 int child_mask_paths(struct child *child);
 int child_pivot(struct child *child);
+
+/* Put the mount in its place inside the root. */
+int child_attach(struct child *child, int fd, const struct plan_mount *mount, int index,
+		 bool directory);
+
+/* child-cgroups.c */
+int child_read_cgroups(struct child *child);
+bool child_has_cgroup_v1(const struct child *child);
+int child_mount_cgroup_v1(struct child *child, const struct plan_mount *mount, int index);
 
 /* child-devices.c */
 int child_make_devices(struct child *child);

@@ -9,6 +9,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -17,6 +18,7 @@
 #include "runtime/child.h"
 
 #define DEFAULT_PATH	      "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define CGROUP2_MAGIC	      0x63677270
 #define INITIAL_USER_NS_INODE 0xEFFFFFFDU /* include/linux/proc_ns.h of the kernel, ABI by use */
 
 static const struct {
@@ -147,6 +149,11 @@ static int plan_root(struct launch_plan *plan, struct err *err)
 				       propagation);
 		plan->root_propagation = value | MS_REC;
 	}
+	/* The host's root has layers with the IDs of the image; others unpack them as they appear.
+	 */
+	plan->map_root = plan->is_in_user_namespace && geteuid() == 0 &&
+			 is_initial_user_namespace() && overlay->lowers.count > 0;
+	plan->mapped_count = plan->map_root;
 	plan->root_readonly = plan->config->root_readonly;
 	plan->root_source = plan->config->root_path;
 	if (overlay->lowers.count == 0 && !plan->root_source)
@@ -163,7 +170,7 @@ static int plan_root(struct launch_plan *plan, struct err *err)
 	if (!overlay->upper != !overlay->work)
 		return err_set(err, EINVAL, "an overlay needs both an upper and a work directory");
 	plan->has_overlay = true;
-	plan->overlay_userxattr = plan->is_in_user_namespace;
+	plan->overlay_userxattr = plan->is_in_user_namespace && !plan->map_root;
 
 	autostrbuf struct strbuf text = STRBUF_EMPTY;
 	strbuf_adds(&text, "lowerdir=");
@@ -228,7 +235,10 @@ static int plan_file_system(struct launch_plan *plan, struct plan_mount *mount, 
 	const char *type = mount->type;
 
 	if (strcmp(type, "cgroup") == 0 || strcmp(type, "cgroup2") == 0) {
+		struct statfs fs;
 		mount->kind = PLAN_MOUNT_CGROUP;
+		plan->shows_cgroup_v1 =
+			statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type != CGROUP2_MAGIC;
 		mount->fallback_source = "/sys/fs/cgroup";
 	} else if (strcmp(type, "sysfs") == 0) {
 		mount->fallback_source = "/sys";
@@ -278,6 +288,18 @@ static int plan_mount_one(struct launch_plan *plan, const struct oci_mount *from
 	if (mount->options.option_count)
 		return err_set(err, EINVAL, "unknown option '%s' for a bind mount",
 			       mount->options.options[0].key);
+	if (mount->options.idmap) {
+		if (!plan->is_in_user_namespace)
+			mount->options.idmap = mount->options.idmap_recursive = false;
+		else if (geteuid() != 0 || !is_initial_user_namespace())
+			return err_set(
+				err, EPERM,
+				"option 'idmap' is for root only: the kernel lets nobody else map "
+				"the IDs of a host file system");
+		else if (++plan->mapped_count > PLAN_MAPPED_MAX)
+			return err_set(err, E2BIG, "more than %d mounts with option 'idmap'",
+				       PLAN_MAPPED_MAX - 1);
+	}
 	if (mount->options.propagation == MS_SHARED || mount->options.propagation == MS_SLAVE)
 		plan->bind_before_private = true;
 	return 0;
@@ -616,6 +638,14 @@ static int explain_mount(const struct launch_plan *plan, const struct child_repo
 		return err_errno(err, "mount '%s': option '%s'%s%s", mount->target,
 				 mount->options.options[report->detail].key,
 				 *report->said ? ": " : "", report->said);
+	case CHILD_MOUNT_MAP:
+		if (report->code == EINVAL)
+			return err_set(
+				err, EINVAL,
+				"mount '%s': the file system of '%s' has no ID-mapped mounts",
+				mount->target, mount->source);
+		return err_errno(err, "mount '%s': map the IDs of '%s'", mount->target,
+				 mount->source);
 	case CHILD_MOUNT_FLAGS:
 		if (report->code == EPERM && plan->is_in_user_namespace)
 			return err_set(
@@ -732,6 +762,7 @@ int launch_plan_explain(const struct launch_plan *plan, const struct child_repor
 				       "raise the limit of processes of this user or cgroup");
 		break;
 	case CHILD_BIND_SOURCE:
+	case CHILD_MOUNT_MAP:
 	case CHILD_MOUNT_TARGET:
 	case CHILD_MOUNT_OPTION:
 	case CHILD_MOUNT:
@@ -740,6 +771,13 @@ int launch_plan_explain(const struct launch_plan *plan, const struct child_repor
 		return explain_mount(plan, report, err);
 	case CHILD_OVERLAY:
 		return explain_overlay(plan, report, err);
+	case CHILD_OVERLAY_MAP:
+		if (report->code == EINVAL)
+			return err_set(
+				err, EINVAL,
+				"root file system: where the layers are has no ID-mapped mounts; "
+				"use another file system or --userns=host");
+		return err_errno(err, "root file system: map the IDs of its layers");
 	case CHILD_ROOT:
 		return err_errno(err, "root file system '%s'",
 				 plan->root_source ? plan->root_source : "");

@@ -25,6 +25,9 @@ enum plan_mount_kind {
 	PLAN_MOUNT_CGROUP,
 };
 
+/* How many mounts the mapper makes at most; they travel in one message. */
+#define PLAN_MAPPED_MAX 64
+
 struct plan_mount {
 	enum plan_mount_kind kind;
 	const char *target; /* config's, absolute inside the container */
@@ -63,6 +66,7 @@ struct launch_plan {
 
 	unsigned long clone_flags; /* namespaces to make with the process */
 	bool unshare_cgroup;	   /* to be made once the process is in its group */
+	bool shows_cgroup_v1; /* the container sees its groups, on a host with v1 hierarchies */
 	bool has_own_user_namespace;
 	bool has_own_pid_namespace, has_own_network_namespace;
 	bool is_in_user_namespace; /* a new or joined one: no device nodes, no init rights */
@@ -71,6 +75,11 @@ struct launch_plan {
 	gid_t root_gid;
 	bool groups_are_fixed; /* setgroups(2) is denied by a one-ID mapping */
 	struct userns_map map; /* extents are config's */
+
+	/* What only the host's root can mount, see mapper.h: the root first, then mounts in order.
+	 */
+	bool map_root;
+	size_t mapped_count;
 
 	/* root file system */
 	bool has_overlay, overlay_userxattr;

@@ -32,6 +32,7 @@
 #include "kernel/pidfd.h"
 #include "runtime/child.h"
 #include "runtime/launch-plan.h"
+#include "runtime/mapper.h"
 
 /* TODO(cgroup): strong again once kernel/cgroup.c is there. Nobody can have made a group before. */
 #pragma weak cgroup_clone_fd
@@ -328,6 +329,21 @@ static int equip(struct runtime_child *child, const struct cgroup *cgroup, bool 
 	return r < 0 ? r : 0;
 }
 
+/* The mapper does it, and its message is the child's go. */
+static int send_mapped_mounts(struct runtime_child *child, const struct joins *joins,
+			      struct err *err)
+{
+	autoclose int own_fd = -1;
+	int user_ns_fd = joins->fds[OCI_NS_USER];
+
+	if (user_ns_fd < 0) {
+		user_ns_fd = own_fd = open_namespace(child->pid, "user", err);
+		if (own_fd < 0)
+			return own_fd;
+	}
+	return mapper_send_mounts(child->plan, user_ns_fd, child->control_fd, err);
+}
+
 static void child_forget(struct runtime_child *child)
 {
 	*child = (struct runtime_child){
@@ -365,7 +381,7 @@ static int spawn(struct runtime_child *child, const struct cgroup *cgroup, int u
 		.control_fd = child_end,
 		.stdio = stdio ? stdio->fds : none,
 		.wait_for_start = plan->has_own_user_namespace || joins->count ||
-				  (cgroup && cgroup_fd < 0) ||
+				  plan->mapped_count || (cgroup && cgroup_fd < 0) ||
 				  plan->config->process.has_oom_score_adj,
 		.root_fd = -1,
 		.bind_fds = bind_fds,
@@ -384,6 +400,8 @@ static int spawn(struct runtime_child *child, const struct cgroup *cgroup, int u
 	r = equip(child, cgroup, in_cgroup, err);
 	if (r < 0)
 		return r;
+	if (plan->mapped_count)
+		return send_mapped_mounts(child, joins, err);
 	if (start.wait_for_start && send_go(child) < 0)
 		return err_set(err, EIO, "the container's first process ended before it began");
 	return 0;

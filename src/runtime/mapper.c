@@ -1,0 +1,214 @@
+#include "runtime/mapper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "kernel/pidfd.h"
+#include "runtime/child.h"
+
+struct mapper {
+	struct child child; /* for its plan and report; it is no container's process */
+	int user_ns_fd;
+	int fds[PLAN_MAPPED_MAX];
+	int count;
+};
+
+/* A detached clone of what lies at the path, with the IDs of the user namespace. */
+static int clone_mapped(const struct mapper *mapper, const char *path, bool recursive)
+{
+	struct mount_attr attributes = {
+		.attr_set = MOUNT_ATTR_IDMAP,
+		.userns_fd = (uint64_t)mapper->user_ns_fd,
+	};
+	unsigned flags = recursive ? AT_RECURSIVE : 0;
+
+	int fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
+	if (fd < 0)
+		return -1;
+	if (mount_setattr(fd, "", AT_EMPTY_PATH | flags, &attributes, sizeof(attributes)) == 0)
+		return fd;
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+/* Cover the path by its mapped self, so that overlayfs finds it there. */
+static int cover(const struct mapper *mapper, const char *path)
+{
+	int fd = clone_mapped(mapper, path, false);
+	if (fd < 0)
+		return -1;
+	int r = move_mount(fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH);
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	return r;
+}
+
+/* Upper and work directory have to be on one mount: that of the directory both are in. */
+static int cover_upper(struct mapper *mapper)
+{
+	const struct oci_overlay *overlay = &mapper->child.plan->config->overlay;
+	const char *slash = strrchr(overlay->upper, '/');
+	char parent[PATH_MAX];
+	size_t size = slash ? (size_t)(slash - overlay->upper) : 0;
+
+	if (size == 0 || size >= sizeof(parent) || strncmp(overlay->work, overlay->upper, size + 1))
+		return child_fail_code(&mapper->child, CHILD_OVERLAY_MAP, -1, EXDEV);
+	memcpy(parent, overlay->upper, size);
+	parent[size] = '\0';
+	return cover(mapper, parent) < 0 ? child_fail(&mapper->child, CHILD_OVERLAY_MAP, -1) : 0;
+}
+
+/* overlayfs works on its layers as who mounted it. On a mapped mount the host's root is nobody who
+ * could own a new file, so become the container's root in the eyes of file systems, with all our
+ * capabilities. */
+static int become_mapped_root(struct mapper *mapper)
+{
+	const struct userns_map *map = &mapper->child.plan->map;
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	uid_t uid = userns_id_to_host(map->uid, map->uid_count, mapper->child.plan->root_uid);
+	gid_t gid = userns_id_to_host(map->gid, map->gid_count, mapper->child.plan->root_gid);
+
+	(void)setfsgid(gid);
+	(void)setfsuid(uid);
+	if (syscall(SYS_capget, &header, data) < 0)
+		return child_fail(&mapper->child, CHILD_OVERLAY_MAP, -1);
+	for (int i = 0; i < 2; i++)
+		data[i].effective = data[i].permitted;
+	if (syscall(SYS_capset, &header, data) < 0)
+		return child_fail(&mapper->child, CHILD_OVERLAY_MAP, -1);
+	return 0;
+}
+
+static int map_root(struct mapper *mapper)
+{
+	const struct oci_overlay *overlay = &mapper->child.plan->config->overlay;
+
+	if (!mapper->child.plan->has_overlay) {
+		int fd = clone_mapped(mapper, mapper->child.plan->root_source, true);
+		if (fd < 0)
+			return child_fail(&mapper->child, CHILD_OVERLAY_MAP, 0);
+		mapper->fds[mapper->count++] = fd;
+		return 0;
+	}
+	for (size_t i = 0; i < overlay->lowers.count; i++)
+		if (cover(mapper, overlay->lowers.items[i]) < 0)
+			return child_fail(&mapper->child, CHILD_OVERLAY_MAP, (int)i);
+	if (overlay->upper && cover_upper(mapper) < 0)
+		return -1;
+	if (become_mapped_root(mapper) < 0)
+		return -1;
+	int fd = child_make_overlay(&mapper->child);
+	if (fd < 0)
+		return -1;
+	mapper->fds[mapper->count++] = fd;
+	return 0;
+}
+
+static int map_binds(struct mapper *mapper)
+{
+	const struct launch_plan *plan = mapper->child.plan;
+
+	for (size_t i = 0; i < plan->mount_count; i++) {
+		const struct plan_mount *mount = &plan->mounts[i];
+		if (!mount->options.idmap)
+			continue;
+		int fd = clone_mapped(mapper, mount->source, mount->options.idmap_recursive);
+		if (fd < 0)
+			return child_fail(&mapper->child, CHILD_MOUNT_MAP, (int)i);
+		mapper->fds[mapper->count++] = fd;
+	}
+	return 0;
+}
+
+static int send_go_with_mounts(struct mapper *mapper)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(mapper->fds))];
+	} control = { 0 };
+	size_t size = (size_t)mapper->count * sizeof(int);
+	struct iovec part = { (char[]){ 'g' }, 1 };
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = CMSG_SPACE(size),
+	};
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(size);
+	memcpy(CMSG_DATA(&control.header), mapper->fds, size);
+	if (sendmsg(mapper->child.control_fd, &message, MSG_NOSIGNAL) < 0)
+		return child_fail(&mapper->child, CHILD_START, 0);
+	return 0;
+}
+
+static _Noreturn void mapper_main(struct mapper *mapper, int report_fd)
+{
+	int r = 0;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		r = child_fail(&mapper->child, CHILD_PROPAGATION, 0);
+	if (r == 0 && mapper->child.plan->map_root)
+		r = map_root(mapper);
+	if (r == 0)
+		r = map_binds(mapper);
+	if (r == 0)
+		r = send_go_with_mounts(mapper);
+	if (r < 0)
+		(void)send(report_fd, &mapper->child.report, sizeof(mapper->child.report),
+			   MSG_NOSIGNAL);
+	_exit(0);
+}
+
+int mapper_send_mounts(const struct launch_plan *plan, int user_ns_fd, int control_fd,
+		       struct err *err)
+{
+	struct mapper mapper = {
+		.child = { .plan = plan, .control_fd = control_fd, .root_fd = -1 },
+		.user_ns_fd = user_ns_fd,
+	};
+	struct child_report report;
+	int pair[2], status = 0;
+	ssize_t n;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_errno(err, "make a socket pair");
+	pid_t pid = fork();
+	if (pid == 0)
+		mapper_main(&mapper, pair[1]);
+	int saved = errno;
+	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		errno = saved;
+		return err_errno(err, "fork");
+	}
+	do
+		n = recv(pair[0], &report, sizeof(report), 0);
+	while (n < 0 && errno == EINTR);
+	close(pair[0]);
+	(void)process_reap(pid, &status);
+	if (n == (ssize_t)sizeof(report))
+		return launch_plan_explain(plan, &report, err);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return err_set(err, EIO, "map the IDs of the root file system: the helper died");
+	return 0;
+}
