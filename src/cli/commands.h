@@ -19,8 +19,12 @@
 	X(pull)                                                                                    \
 	X(rmi)                                                                                     \
 	X(tag)                                                                                     \
+	X(unshare)                                                                                 \
 	X(untag)                                                                                   \
-	X(version)
+	X(version)                                                                                 \
+	X(volume_create)                                                                           \
+	X(volume_inspect)                                                                          \
+	X(volume_ls)
 
 /* A noun under which commands are gathered: "davit volume …". */
 struct command_group {

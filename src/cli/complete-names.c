@@ -1,5 +1,66 @@
 #include "cli/complete.h"
 
+#include "base/mem.h"
+#include "cli/command.h"
+#include "engine/container.h"
+#include "engine/engine.h"
+#include "engine/volume.h"
+#include "store/image.h"
+
+static void add_containers(struct engine *engine, bool only_running, struct strlist *names)
+{
+	struct container **list;
+	struct err ignored;
+	size_t count;
+
+	if (container_list(engine, 0, &list, &count, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (!only_running || list[i]->state == CONTAINER_RUNNING)
+			strlist_add(names, list[i]->name);
+	container_list_free(list, count);
+}
+
+static void add_images(struct engine *engine, struct strlist *names)
+{
+	autoimage_list struct image_list list = { 0 };
+	struct store *store;
+	struct err ignored;
+
+	if (engine_store(engine, &store, &ignored) < 0 || image_list(store, &list, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < list.count; i++) {
+		strlist_extend(names, &list.items[i]->names);
+		if (!list.items[i]->names.count)
+			strlist_addf(names, "%.12s", list.items[i]->id);
+	}
+}
+
+static void add_volumes(struct engine *engine, struct strlist *names)
+{
+	struct volume **list;
+	struct err ignored;
+	size_t count;
+
+	if (volume_list(engine, &list, &count, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < count; i++)
+		strlist_add(names, list[i]->name);
+	volume_list_free(list, count);
+}
+
 void complete_names(struct cli *cli, enum completion_source source, struct strlist *names)
 {
+	struct engine *engine;
+	struct err ignored;
+
+	if (cli_engine(cli, &engine, &ignored) < 0)
+		return;
+	if (source == COMPLETE_CONTAINERS || source == COMPLETE_RUNNING ||
+	    source == COMPLETE_OBJECTS)
+		add_containers(engine, source == COMPLETE_RUNNING, names);
+	if (source == COMPLETE_IMAGES || source == COMPLETE_OBJECTS)
+		add_images(engine, names);
+	if (source == COMPLETE_VOLUMES || source == COMPLETE_OBJECTS)
+		add_volumes(engine, names);
 }

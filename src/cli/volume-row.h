@@ -1,0 +1,7 @@
+/* A volume as a JSON object, for volume ls and volume inspect. */
+#pragma once
+
+struct json_object;
+struct volume;
+
+struct json_object *volume_row(const struct volume *volume);
