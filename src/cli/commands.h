@@ -15,6 +15,7 @@
 	X(image_prune)                                                                             \
 	X(image_tree)                                                                              \
 	X(images)                                                                                  \
+	X(info)                                                                                    \
 	X(load)                                                                                    \
 	X(pull)                                                                                    \
 	X(rmi)                                                                                     \
