@@ -44,6 +44,7 @@
 #define SPACE_CHECK_BYTES   (16 << 20)
 #define SPACE_CHECK_ENTRIES 4096
 #define DIRECTORY_BYTES_MAX ((size_t)512 << 20)
+#define MIN_FREE_DEFAULT    ((uint64_t)64 << 20)
 #define ACL_DEFAULT	    "system.posix_acl_default"
 
 struct parent {
@@ -379,8 +380,26 @@ static int set_special_metadata(struct extract *x, int dir_fd, const char *name,
 
 /* ---- space ---- */
 
+static int no_space(struct err *err, const char *what)
+{
+	return err_set(err, ENOSPC,
+		       "%s; free some space, for example with 'davit image prune', or use a store "
+		       "elsewhere with --root",
+		       what);
+}
+
+/* What cannot be written because of errno. */
+static int write_error(const struct tar_entry *entry, struct err *err)
+{
+	if (errno != ENOSPC && errno != EDQUOT)
+		return err_errno(err, "write '%s'", entry->path);
+	return no_space(err, errno == EDQUOT ? "your disk quota is used up"
+					     : "no space is left on the file system of the store");
+}
+
 static int check_space(struct extract *x, uint64_t bytes, struct err *err)
 {
+	uint64_t floor = x->options->min_free_bytes;
 	struct statvfs fs;
 
 	x->unchecked_bytes += bytes;
@@ -388,14 +407,18 @@ static int check_space(struct extract *x, uint64_t bytes, struct err *err)
 	if (x->unchecked_bytes < SPACE_CHECK_BYTES && x->unchecked_entries < SPACE_CHECK_ENTRIES)
 		return 0;
 	x->unchecked_bytes = x->unchecked_entries = 0;
-	if (x->options->min_free_bytes == 0 || fstatvfs(x->root_fd, &fs) < 0)
+	if (fstatvfs(x->root_fd, &fs) < 0)
 		return 0;
-	if ((uint64_t)fs.f_bavail * fs.f_frsize >= x->options->min_free_bytes)
+	uint64_t size = (uint64_t)fs.f_blocks * fs.f_frsize;
+	if (floor == 0)
+		floor = size / 20 < MIN_FREE_DEFAULT ? size / 20 : MIN_FREE_DEFAULT;
+	if ((uint64_t)fs.f_bavail * fs.f_frsize >= floor)
 		return 0;
-	return err_set(err, ENOSPC,
-		       "less than %" PRIu64 " MiB would be left free on the file system of the "
-		       "store; free some space, or use another store with --root",
-		       x->options->min_free_bytes >> 20);
+	autofree char *what =
+		xasprintf("less than %" PRIu64 " MiB would be left free on the file system of "
+			  "the store",
+			  (floor >> 20) + 1);
+	return no_space(err, what);
 }
 
 /* ---- entries ---- */
@@ -428,7 +451,7 @@ static int write_data(struct extract *x, int fd, const struct tar_entry *entry, 
 	uint64_t offset;
 
 	if (entry->extents && ftruncate(fd, (off_t)entry->size) < 0)
-		return err_errno(err, "write '%s'", entry->path);
+		return write_error(entry, err);
 	for (;;) {
 		ssize_t size = tar_reader_data(x->reader, &data, &offset, err);
 		if (size <= 0)
@@ -441,7 +464,7 @@ static int write_data(struct extract *x, int fd, const struct tar_entry *entry, 
 		r = fd_write_all(fd, data, (size_t)size);
 		if (r < 0) {
 			errno = -r;
-			return err_errno(err, "write '%s'", entry->path);
+			return write_error(entry, err);
 		}
 		x->stats.content_bytes += (uint64_t)size;
 	}
@@ -456,7 +479,7 @@ static int make_file(struct extract *x, int dir_fd, const char *name, const stru
 		       entry->mode & 0777);
 
 	if (fd < 0)
-		return errno == EEXIST ? -EEXIST : err_errno(err, "create '%s'", entry->path);
+		return errno == EEXIST ? -EEXIST : write_error(entry, err);
 	int r = write_data(x, fd, entry, err);
 	if (r >= 0)
 		r = set_owner(x, fd, "", entry, true, err);
@@ -471,7 +494,7 @@ static int make_file(struct extract *x, int dir_fd, const char *name, const stru
 		return err_errno(err, "set time of '%s'", entry->path);
 	/* A file system that writes late may tell only now that it is full. */
 	if (close(take_fd(&fd)) < 0 && errno != EINTR)
-		return err_errno(err, "write '%s'", entry->path);
+		return write_error(entry, err);
 	return 0;
 }
 
@@ -500,8 +523,7 @@ static int make_symlink(struct extract *x, int dir_fd, const char *name,
 			const struct tar_entry *entry, struct err *err)
 {
 	if (symlinkat(entry->link, dir_fd, name) < 0)
-		return errno == EEXIST ? -EEXIST
-				       : err_errno(err, "create symbolic link '%s'", entry->path);
+		return errno == EEXIST ? -EEXIST : write_error(entry, err);
 	return set_special_metadata(x, dir_fd, name, entry, err);
 }
 
@@ -578,8 +600,7 @@ static int make_directory(struct extract *x, int dir_fd, const char *name,
 			  const struct tar_entry *entry, struct err *err)
 {
 	if (mkdirat(dir_fd, name, entry->mode & 0777) < 0)
-		return errno == EEXIST ? -EEXIST
-				       : err_errno(err, "create directory '%s'", entry->path);
+		return errno == EEXIST ? -EEXIST : write_error(entry, err);
 	return finish_directory_entry(x, dir_fd, name, entry, true, err);
 }
 

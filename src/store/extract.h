@@ -17,7 +17,9 @@ enum extract_flags {
 
 struct extract_options {
 	enum extract_flags flags;
-	uint64_t min_free_bytes; /* stop with ENOSPC before the file system has less free */
+	/* Stop with ENOSPC before the file system has less free. 0: 64 MiB, or a twentieth of a
+	 * small one. */
+	uint64_t min_free_bytes;
 };
 
 struct extract_stats {

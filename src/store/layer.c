@@ -33,13 +33,12 @@
 #include "store/extract.h"
 #include "store/tar.h"
 
-#define LAYERS		 "layers"
-#define TMP_PREFIX	 "tmp-"
-#define BUFFER_SIZE	 (256 << 10)
-#define BUFFER_COUNT	 8
-#define MIN_FREE_DEFAULT ((uint64_t)64 << 20)
-#define RATIO_MAX	 1100
-#define RATIO_SLACK	 ((uint64_t)64 << 20)
+#define LAYERS	     "layers"
+#define TMP_PREFIX   "tmp-"
+#define BUFFER_SIZE  (256 << 10)
+#define BUFFER_COUNT 8
+#define RATIO_MAX    1100
+#define RATIO_SLACK  ((uint64_t)64 << 20)
 
 /* ---- the blob ---- */
 
@@ -265,8 +264,7 @@ static int extract_from(struct pipeline *pipeline, int root_fd, struct extract_s
 	struct extract_options extract_options = {
 		.flags = (options->flags & LAYER_IN_USERNS ? EXTRACT_IN_USERNS : 0) |
 			 (options->flags & LAYER_IGNORE_OWNERS ? EXTRACT_IGNORE_OWNERS : 0),
-		.min_free_bytes =
-			options->min_free_bytes ? options->min_free_bytes : MIN_FREE_DEFAULT,
+		.min_free_bytes = options->min_free_bytes,
 	};
 	autotarreader struct tar_reader *reader =
 		tar_reader_new(&source, TAR_READER_IGNORE_GLOBALS);

@@ -52,7 +52,7 @@ struct layer_options {
 	enum layer_flags flags;
 	/* Bounds against archives that are made to fill the disk; 0: the default. */
 	uint64_t max_tar_bytes;	 /* default: what gzip can make of the blob at most, 1100 times */
-	uint64_t min_free_bytes; /* what stays free on the file system; default: 64 MiB */
+	uint64_t min_free_bytes; /* what stays free; default: 64 MiB or a twentieth of it all */
 	/* Called now and then from another thread of this process, with bytes of the blob. */
 	void (*progress)(void *arg, uint64_t blob_bytes);
 	void *progress_arg;
