@@ -8,6 +8,9 @@
 #define COMMANDS(X)                                                                                \
 	X(complete)                                                                                \
 	X(completion)                                                                              \
+	X(container_cleanup)                                                                       \
+	X(container_inspect)                                                                       \
+	X(create)                                                                                  \
 	X(help)                                                                                    \
 	X(history)                                                                                 \
 	X(image_exists)                                                                            \
@@ -16,16 +19,26 @@
 	X(image_tree)                                                                              \
 	X(images)                                                                                  \
 	X(info)                                                                                    \
+	X(inspect)                                                                                 \
+	X(kill)                                                                                    \
 	X(load)                                                                                    \
+	X(logs)                                                                                    \
+	X(port)                                                                                    \
+	X(ps)                                                                                      \
 	X(pull)                                                                                    \
+	X(rm)                                                                                      \
 	X(rmi)                                                                                     \
+	X(run)                                                                                     \
+	X(start)                                                                                   \
+	X(stop)                                                                                    \
 	X(tag)                                                                                     \
 	X(unshare)                                                                                 \
 	X(untag)                                                                                   \
 	X(version)                                                                                 \
 	X(volume_create)                                                                           \
 	X(volume_inspect)                                                                          \
-	X(volume_ls)
+	X(volume_ls)                                                                               \
+	X(wait)
 
 /* A noun under which commands are gathered: "davit volume …". */
 struct command_group {

@@ -19,28 +19,37 @@
 
 extern char **environ;
 
-/* Helpers lie in DAVIT_LIBEXECDIR once installed. A program that runs from its build directory
- * (…/src/cli/davit) finds them there instead: in …/src/libexec, where the build links them
- * together. */
+/* Helpers lie in DAVIT_LIBEXECDIR once installed. A program that runs from its build directory (…/src/cli/davit) finds
+ * them in the directories of their rooms. */
+static const struct {
+	const char *name, *room;
+} helpers[] = {
+	{ "davit-monitor", "monitor" },
+	{ "davit-init", "init" },
+	{ "davit-registry", "registry" },
+	{ "davit-pasta", "network" },
+};
+
 static void find_programs(struct engine *engine)
 {
 	char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
-	if (n > 0) {
-		self[n] = '\0';
-		engine->self_path = xstrdup(self);
-		char *slash = strrchr(self, '/');
-		*slash = '\0';
-		autofree char *beside = path_join(self, "../libexec");
-		if (access(beside, X_OK) == 0) {
-			engine->libexec_dir = take_ptr(&beside);
-			return;
-		}
-	} else {
-		engine->self_path = xstrdup("davit");
+	self[n > 0 ? n : 0] = '\0';
+	engine->self_path = xstrdup(n > 0 ? self : "davit");
+	char *tail = strstr(self, "/src/cli/davit");
+	if (tail && !tail[strlen("/src/cli/davit")]) {
+		tail[strlen("/src")] = '\0';
+		engine->build_dir = xstrdup(self);
 	}
-	engine->libexec_dir = xstrdup(DAVIT_LIBEXECDIR);
+}
+
+char *engine_helper_path(const struct engine *engine, const char *name)
+{
+	for (size_t i = 0; engine->build_dir && i < ARRAY_SIZE(helpers); i++)
+		if (strcmp(helpers[i].name, name) == 0)
+			return xasprintf("%s/%s/%s", engine->build_dir, helpers[i].room, name);
+	return path_join(DAVIT_LIBEXECDIR, name);
 }
 
 static int find_places(struct engine *engine, const struct engine_options *options, struct err *err)
@@ -138,7 +147,7 @@ void engine_close(struct engine *engine)
 	strlist_clear(&engine->environment);
 	free(engine->home);
 	free(engine->self_path);
-	free(engine->libexec_dir);
+	free(engine->build_dir);
 	free(engine->runroot);
 	free(engine->root);
 	free(engine);
@@ -149,9 +158,15 @@ const char *engine_getenv(const struct engine *engine, const char *name)
 	return strlist_env_get(&engine->environment, name);
 }
 
-char *engine_helper_path(const struct engine *engine, const char *name)
+int engine_store(struct engine *engine, struct store **ret_store, struct err *err)
 {
-	return path_join(engine->libexec_dir, name);
+	if (!engine->store) {
+		int r = store_open(engine->root, engine->is_rootless, &engine->store, err);
+		if (r < 0)
+			return r;
+	}
+	*ret_store = engine->store;
+	return 0;
 }
 
 int engine_store(struct engine *engine, struct store **ret_store, struct err *err)

@@ -24,7 +24,7 @@ struct engine_options {
 struct engine {
 	char *root;	   /* what must last */
 	char *runroot;	   /* tmpfs: what is true until the next boot */
-	char *libexec_dir; /* davit-monitor and the other helper programs */
+	char *build_dir;   /* BUILD/src when this program runs from there, else NULL */
 	char *self_path;   /* this program, for what is started again later */
 	bool is_rootless;
 	uid_t uid;
@@ -57,7 +57,7 @@ pid_t engine_join_pid(struct engine *engine);
 int engine_run_mapped(struct engine *engine, int (*body)(void *arg, struct err *err), void *arg,
 		      struct err *err);
 
-/* "LIBEXEC/NAME", owned by the caller. */
+/* Where the helper program NAME is, e.g. "davit-monitor"; owned by the caller. */
 char *engine_helper_path(const struct engine *engine, const char *name);
 
 /* The caller's variable, borrowed, or NULL. */

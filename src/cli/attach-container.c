@@ -1,0 +1,65 @@
+#include "cli/attach-container.h"
+
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/timing.h"
+#include "cli/exit.h"
+#include "engine/container-end.h"
+#include "engine/container.h"
+#include "monitor/attach.h"
+
+struct signal_target {
+	struct engine *engine;
+	const struct container *container;
+};
+
+static void pass_signal(int number, void *arg)
+{
+	const struct signal_target *target = arg;
+	struct err ignored; /* it has ended already: attach_run() is about to hear of it */
+
+	(void)container_kill(target->engine, target->container, number, &ignored);
+}
+
+int attach_container(struct engine *engine, const struct container *container,
+		     const struct attach_request *request, struct err *err)
+{
+	struct signal_target target = { engine, container };
+	struct attach_outcome outcome;
+	struct attach_options options = {
+		.fd = request->fd,
+		.stdin_fd = request->wants_stdin ? STDIN_FILENO : -1,
+		.stdout_fd = request->wants_stdout ? STDOUT_FILENO : -1,
+		.stderr_fd = request->wants_stderr ? STDERR_FILENO : -1,
+		.is_terminal = request->is_terminal,
+		.on_signal = request->passes_signals ? pass_signal : NULL,
+		.arg = &target,
+	};
+
+	int r = detach_keys_parse(request->detach_keys, &options.detach_keys, err);
+	if (r == 0)
+		r = attach_run(&options, &outcome, err);
+	if (r < 0)
+		return r;
+	timing_mark("attached");
+	if (outcome.end == ATTACH_DETACHED)
+		return EXIT_OK;
+	int exit_code =
+		outcome.end == ATTACH_EXITED ? exit_code_of(outcome.wait_status) : EXIT_ENGINE;
+	if (outcome.end == ATTACH_LOST) {
+		/* The container goes on without its monitor, or ended with it; the kernel knows. */
+		r = container_wait(engine, container, &exit_code, err);
+		if (r < 0)
+			return r;
+		if (exit_code < 0)
+			exit_code = EXIT_ENGINE;
+	}
+	r = container_cleanup(engine, container->id, err);
+	if (r < 0)
+		return r;
+	if (outcome.end == ATTACH_EXITED && outcome.you_clean_up)
+		attach_cleaned(request->fd);
+	timing_mark("cleaned up");
+	return exit_code;
+}

@@ -1,0 +1,22 @@
+/* Staying with a container in the foreground, until it ends or the user detaches. */
+#pragma once
+
+#include <stdbool.h>
+
+struct container;
+struct engine;
+struct err;
+
+struct attach_request {
+	int fd;		  /* from container_start() or the attach socket; borrowed */
+	bool wants_stdin; /* -i */
+	bool wants_stdout, wants_stderr;
+	bool is_terminal;    /* the container has one */
+	bool passes_signals; /* --sig-proxy */
+	const char *detach_keys;
+};
+
+/* Returns the exit status for the user: the container's, 0 after detaching. The container is
+ * cleaned up, and removed if it was made so. */
+int attach_container(struct engine *engine, const struct container *container,
+		     const struct attach_request *request, struct err *err);

@@ -1,0 +1,138 @@
+/* davit logs: shows what containers have written. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/duration.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "cli/command.h"
+#include "engine/container.h"
+#include "monitor/logs.h"
+
+struct logs_args {
+	bool follow, names, timestamps, latest;
+	int64_t tail;
+	const char *since, *until;
+};
+
+#define FIELD(f) offsetof(struct logs_args, f)
+static const struct option_spec options[] = {
+	{ "follow", 'f', OPTION_FLAG, FIELD(follow), NULL, "Go on until the container ends" },
+	{ "names", 'n', OPTION_FLAG, FIELD(names), NULL,
+	  "Begin each line with the container's name" },
+	{ "since", 0, OPTION_STRING, FIELD(since), "TIME",
+	  "From this moment on; a time or a duration such as 10m" },
+	{ "tail", 0, OPTION_INT, FIELD(tail), "LINES", "Only the last lines; -1: all",
+	  .initial = "-1" },
+	{ "timestamps", 't', OPTION_FLAG, FIELD(timestamps), NULL,
+	  "Begin each line with its time" },
+	{ "until", 0, OPTION_STRING, FIELD(until), "TIME", "Up to this moment" },
+	OPTION_END,
+};
+
+/* One container's part of struct logs_source, owned. */
+struct source {
+	char *path, *prefix;
+	int run_dir_fd;
+};
+
+static void sources_clear(struct source *sources, int count)
+{
+	for (int i = 0; i < count; i++) {
+		free(sources[i].path);
+		free(sources[i].prefix);
+		fd_close(&sources[i].run_dir_fd);
+	}
+	free(sources);
+}
+
+static int find_source(struct engine *engine, const char *word, bool with_prefix,
+		       struct source *source, struct err *err)
+{
+	autocontainer struct container *container = NULL;
+	autocontainer_spec struct container_spec *spec = NULL;
+
+	int r = container_find(engine, word, CONTAINER_WITH_SPEC, &container, err);
+	if (r == 0)
+		r = container_spec_of(container, &spec, err);
+	if (r < 0)
+		return r;
+	if (spec->log_driver && strcmp(spec->log_driver, "none") == 0)
+		return err_set(err, ENOTSUP,
+			       "container '%s' keeps no log: it was made with --log-driver none",
+			       container->name);
+	autofree char *directory = container_directory(engine, container->id),
+		      *run_dir = container_run_directory(engine, container->id);
+	source->path = spec->log_path ? xstrdup(spec->log_path) : path_join(directory, "ctr.log");
+	source->prefix = with_prefix ? xstrdup(container->name) : NULL;
+	if (container->state == CONTAINER_RUNNING)
+		source->run_dir_fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return 0;
+}
+
+static int read_time(const char *text, int64_t *ret_nsec, struct err *err)
+{
+	int64_t usec;
+
+	if (!text)
+		return 0;
+	int r = timestamp_parse(text, timestamp_now_usec(), &usec, err);
+	if (r == 0)
+		*ret_nsec = usec * 1000;
+	return r;
+}
+
+static int logs(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
+{
+	const struct logs_args *args = arguments;
+	struct logs_options how = {
+		.flags =
+			(args->timestamps ? LOGS_TIMESTAMPS : 0) | (args->follow ? LOGS_FOLLOW : 0),
+		.tail = args->tail,
+		.stdout_fd = STDOUT_FILENO,
+		.stderr_fd = STDERR_FILENO,
+	};
+	struct engine *engine;
+
+	int r = cli_engine(cli, &engine, err);
+	if (r == 0)
+		r = read_time(args->since, &how.since_nsec, err);
+	if (r == 0)
+		r = read_time(args->until, &how.until_nsec, err);
+	if (r < 0)
+		return r;
+	struct source *found = xcalloc((size_t)argc, sizeof(*found));
+	autofree struct logs_source *sources = xcalloc((size_t)argc, sizeof(*sources));
+	for (int i = 0; i < argc; i++)
+		found[i].run_dir_fd = -1;
+	for (int i = 0; r == 0 && i < argc; i++) {
+		r = find_source(engine, argv[i], args->names, &found[i], err);
+		sources[i] =
+			(struct logs_source){ found[i].path, found[i].run_dir_fd, found[i].prefix };
+	}
+	if (r == 0) {
+		r = logs_read(sources, (size_t)argc, &how, err);
+		/* No log yet: it was never started. A reader that has seen enough is no failure of
+		 * ours. */
+		if (r == -ENOENT || r == -EPIPE)
+			r = EXIT_OK;
+	}
+	sources_clear(found, argc);
+	return r;
+}
+
+const struct command command_logs = {
+	.names = "logs|container logs",
+	.summary = "Show what containers have written",
+	.examples = "davit logs -f --tail 20 web\ndavit logs --since 10m -t web",
+	.operands = "CONTAINER...",
+	.min_operands = 1,
+	.max_operands = -1,
+	.complete = COMPLETE_CONTAINERS,
+	.options = options,
+	.args_size = sizeof(struct logs_args),
+	.run = logs,
+};

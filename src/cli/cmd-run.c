@@ -1,0 +1,136 @@
+/* davit run: makes a container of an image and starts it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/timing.h"
+#include "cli/attach-container.h"
+#include "cli/command.h"
+#include "cli/container-options.h"
+#include "cli/create-container.h"
+#include "engine/container-end.h"
+#include "engine/container-start.h"
+#include "engine/container.h"
+#include "engine/engine.h"
+
+struct run_args {
+	struct container_args container;
+	bool detach;
+	struct strlist attach;
+	const char *detach_keys;
+	enum option_tristate sig_proxy;
+};
+
+#define FIELD(f) offsetof(struct run_args, f)
+static const struct option_spec options[] = {
+	{ "attach", 'a', OPTION_STRINGS, FIELD(attach), "STREAM",
+	  "Attach only to stdin, stdout or stderr; repeatable", OPTION_COMMAS,
+	  .choices = "stdin|stdout|stderr" },
+	{ "detach", 'd', OPTION_FLAG, FIELD(detach), NULL, "Leave it running and print its ID" },
+	{ "detach-keys", 0, OPTION_STRING, FIELD(detach_keys), "KEYS",
+	  "Keys that leave its terminal; \"\" for none; the default is ctrl-p,ctrl-q" },
+	{ "sig-proxy", 0, OPTION_TRISTATE, FIELD(sig_proxy), NULL,
+	  "Pass signals on to the container; the default without -t" },
+	{ .kind = OPTION_INCLUDE,
+	  .name = "container options",
+	  .offset = FIELD(container),
+	  .include = container_option_specs },
+	OPTION_END,
+};
+
+static int choose_streams(const struct run_args *args, struct attach_request *request,
+			  struct err *err)
+{
+	if (!args->attach.count) {
+		request->wants_stdin = args->container.interactive;
+		request->wants_stdout = request->wants_stderr = true;
+		return 0;
+	}
+	for (size_t i = 0; i < args->attach.count; i++) {
+		const char *stream = args->attach.items[i];
+		if (strcasecmp(stream, "stdin") == 0)
+			request->wants_stdin = true;
+		else if (strcasecmp(stream, "stdout") == 0)
+			request->wants_stdout = true;
+		else if (strcasecmp(stream, "stderr") == 0)
+			request->wants_stderr = true;
+		else
+			return err_set(
+				err, EINVAL,
+				"invalid stream '%s' for --attach; it is stdin, stdout or stderr",
+				stream);
+	}
+	return 0;
+}
+
+static int run(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
+{
+	struct run_args *args = arguments;
+	autocontainer struct container *container = NULL;
+	autoclose int client_fd = -1;
+	struct start_result started = { .client_fd = -1 };
+	struct attach_request request = { 0 };
+	struct engine *engine;
+	int exit_code = EXIT_ENGINE;
+
+	if (args->detach && args->attach.count)
+		return err_set(err, EINVAL,
+			       "--detach and --attach contradict each other; give one of them");
+	if (args->container.tty && args->container.interactive && !args->detach &&
+	    !isatty(STDIN_FILENO))
+		log_warn("the input is no terminal, so -t shows no prompt and no line editing");
+	int r = choose_streams(args, &request, err);
+	if (r == 0)
+		r = cli_engine(cli, &engine, err);
+	if (r == 0)
+		r = create_container(cli, &args->container, args->detach, argc, argv, &container,
+				     err);
+	if (r < 0)
+		return r;
+	timing_mark("image and record");
+	r = container_start(engine, container, args->detach ? 0 : START_WITH_CLIENT, &started,
+			    &exit_code, err);
+	client_fd = started.client_fd;
+	timing_mark("started");
+	if (r == 0)
+		r = write_pid_file(&args->container, started.pid, err);
+	if (r < 0) {
+		int status = cli_report(err, exit_code);
+		if (container->auto_remove &&
+		    container_remove(engine, container, REMOVE_FORCE | REMOVE_VOLUMES, 0, err) < 0)
+			cli_report(err, exit_code);
+		return status;
+	}
+	if (args->detach) {
+		puts(container->id);
+		return EXIT_OK;
+	}
+	request.fd = client_fd;
+	request.is_terminal = args->container.tty;
+	request.passes_signals = args->sig_proxy == TRISTATE_UNSET
+					 ? !args->container.tty
+					 : args->sig_proxy == TRISTATE_TRUE;
+	request.detach_keys = args->detach_keys ?: engine->settings.detach_keys;
+	return attach_container(engine, container, &request, err);
+}
+
+const struct command command_run = {
+	.names = "run|container run",
+	.summary = "Run a command in a new container",
+	.examples = "davit run davit/helloweb\n"
+		    "davit run -dt --rm -p 1080:80 nginx\n"
+		    "davit run -it --rm -v ./src:/src debian bash",
+	.operands = "IMAGE [COMMAND [ARG...]]",
+	.min_operands = 1,
+	.max_operands = -1,
+	.stop_at_operand = true,
+	.complete = COMPLETE_IMAGES,
+	.complete_rest = COMPLETE_FILES,
+	.options = options,
+	.args_size = sizeof(struct run_args),
+	.run = run,
+};

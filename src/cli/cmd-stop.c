@@ -1,0 +1,64 @@
+/* davit stop: asks containers to end, and kills those that do not. */
+#include "base/log.h"
+#include "cli/command.h"
+#include "cli/container-operands.h"
+#include "engine/container-end.h"
+#include "engine/container.h"
+
+struct stop_args {
+	bool all, ignore;
+	struct strlist cid_files;
+	int64_t timeout_sec;
+};
+
+#define FIELD(f) offsetof(struct stop_args, f)
+static const struct option_spec options[] = {
+	{ "all", 'a', OPTION_FLAG, FIELD(all), NULL, "Stop every running container" },
+	{ "cidfile", 0, OPTION_STRINGS, FIELD(cid_files), "FILE", "Read the ID from a file",
+	  .complete = COMPLETE_FILES },
+	{ "ignore", 'i', OPTION_FLAG, FIELD(ignore), NULL,
+	  "A container that is missing is no error" },
+	{ "time", 't', OPTION_INT, FIELD(timeout_sec), "SECONDS",
+	  "How long to wait before SIGKILL; the container's own is 10", .initial = "-1" },
+	OPTION_END,
+};
+
+static int stop_one(struct engine *engine, struct container *container, const char *word, void *arg,
+		    struct err *err)
+{
+	const struct stop_args *args = arg;
+
+	int r = container_stop(engine, container, args->timeout_sec, err);
+	if (r < 0)
+		return r;
+	if (r == STOP_KILLED)
+		log_warn("container %s did not end on its stop signal; it was killed with SIGKILL",
+			 container->name);
+	puts(word);
+	return 0;
+}
+
+static int stop(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
+{
+	struct stop_args *args = arguments;
+	const struct container_choice choice = {
+		.all = args->all,
+		.all_means = CHOICE_RUNNING,
+		.cid_files = args->cid_files,
+		.ignore_missing = args->ignore,
+	};
+
+	return for_each_container(cli, &choice, argc, argv, stop_one, args, err);
+}
+
+const struct command command_stop = {
+	.names = "stop|container stop",
+	.summary = "Stop containers",
+	.operands = "[CONTAINER...]",
+	.min_operands = 0,
+	.max_operands = -1,
+	.complete = COMPLETE_RUNNING,
+	.options = options,
+	.args_size = sizeof(struct stop_args),
+	.run = stop,
+};

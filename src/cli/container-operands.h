@@ -1,0 +1,28 @@
+/* Commands that do one thing to each of several containers: stop, kill, rm, start, wait. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/strlist.h"
+
+struct cli;
+struct container;
+struct engine;
+struct err;
+
+/* Which containers are meant. */
+struct container_choice {
+	bool all;
+	enum { CHOICE_ANY, CHOICE_RUNNING, CHOICE_STOPPED } all_means;
+	struct strlist cid_files; /* --cidfile: files that hold an ID */
+	bool ignore_missing;	  /* --ignore */
+	int missing_status;	  /* exit status when one was not found */
+};
+
+/* Call `act` for each of them; it prints what it has to say. The first failure's status is the
+ * result, but all are tried. With neither names nor --all: an error that tells how to name one. */
+int for_each_container(struct cli *cli, const struct container_choice *choice, int argc,
+		       char **argv,
+		       int (*act)(struct engine *engine, struct container *container,
+				  const char *word, void *arg, struct err *err),
+		       void *arg, struct err *err);

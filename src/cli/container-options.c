@@ -1,0 +1,707 @@
+#include "cli/container-options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/human.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "cli/command.h"
+#include "engine/container-spec.h"
+#include "engine/container.h"
+#include "engine/engine.h"
+#include "store/image.h"
+#include "engine/mount-spec.h"
+#include "engine/published-ports.h"
+#include "engine/signals.h"
+#include "engine/volume.h"
+#include "network/ports.h"
+#include "oci/image-config.h"
+
+#define FIELD(f)	offsetof(struct container_args, f)
+#define TEXT_FILE_LIMIT (1 << 20)
+
+/* clang-format off */
+const struct option_spec container_option_specs[] = {
+	{ "add-host", 0, OPTION_STRINGS, FIELD(add_hosts), "NAME:IP", "Add a line to /etc/hosts; IP may be host-gateway" },
+	{ "annotation", 0, OPTION_STRINGS, FIELD(annotations), "KEY=VALUE", "Add an OCI annotation" },
+	{ "cap-add", 0, OPTION_STRINGS, FIELD(cap_add), "CAPABILITY", "Let the container have a capability, or all", OPTION_COMMAS },
+	{ "cap-drop", 0, OPTION_STRINGS, FIELD(cap_drop), "CAPABILITY", "Take a capability away, or all", OPTION_COMMAS },
+	{ "cgroup-parent", 0, OPTION_STRING, FIELD(cgroup_parent), "PATH", "Put the container's cgroup below this one" },
+	{ "cgroupns", 0, OPTION_CHOICE, FIELD(cgroupns_mode), "MODE", "Cgroup namespace", .choices = "private|host" },
+	{ "cgroups", 0, OPTION_CHOICE, FIELD(cgroups), "MODE", "Make a cgroup for the container, or stay in the caller's", .choices = "enabled|disabled" },
+	{ "cidfile", 0, OPTION_STRING, FIELD(cid_file), "FILE", "Write the container's ID to a new file", .complete = COMPLETE_FILES },
+	{ "cpu-period", 0, OPTION_INT, FIELD(cpu_period), "USEC", "Length of the period that --cpu-quota is of" },
+	{ "cpu-quota", 0, OPTION_INT, FIELD(cpu_quota), "USEC", "Processor time in each period" },
+	{ "cpu-shares", 'c', OPTION_INT, FIELD(cpu_shares), "WEIGHT", "Share of processor time against others; the default is 1024" },
+	{ "cpus", 0, OPTION_DECIMAL, FIELD(cpus), "NUMBER", "How many processors it may keep busy, e.g. 1.5" },
+	{ "cpuset-cpus", 0, OPTION_STRING, FIELD(cpuset_cpus), "LIST", "Processors it may run on, e.g. 0-2,7" },
+	{ "cpuset-mems", 0, OPTION_STRING, FIELD(cpuset_mems), "LIST", "Memory nodes it may use" },
+	{ "device", 0, OPTION_STRINGS, FIELD(devices), "HOST[:CONTAINER[:rwm]]", "Give it a device of the host", .complete = COMPLETE_FILES },
+	{ "device-cgroup-rule", 0, OPTION_STRINGS, FIELD(device_rules), "RULE", "Allow devices by number, e.g. 'c 189:* rwm'" },
+	{ "dns", 0, OPTION_STRINGS, FIELD(dns), "ADDRESS", "Name server for /etc/resolv.conf, or none", OPTION_COMMAS },
+	{ "dns-option", 0, OPTION_STRINGS, FIELD(dns_options), "OPTION", "Option for /etc/resolv.conf" },
+	{ "dns-search", 0, OPTION_STRINGS, FIELD(dns_searches), "DOMAIN", "Search domain for /etc/resolv.conf" },
+	{ "entrypoint", 0, OPTION_STRING, FIELD(entrypoint), "COMMAND", "Replace the image's entrypoint; a word or a JSON array" },
+	{ "env", 'e', OPTION_ENV, FIELD(env), "KEY[=VALUE]", "Set a variable; KEY alone takes the caller's value" },
+	{ "env-file", 0, OPTION_STRINGS, FIELD(env_files), "FILE", "Read variables from a file", .complete = COMPLETE_FILES },
+	{ "env-host", 0, OPTION_FLAG, FIELD(env_host), NULL, "Pass all of the caller's variables on" },
+	{ "expose", 0, OPTION_STRINGS, FIELD(expose), "PORT[/PROTO]", "Note a port that the container listens on" },
+	{ "group-add", 0, OPTION_STRINGS, FIELD(groups), "GROUP", "Add the process to a group" },
+	{ "hostname", 'h', OPTION_STRING, FIELD(hostname), "NAME", "Host name inside" },
+	{ "http-proxy", 0, OPTION_TRISTATE, FIELD(http_proxy), NULL, "Pass the caller's proxy variables on; the default" },
+	{ "init", 0, OPTION_FLAG, FIELD(init), NULL, "Run davit-init as PID 1: it forwards signals and reaps" },
+	{ "interactive", 'i', OPTION_FLAG, FIELD(interactive), NULL, "Keep standard input open" },
+	{ "ipc", 0, OPTION_CHOICE, FIELD(ipc_mode), "MODE", "IPC namespace", .choices = "private|host" },
+	{ "label", 'l', OPTION_STRINGS, FIELD(labels), "KEY=VALUE", "Add a label" },
+	{ "label-file", 0, OPTION_STRINGS, FIELD(label_files), "FILE", "Read labels from a file", .complete = COMPLETE_FILES },
+	{ "log-driver", 0, OPTION_CHOICE, FIELD(log_driver), "DRIVER", "Where output goes", .choices = "k8s-file|json-file|none" },
+	{ "log-opt", 0, OPTION_STRINGS, FIELD(log_opts), "KEY=VALUE", "Option of the log driver: path=FILE, max-size=SIZE, tag=TEXT" },
+	{ "memory", 'm', OPTION_BYTES, FIELD(memory), "SIZE", "Memory limit, e.g. 512m", OPTION_MINUS_ONE },
+	{ "memory-reservation", 0, OPTION_BYTES, FIELD(memory_reservation), "SIZE", "Memory it is pushed back to when the host runs short", OPTION_MINUS_ONE },
+	{ "memory-swap", 0, OPTION_BYTES, FIELD(memory_swap), "SIZE", "Limit of memory and swap together; -1: unlimited swap", OPTION_MINUS_ONE },
+	{ "mount", 0, OPTION_STRINGS, FIELD(mounts), "type=TYPE,…", "Mount a bind, volume, tmpfs, ramfs or devpts" },
+	{ "name", 0, OPTION_STRING, FIELD(name), "NAME", "Name of the container" },
+	{ "network", 0, OPTION_STRING, FIELD(network), "MODE", "Network: bridge (root's default), pasta (users' default), host, none", .choices = NULL },
+	{ "net", 0, OPTION_STRING, FIELD(network), "MODE", "The same as --network", OPTION_HIDDEN },
+	{ "no-hosts", 0, OPTION_FLAG, FIELD(no_hosts), NULL, "Leave the image's /etc/hosts alone" },
+	{ "oom-score-adj", 0, OPTION_INT, FIELD(oom_score_adj), "NUMBER", "How readily the kernel kills it, -1000 to 1000" },
+	{ "pid", 0, OPTION_CHOICE, FIELD(pid_mode), "MODE", "PID namespace", .choices = "private|host" },
+	{ "pidfile", 0, OPTION_STRING, FIELD(pid_file), "FILE", "Write the process ID to a file", .complete = COMPLETE_FILES },
+	{ "pids-limit", 0, OPTION_INT, FIELD(pids_limit), "NUMBER", "How many processes; 0 or -1: any number" },
+	{ "privileged", 0, OPTION_FLAG, FIELD(privileged), NULL, "Give up most of the containment" },
+	{ "publish", 'p', OPTION_STRINGS, FIELD(publish), "[[IP:][HOST]:]PORT[/PROTO]", "Make a port reachable from the host" },
+	{ "publish-all", 'P', OPTION_FLAG, FIELD(publish_all), NULL, "Publish all exposed ports on random host ports" },
+	{ "quiet", 'q', OPTION_FLAG, FIELD(quiet), NULL, "No progress of a pull" },
+	{ "read-only", 0, OPTION_FLAG, FIELD(read_only), NULL, "Make the root file system read-only" },
+	{ "read-only-tmpfs", 0, OPTION_TRISTATE, FIELD(read_only_tmpfs), NULL, "With --read-only: writable /run, /tmp and /var/tmp; the default" },
+	{ "replace", 0, OPTION_FLAG, FIELD(replace), NULL, "Remove a container of the same name first" },
+	{ "rm", 0, OPTION_FLAG, FIELD(remove), NULL, "Remove the container when it exits" },
+	{ "rootfs", 0, OPTION_FLAG, FIELD(rootfs), NULL, "The image's name is a directory to use as root file system" },
+	{ "security-opt", 0, OPTION_STRINGS, FIELD(security_opts), "OPTION", "no-new-privileges, seccomp=FILE|unconfined, apparmor=…, label=…, mask=…, unmask=…" },
+	{ "shm-size", 0, OPTION_BYTES, FIELD(shm_size), "SIZE", "Size of /dev/shm; the default is 64m" },
+	{ "stop-signal", 0, OPTION_STRING, FIELD(stop_signal), "SIGNAL", "What stop sends first" },
+	{ "stop-timeout", 0, OPTION_INT, FIELD(stop_timeout_sec), "SECONDS", "How long stop waits before SIGKILL" },
+	{ "sysctl", 0, OPTION_STRINGS, FIELD(sysctls), "NAME=VALUE", "Kernel parameter of the container's namespaces" },
+	{ "timeout", 0, OPTION_INT, FIELD(timeout_sec), "SECONDS", "Kill it after so long" },
+	{ "tmpfs", 0, OPTION_STRINGS, FIELD(tmpfs), "TARGET[:OPTIONS]", "Mount a tmpfs" },
+	{ "tty", 't', OPTION_FLAG, FIELD(tty), NULL, "Give it a terminal" },
+	{ "ulimit", 0, OPTION_STRINGS, FIELD(ulimits), "NAME=SOFT[:HARD]", "Resource limit, e.g. nofile=1024:2048" },
+	{ "umask", 0, OPTION_STRING, FIELD(umask), "MODE", "File mode mask; the default is 0022" },
+	{ "unsetenv", 0, OPTION_STRINGS, FIELD(unset_env), "KEY", "Take a variable of the image away" },
+	{ "user", 'u', OPTION_STRING, FIELD(user), "USER[:GROUP]", "Name or number, looked up in the image" },
+	{ "uts", 0, OPTION_CHOICE, FIELD(uts_mode), "MODE", "UTS namespace", .choices = "private|host" },
+	{ "volume", 'v', OPTION_STRINGS, FIELD(volumes), "[SRC:]DST[:OPTIONS]", "Mount a directory, a file or a named volume" },
+	{ "volumes-from", 0, OPTION_STRINGS, FIELD(volumes_from), "CONTAINER[:ro]", "Mount what another container has mounted" },
+	{ "workdir", 'w', OPTION_STRING, FIELD(workdir), "DIR", "Working directory inside" },
+	{ .kind = OPTION_INCLUDE, .name = "pull options", .offset = FIELD(pull), .include = pull_option_specs },
+	OPTION_END,
+};
+/* clang-format on */
+
+/* Lines of KEY=VALUE; KEY alone takes the caller's value; comments begin with '#'. */
+static int read_env_file(struct cli *cli, const char *path, struct strlist *env, struct err *err)
+{
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+	autostrlist struct strlist lines = STRLIST_EMPTY;
+	struct engine *engine;
+
+	int r = cli_engine(cli, &engine, err);
+	if (r == 0)
+		r = file_read(AT_FDCWD, path, &text, TEXT_FILE_LIMIT, err);
+	if (r < 0)
+		return r;
+	strlist_split(&lines, strbuf_text(&text), '\n');
+	for (size_t i = 0; i < lines.count; i++) {
+		char *line = lines.items[i] + strspn(lines.items[i], " \t");
+		size_t size = strlen(line);
+		if (size && line[size - 1] == '\r')
+			line[--size] = '\0';
+		if (!*line || *line == '#')
+			continue;
+		char *equals = strchr(line, '=');
+		if (equals == line)
+			return err_set(err, EINVAL, "'%s', line %zu: a variable without a name",
+				       path, i + 1);
+		if (equals) {
+			*equals = '\0';
+			strlist_env_set(env, line, equals + 1);
+		} else if (engine_getenv(engine, line)) {
+			strlist_env_set(env, line, engine_getenv(engine, line));
+		}
+	}
+	return 0;
+}
+
+static void env_merge(struct strlist *env, const struct strlist *more)
+{
+	for (size_t i = 0; i < more->count; i++) {
+		const char *equals = strchr(more->items[i], '=');
+		if (!equals)
+			continue;
+		autofree char *key = xstrndup(more->items[i], (size_t)(equals - more->items[i]));
+		strlist_env_set(env, key, equals + 1);
+	}
+}
+
+/* In this order, later ones win: image, containers.conf, proxies, --env-host, --env-file, -e. */
+static int build_env(struct cli *cli, struct engine *engine, const struct container_args *args,
+		     const struct oci_image_config *image, struct container_spec *spec,
+		     struct err *err)
+{
+	static const char *const proxies[] = { "http_proxy",  "https_proxy", "ftp_proxy",
+					       "no_proxy",    "all_proxy",   "HTTP_PROXY",
+					       "HTTPS_PROXY", "FTP_PROXY",   "NO_PROXY",
+					       "ALL_PROXY" };
+	struct strlist *env = &spec->env;
+
+	strlist_env_set(env, "PATH",
+			"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	if (spec->tty)
+		strlist_env_set(env, "TERM", "xterm");
+	strlist_env_set(env, "container", "davit");
+	env_merge(env, &engine->settings.env);
+	if (image)
+		env_merge(env, &image->env);
+	for (size_t i = 0; i < args->unset_env.count; i++)
+		strlist_env_unset(env, args->unset_env.items[i]);
+	bool passes_proxies = args->http_proxy == TRISTATE_UNSET
+				      ? engine->settings.http_proxy
+				      : args->http_proxy == TRISTATE_TRUE;
+	for (size_t i = 0; passes_proxies && i < ARRAY_SIZE(proxies); i++)
+		if (engine_getenv(engine, proxies[i]))
+			strlist_env_set(env, proxies[i], engine_getenv(engine, proxies[i]));
+	if (args->env_host || engine->settings.env_host)
+		env_merge(env, &engine->environment);
+	for (size_t i = 0; i < args->env_files.count; i++) {
+		int r = read_env_file(cli, args->env_files.items[i], env, err);
+		if (r < 0)
+			return r;
+	}
+	env_merge(env, &args->env);
+	return 0;
+}
+
+static int build_labels(struct cli *cli, const struct container_args *args,
+			const struct oci_image_config *image, struct container_spec *spec,
+			struct err *err)
+{
+	if (image)
+		env_merge(&spec->labels, &image->labels);
+	for (size_t i = 0; i < args->label_files.count; i++) {
+		int r = read_env_file(cli, args->label_files.items[i], &spec->labels, err);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < args->labels.count; i++) {
+		const char *equals = strchrnul(args->labels.items[i], '=');
+		autofree char *key =
+			xstrndup(args->labels.items[i], (size_t)(equals - args->labels.items[i]));
+		strlist_env_set(&spec->labels, key, *equals ? equals + 1 : "");
+	}
+	for (size_t i = 0; i < args->annotations.count; i++) {
+		if (!strchr(args->annotations.items[i], '='))
+			return err_set(err, EINVAL,
+				       "invalid annotation '%s'; write it as KEY=VALUE",
+				       args->annotations.items[i]);
+		strlist_add(&spec->annotations, args->annotations.items[i]);
+	}
+	return 0;
+}
+
+/* A new entrypoint also replaces the image's command; "" takes the entrypoint away. */
+static int build_command(const struct container_args *args, bool has_entrypoint,
+			 const struct oci_image_config *image, int argc, char **argv,
+			 struct container_spec *spec, struct err *err)
+{
+	if (has_entrypoint && args->entrypoint[0] == '[') {
+		autojson struct json_object *json = NULL, *holder = json_object_new_object();
+		int r = json_parse(args->entrypoint, strlen(args->entrypoint), &json, err);
+		if (r < 0)
+			return err_wrap(err, "--entrypoint '%s'", args->entrypoint);
+		json_object_object_add(holder, "entrypoint", json_object_get(json));
+		json_get_strlist(holder, "entrypoint", &spec->entrypoint);
+	} else if (has_entrypoint && *args->entrypoint) {
+		strlist_add(&spec->entrypoint, args->entrypoint);
+	} else if (!has_entrypoint && image) {
+		strlist_extend(&spec->entrypoint, &image->entrypoint);
+	}
+	for (int i = 0; i < argc; i++)
+		strlist_add(&spec->command, argv[i]);
+	if (argc == 0 && !has_entrypoint && image)
+		strlist_extend(&spec->command, &image->cmd);
+	if (spec->entrypoint.count + spec->command.count == 0)
+		return err_set(err, EINVAL,
+			       "image '%s' has no command; give one behind the image's name",
+			       spec->image_name);
+	return 0;
+}
+
+static int apply_security_opt(const char *text, struct container_spec *spec, struct err *err)
+{
+	const char *value = strpbrk(text, "=:");
+	autofree char *key = xstrndup(text, value ? (size_t)(value - text) : strlen(text));
+
+	if (value)
+		value++;
+	if (strcmp(key, "no-new-privileges") == 0) {
+		spec->no_new_privileges = !value || strcmp(value, "true") == 0;
+		return 0;
+	}
+	if (!value || !*value)
+		return err_set(err, EINVAL, "invalid --security-opt '%s'; write it as NAME=VALUE",
+			       text);
+	if (strcmp(key, "seccomp") == 0) {
+		free(spec->seccomp_profile);
+		spec->seccomp_profile = strcmp(value, "unconfined") == 0 || value[0] == '/'
+						? xstrdup(value)
+						: realpath(value, NULL);
+		return spec->seccomp_profile ? 0 : err_errno(err, "seccomp profile '%s'", value);
+	}
+	if (strcmp(key, "mask") == 0)
+		strlist_split(&spec->mask, value, ':');
+	else if (strcmp(key, "unmask") == 0)
+		strlist_split(&spec->unmask, strcasecmp(value, "all") == 0 ? "ALL" : value, ':');
+	else if (strcmp(key, "apparmor") == 0 && strcmp(value, "unconfined") != 0)
+		spec->apparmor_profile = xstrdup(value);
+	else if (strcmp(key, "label") == 0 && strncmp(value, "disable", 7) != 0)
+		return err_set(
+			err, ENOTSUP,
+			"--security-opt '%s': this host has no SELinux; leave the option out",
+			text);
+	else if (strcmp(key, "apparmor") != 0 && strcmp(key, "label") != 0)
+		return err_set(err, EINVAL,
+			       "unknown --security-opt '%s'; known are no-new-privileges, seccomp, "
+			       "apparmor, label, mask and unmask",
+			       text);
+	return 0;
+}
+
+static int build_confinement(const struct container_args *args, struct container_spec *spec,
+			     struct err *err)
+{
+	spec->privileged = args->privileged;
+	spec->read_only = args->read_only;
+	spec->read_only_tmpfs = args->read_only_tmpfs != TRISTATE_FALSE;
+	strlist_extend(&spec->cap_add, &args->cap_add);
+	strlist_extend(&spec->cap_drop, &args->cap_drop);
+	strlist_extend(&spec->devices, &args->devices);
+	strlist_extend(&spec->device_rules, &args->device_rules);
+	strlist_extend(&spec->sysctls, &args->sysctls);
+	for (size_t i = 0; i < args->security_opts.count; i++) {
+		int r = apply_security_opt(args->security_opts.items[i], spec, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int build_limits(struct cli *cli, struct engine *engine, const struct container_args *args,
+			struct container_spec *spec, struct err *err)
+{
+	int64_t shm = 0;
+
+	if (args->memory > 0 && args->memory < 6 << 20)
+		return err_set(err, EINVAL,
+			       "a memory limit of %lld bytes is too small to start anything; give "
+			       "at least 6m",
+			       (long long)args->memory);
+	if (args->memory_swap > 0 && args->memory > args->memory_swap)
+		return err_set(err, EINVAL,
+			       "--memory-swap counts memory and swap together, so it cannot be "
+			       "below --memory");
+	if (args->memory_swap && !args->memory)
+		return err_set(err, EINVAL, "--memory-swap needs --memory too");
+	spec->memory = args->memory;
+	spec->memory_swap = args->memory_swap;
+	spec->memory_reservation = args->memory_reservation;
+	if (cli_given(cli, "pids-limit"))
+		spec->pids_limit = args->pids_limit > 0 ? args->pids_limit : -1;
+	if (cli_given(cli, "cpus")) {
+		if (args->cpu_period || args->cpu_quota)
+			return err_set(err, EINVAL,
+				       "--cpus stands for --cpu-period and --cpu-quota; give the "
+				       "one or the others");
+		if (args->cpus <= 0 || args->cpus > sysconf(_SC_NPROCESSORS_CONF) * 1.0)
+			return err_set(err, EINVAL, "--cpus %.2f: this host has %ld processors",
+				       args->cpus, sysconf(_SC_NPROCESSORS_CONF));
+		spec->cpu_period = 100000;
+		spec->cpu_quota = llround(args->cpus * 100000);
+	} else {
+		spec->cpu_period = args->cpu_period;
+		spec->cpu_quota = args->cpu_quota;
+	}
+	spec->cpu_shares = args->cpu_shares;
+	spec->cpuset_cpus = xstrdup(args->cpuset_cpus);
+	spec->cpuset_mems = xstrdup(args->cpuset_mems);
+	spec->cgroups = xstrdup(args->cgroups ?: engine->settings.cgroups);
+	spec->cgroup_parent = xstrdup(args->cgroup_parent);
+	spec->has_oom_score_adj = cli_given(cli, "oom-score-adj");
+	spec->oom_score_adj = args->oom_score_adj;
+	strlist_extend(&spec->ulimits, &args->ulimits);
+	if (!cli_given(cli, "shm-size") &&
+	    human_parse_bytes(engine->settings.shm_size, &shm, err) < 0)
+		return err_wrap(err, "containers.conf, shm_size");
+	spec->shm_size = cli_given(cli, "shm-size") ? args->shm_size : shm;
+	return 0;
+}
+
+static int add_mount(struct engine *engine, struct mount_spec *mount, struct container_spec *spec,
+		     struct err *err)
+{
+	int r = 0;
+
+	if (mount->kind == MOUNT_BIND) {
+		struct stat st;
+		if (stat(mount->source, &st) < 0)
+			r = errno == ENOENT ? err_set(err, ENOENT,
+						      "'%s' to be mounted at '%s' does not exist; "
+						      "make it first, or name a volume",
+						      mount->source, mount->destination)
+					    : err_errno(err, "'%s' to be mounted at '%s'",
+							mount->source, mount->destination);
+	} else if (mount->kind == MOUNT_VOLUME && mount->source) {
+		r = volume_ensure(engine, mount->source, err);
+	} else if (mount->kind == MOUNT_VOLUME) {
+		autovolume struct volume *volume = NULL;
+		r = volume_create(engine, NULL, NULL, NULL, &volume, err);
+		if (r == 0)
+			mount->source = xstrdup(volume->name);
+	}
+	if (r == 0) {
+		autofree char *stored = mount_spec_store(mount);
+		strlist_add(&spec->mounts, stored);
+	}
+	return r;
+}
+
+/* All mounts are read before any volume is made, so that a bad option makes nothing. */
+struct mount_list {
+	struct mount_spec *items;
+	size_t count;
+};
+
+static struct mount_spec *mount_list_grow(struct mount_list *list)
+{
+	list->items = xreallocarray(list->items, list->count + 1, sizeof(*list->items));
+	list->items[list->count] = (struct mount_spec){ 0 };
+	return &list->items[list->count];
+}
+
+static bool mount_list_has(const struct mount_list *list, const char *destination)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(list->items[i].destination, destination) == 0)
+			return true;
+	return false;
+}
+
+static int mount_list_added(struct mount_list *list, struct err *err)
+{
+	struct mount_spec *added = &list->items[list->count];
+
+	if (mount_list_has(list, added->destination)) {
+		int r = err_set(err, EINVAL,
+				"%s: duplicate mount destination; mount one thing there",
+				added->destination);
+		mount_spec_clear(added);
+		return r;
+	}
+	list->count++;
+	return 0;
+}
+
+static int collect_volumes_from(struct engine *engine, const char *text, struct mount_list *list,
+				struct err *err)
+{
+	const char *colon = strchr(text, ':');
+	autofree char *name = xstrndup(text, colon ? (size_t)(colon - text) : strlen(text));
+	autocontainer struct container *container = NULL;
+	autocontainer_spec struct container_spec *other = NULL;
+
+	int r = container_find(engine, name, CONTAINER_WITH_SPEC, &container, err);
+	if (r == 0)
+		r = container_spec_of(container, &other, err);
+	for (size_t i = 0; r == 0 && i < other->mounts.count; i++) {
+		struct mount_spec *mount = mount_list_grow(list);
+		r = mount_spec_load(other->mounts.items[i], mount, err);
+		if (r < 0)
+			break;
+		if (colon && strcmp(colon, ":ro") == 0)
+			mount->read_only = true;
+		if (mount_list_has(list, mount->destination))
+			mount_spec_clear(mount); /* the command line's own mount counts */
+		else
+			list->count++;
+	}
+	return r;
+}
+
+static int collect_mounts(struct engine *engine, const struct container_args *args,
+			  const struct oci_image_config *image, struct mount_list *list,
+			  struct err *err)
+{
+	autofree char *cwd = getcwd(NULL, 0);
+	const struct strlist *defaults = &engine->settings.volumes;
+	int r = 0;
+
+	if (!cwd)
+		return err_errno(err, "current directory");
+	for (size_t i = 0; r == 0 && i < args->volumes.count; i++) {
+		r = mount_spec_parse_volume(args->volumes.items[i], cwd, mount_list_grow(list),
+					    err);
+		if (r == 0)
+			r = mount_list_added(list, err);
+	}
+	for (size_t i = 0; r == 0 && i < args->mounts.count; i++) {
+		r = mount_spec_parse_mount(args->mounts.items[i], cwd, mount_list_grow(list), err);
+		if (r == 0)
+			r = mount_list_added(list, err);
+	}
+	for (size_t i = 0; r == 0 && i < args->tmpfs.count; i++) {
+		r = mount_spec_parse_tmpfs(args->tmpfs.items[i], mount_list_grow(list), err);
+		if (r == 0)
+			r = mount_list_added(list, err);
+	}
+	for (size_t i = 0; r == 0 && i < args->volumes_from.count; i++)
+		r = collect_volumes_from(engine, args->volumes_from.items[i], list, err);
+	for (size_t i = 0; r == 0 && i < defaults->count; i++) {
+		r = mount_spec_parse_volume(defaults->items[i], cwd, mount_list_grow(list), err);
+		if (r == 0 && mount_list_has(list, list->items[list->count].destination))
+			mount_spec_clear(&list->items[list->count]);
+		else if (r == 0)
+			list->count++;
+	}
+	for (size_t i = 0; r == 0 && image && i < image->volumes.count; i++) {
+		r = mount_spec_parse_volume(image->volumes.items[i], cwd, mount_list_grow(list),
+					    err);
+		if (r == 0 && mount_list_has(list, list->items[list->count].destination))
+			mount_spec_clear(&list->items[list->count]);
+		else if (r == 0)
+			list->count++;
+	}
+	return r;
+}
+
+static int build_mounts(struct engine *engine, const struct container_args *args,
+			const struct oci_image_config *image, struct container_spec *spec,
+			struct err *err)
+{
+	struct mount_list list = { 0 };
+
+	int r = collect_mounts(engine, args, image, &list, err);
+	for (size_t i = 0; i < list.count; i++) {
+		if (r == 0)
+			r = add_mount(engine, &list.items[i], spec, err);
+		mount_spec_clear(&list.items[i]);
+	}
+	free(list.items);
+	return r;
+}
+
+static int build_network(struct engine *engine, const struct container_args *args,
+			 const struct oci_image_config *image, struct container_spec *spec,
+			 struct err *err)
+{
+	static const char *const modes[] = { "none", "host", "bridge", "pasta" };
+	const char *asked = args->network ?: engine->settings.netns;
+	autoports struct port_list ports = PORT_LIST_EMPTY, exposed = PORT_LIST_EMPTY;
+
+	if (!asked || !*asked || strcmp(asked, "private") == 0 || strcmp(asked, "default") == 0)
+		asked = engine->is_rootless ? "pasta" : "bridge";
+	size_t size = strcspn(asked, ":");
+	for (size_t i = 0; i < ARRAY_SIZE(modes) && !spec->network_mode; i++)
+		if (strncmp(asked, modes[i], size) == 0 && !modes[i][size])
+			spec->network_mode = xstrdup(modes[i]);
+	if (!spec->network_mode || (asked[size] && strcmp(spec->network_mode, "pasta") != 0))
+		return err_set(err, ENOENT,
+			       "network '%s' not found; there are bridge, pasta, host and none",
+			       asked);
+	if (asked[size])
+		strlist_split(&spec->pasta_options, asked + size + 1, ',');
+	else
+		strlist_extend(&spec->pasta_options, &engine->settings.pasta_options);
+	if (strcmp(spec->network_mode, "bridge") == 0 && engine->is_rootless)
+		return err_set(err, EPERM,
+			       "--network bridge needs root; an ordinary user's network is pasta");
+
+	bool has_own_network = strcmp(spec->network_mode, "bridge") == 0 ||
+			       strcmp(spec->network_mode, "pasta") == 0;
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < args->publish.count; i++)
+		r = ports_parse(args->publish.items[i], &ports, err);
+	if (image)
+		strlist_extend(&spec->expose, &image->exposed_ports);
+	strlist_extend(&spec->expose, &args->expose);
+	for (size_t i = 0; r == 0 && i < spec->expose.count; i++)
+		r = ports_parse_exposed(spec->expose.items[i], &exposed, err);
+	spec->publish_all = args->publish_all;
+	if (r == 0 && args->publish_all)
+		ports_publish_all(&ports, &exposed);
+	if (r == 0 && ports.count && has_own_network)
+		r = ports_assign(&ports, err);
+	if (r < 0)
+		return r;
+	if (has_own_network)
+		published_ports_store(&ports, &spec->ports);
+
+	strlist_extend(&spec->add_hosts, &args->add_hosts);
+	for (size_t i = 0; i < args->add_hosts.count; i++)
+		if (!strchr(args->add_hosts.items[i], ':'))
+			return err_set(err, EINVAL, "invalid --add-host '%s'; write it as NAME:IP",
+				       args->add_hosts.items[i]);
+	strlist_extend(&spec->dns_servers,
+		       args->dns.count ? &args->dns : &engine->settings.dns_servers);
+	strlist_extend(&spec->dns_searches, args->dns_searches.count
+						    ? &args->dns_searches
+						    : &engine->settings.dns_searches);
+	strlist_extend(&spec->dns_options, args->dns_options.count ? &args->dns_options
+								   : &engine->settings.dns_options);
+	spec->no_hosts = args->no_hosts || engine->settings.no_hosts;
+	spec->hostname = xstrdup(args->hostname);
+	return 0;
+}
+
+static int build_log(struct engine *engine, const struct container_args *args,
+		     struct container_spec *spec, struct err *err)
+{
+	const char *driver = args->log_driver ?: engine->settings.log_driver;
+
+	/* Drivers of containers.conf that this davit lacks are no reason to refuse to start. */
+	spec->log_driver = xstrdup(driver && strcmp(driver, "none") == 0 ? "none" : "k8s-file");
+	spec->log_size_max = engine->settings.log_size_max;
+	for (size_t i = 0; i < args->log_opts.count; i++) {
+		const char *text = args->log_opts.items[i];
+		if (strncmp(text, "path=", 5) == 0 && text[5] == '/') {
+			free(spec->log_path);
+			spec->log_path = xstrdup(text + 5);
+		} else if (strncmp(text, "max-size=", 9) == 0) {
+			if (human_parse_bytes(text + 9, &spec->log_size_max, err) < 0)
+				return err_wrap(err, "--log-opt");
+		} else if (strncmp(text, "tag=", 4) == 0) {
+			free(spec->log_tag);
+			spec->log_tag = xstrdup(text + 4);
+		} else {
+			return err_set(err, EINVAL,
+				       "invalid --log-opt '%s'; it is path=/FILE, max-size=SIZE or "
+				       "tag=TEXT",
+				       text);
+		}
+	}
+	return 0;
+}
+
+static int build_process(struct cli *cli, struct engine *engine, const struct container_args *args,
+			 const struct oci_image_config *image, struct container_spec *spec,
+			 struct err *err)
+{
+	const char *signal = args->stop_signal
+				     ?: image && *image->stop_signal ? image->stop_signal
+								     : NULL;
+	const char *workdir = args->workdir ?: image ? image->working_dir : "";
+	char *end;
+
+	spec->tty = args->tty;
+	spec->open_stdin = args->interactive;
+	spec->init = args->init || engine->settings.init;
+	spec->user = xstrdup(args->user ?: image ? image->user : "");
+	if (args->workdir && args->workdir[0] != '/')
+		return err_set(err, EINVAL,
+			       "working directory '%s' is not absolute; begin it with '/'",
+			       args->workdir);
+	spec->workdir =
+		workdir && *workdir == '/' ? xstrdup(workdir) : xasprintf("/%s", workdir ?: "");
+	if (signal && signal_from_name(signal) < 0)
+		return err_set(err, EINVAL, "unknown signal '%s'; see signal(7)", signal);
+	spec->stop_signal = xstrdup(signal);
+	spec->stop_timeout = cli_given(cli, "stop-timeout") ? args->stop_timeout_sec
+							    : engine->settings.stop_timeout;
+	spec->timeout = args->timeout_sec;
+	spec->umask = xstrdup(args->umask ?: engine->settings.umask);
+	long umask_value = strtol(spec->umask, &end, 8);
+	if (*end || end == spec->umask || umask_value < 0 || umask_value > 0777)
+		return err_set(err, EINVAL,
+			       "invalid umask '%s'; it is an octal number such as 0022",
+			       spec->umask);
+	strlist_extend(&spec->groups, &args->groups);
+	spec->pid_mode = xstrdup(args->pid_mode);
+	spec->ipc_mode = xstrdup(args->ipc_mode);
+	spec->uts_mode = xstrdup(args->uts_mode);
+	spec->cgroupns_mode = xstrdup(args->cgroupns_mode);
+	if (args->uts_mode && strcmp(args->uts_mode, "host") == 0 && args->hostname)
+		return err_set(
+			err, EINVAL,
+			"--hostname cannot be set with --uts host: it would rename the host");
+	return 0;
+}
+
+/* The image, or the directory that stands for one. */
+static int find_root(struct engine *engine, const struct container_args *args, const char *name,
+		     struct image **ret_image, struct container_spec *spec, struct err *err)
+{
+	if (args->rootfs) {
+		struct stat st;
+		spec->rootfs = realpath(name, NULL);
+		if (!spec->rootfs || stat(spec->rootfs, &st) < 0)
+			return err_errno(err, "root file system '%s'", name);
+		if (!S_ISDIR(st.st_mode))
+			return err_set(err, ENOTDIR, "root file system '%s' is no directory", name);
+		return 0;
+	}
+	int r = pull_args_find_image(engine, &args->pull, name, args->quiet, ret_image, err);
+	if (r < 0)
+		return r;
+	spec->image_name = xstrdup((*ret_image)->found_name);
+	spec->image_id = xstrdup((*ret_image)->id);
+	spec->image_digest = xstrdup((*ret_image)->manifest_digest);
+	strlist_extend(&spec->layers, &(*ret_image)->config->diff_ids);
+	return 0;
+}
+
+int container_args_to_spec(struct cli *cli, const struct container_args *args, int argc,
+			   char **argv, struct container_spec **ret_spec, struct err *err)
+{
+	autocontainer_spec struct container_spec *spec = container_spec_new();
+	autoimage struct image *image = NULL;
+	struct engine *engine;
+
+	int r = cli_engine(cli, &engine, err);
+	if (r == 0)
+		r = find_root(engine, args, argv[0], &image, spec, err);
+	if (r < 0)
+		return r;
+	const struct oci_image_config *config = image ? image->config : NULL;
+	r = build_process(cli, engine, args, config, spec, err);
+	if (r == 0)
+		r = build_command(args, cli_given(cli, "entrypoint"), config, argc - 1, argv + 1,
+				  spec, err);
+	if (r == 0)
+		r = build_env(cli, engine, args, config, spec, err);
+	if (r == 0)
+		r = build_labels(cli, args, config, spec, err);
+	if (r == 0)
+		r = build_confinement(args, spec, err);
+	if (r == 0)
+		r = build_limits(cli, engine, args, spec, err);
+	if (r == 0)
+		r = build_log(engine, args, spec, err);
+	if (r == 0)
+		r = build_network(engine, args, config, spec, err);
+	if (r == 0)
+		r = build_mounts(engine, args, config, spec, err);
+	if (r < 0)
+		return r;
+	spec->auto_remove = args->remove;
+	spec->cid_file = xstrdup(args->cid_file);
+	spec->pid_file = xstrdup(args->pid_file);
+	*ret_spec = take_ptr(&spec);
+	return 0;
+}

@@ -1,0 +1,60 @@
+/* What `run` and `create` have in common: their options, and the container that the options
+ * describe. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/strlist.h"
+#include "cli/options.h"
+#include "cli/pull-options.h"
+
+struct cli;
+struct container_spec;
+struct err;
+struct image;
+
+struct container_args {
+	/* mode */
+	bool interactive, tty, remove, replace, quiet;
+	const char *name, *cid_file, *pid_file;
+	int64_t timeout_sec;
+	/* process */
+	struct strlist env, env_files, unset_env, groups;
+	bool env_host, init;
+	enum option_tristate http_proxy;
+	const char *entrypoint, *workdir, *user, *stop_signal, *umask;
+	int64_t stop_timeout_sec;
+	/* limits */
+	int64_t memory, memory_swap, memory_reservation, shm_size;
+	double cpus;
+	int64_t cpu_shares, cpu_period, cpu_quota, pids_limit, oom_score_adj;
+	const char *cpuset_cpus, *cpuset_mems, *cgroups, *cgroup_parent;
+	struct strlist ulimits;
+	/* confinement */
+	bool privileged, read_only;
+	enum option_tristate read_only_tmpfs;
+	struct strlist cap_add, cap_drop, security_opts, devices, device_rules, sysctls;
+	/* namespaces */
+	const char *pid_mode, *ipc_mode, *uts_mode, *cgroupns_mode;
+	/* network */
+	struct strlist publish, expose, add_hosts, dns, dns_searches, dns_options;
+	bool publish_all, no_hosts;
+	const char *network, *hostname;
+	/* files */
+	struct strlist volumes, mounts, tmpfs, volumes_from;
+	bool rootfs;
+	/* log and labels */
+	const char *log_driver;
+	struct strlist log_opts, labels, label_files, annotations;
+	struct pull_args pull;
+};
+
+/* Rows whose offsets count from the beginning of struct container_args. */
+extern const struct option_spec container_option_specs[];
+
+/* Turn what the user wrote into a complete spec: the image (pulled when missing), its defaults, the
+ * options. Volumes that were asked for are made. argv: IMAGE [COMMAND [ARG…]]. Owned by the caller.
+ */
+int container_args_to_spec(struct cli *cli, const struct container_args *args, int argc,
+			   char **argv, struct container_spec **ret_spec, struct err *err);

@@ -1,0 +1,18 @@
+/* The part of `run` and `create` between the options and the start. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct cli;
+struct container;
+struct container_args;
+struct err;
+
+/* Make the container that the options describe; with --replace its predecessor goes first. Owned by
+ * the caller. */
+int create_container(struct cli *cli, const struct container_args *args, bool detached, int argc,
+		     char **argv, struct container **ret_container, struct err *err);
+
+/* --pidfile */
+int write_pid_file(const struct container_args *args, pid_t pid, struct err *err);

@@ -1,0 +1,336 @@
+/* Several commands may see a container end at the same time: the one that ran it, one that stops
+ * it, one that waits, and the monitor's own cleaning. The lock of the container's directory makes
+ * them take turns, and every step is one that may have been done before. The order matters for
+ * those who are killed half-way: the record is changed before the run directory goes, since a run
+ * directory without a record is swept, but a record that says "running" without a run directory has
+ * lost how the container ended. */
+#include "engine/container-end.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/timing.h"
+#include "engine/container-network.h"
+#include "engine/container.h"
+#include "engine/engine.h"
+#include "engine/signals.h"
+#include "engine/volume.h"
+#include "kernel/cgroup.h"
+#include "kernel/pidfd.h"
+#include "monitor/attach.h"
+
+/* The init as a descriptor, checked to be the one that was written down. -ESRCH if it is gone. */
+static int open_init(struct engine *engine, const struct container *container, int *ret_fd,
+		     struct err *err)
+{
+	autofree char *directory = container_run_directory(engine, container->id);
+	struct run_status status;
+
+	autoclose int fd = container->run.pid > 0 ? pidfd_open_process(container->run.pid) : -1;
+	/* Asked after opening: had the number been given to another process before, this would
+	 * tell. */
+	(void)run_directory_status(directory, &status);
+	if (fd < 0 || !status.is_running || status.pid != container->run.pid)
+		return err_set(err, ESRCH,
+			       "container %s is not running; start it with 'davit start %s'",
+			       container->name, container->name);
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+int container_kill(struct engine *engine, const struct container *container, int signal,
+		   struct err *err)
+{
+	autoclose int fd = -1;
+
+	int r = open_init(engine, container, &fd, err);
+	if (r < 0)
+		return r;
+	if (pidfd_signal(fd, signal) < 0)
+		return err_errno(err, "send %s to container '%s'", signal_name(signal),
+				 container->name);
+	return 0;
+}
+
+/* Wait for the init's end. Returns 1 when it ended, 0 when the time is over. */
+static int wait_for_init(int fd, int64_t timeout_msec)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	int64_t end = clock_now_usec() / 1000 + timeout_msec;
+
+	for (;;) {
+		int64_t left = timeout_msec < 0 ? -1 : end - clock_now_usec() / 1000;
+		if (timeout_msec >= 0 && left < 0)
+			left = 0;
+		int n = poll(&poll_fd, 1, left > INT32_MAX ? INT32_MAX : (int)left);
+		if (n > 0)
+			return 1;
+		if (n == 0)
+			return 0;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+int container_stop(struct engine *engine, struct container *container, int64_t timeout_sec,
+		   struct err *err)
+{
+	autocontainer_spec struct container_spec *spec = NULL;
+	autoclose int fd = -1;
+	enum stop_result result = STOP_DONE;
+
+	if (container->state != CONTAINER_RUNNING) {
+		int r = container_cleanup(engine, container->id, err);
+		return r < 0 ? r : STOP_WAS_STOPPED;
+	}
+	int r = container_spec_of(container, &spec, err);
+	if (r == 0)
+		r = open_init(engine, container, &fd, err);
+	if (r == -ESRCH) {
+		r = container_cleanup(engine, container->id, err);
+		return r < 0 ? r : STOP_WAS_STOPPED;
+	}
+	if (r < 0)
+		return r;
+	if (timeout_sec < 0)
+		timeout_sec = spec->stop_timeout;
+	int signal = spec->stop_signal ? signal_from_name(spec->stop_signal) : SIGTERM;
+	bool ended = false;
+	if (timeout_sec > 0) {
+		(void)pidfd_signal(fd, signal > 0 ? signal
+						  : SIGTERM); /* gone meanwhile is what we want */
+		ended = wait_for_init(fd, timeout_sec * 1000) == 1;
+	}
+	if (!ended) {
+		(void)pidfd_signal(fd, SIGKILL);
+		if (wait_for_init(fd, 60000) != 1)
+			return err_set(err, ETIMEDOUT,
+				       "container '%s' does not end even after SIGKILL; a process "
+				       "of it is stuck in the kernel",
+				       container->name);
+		result = timeout_sec > 0 ? STOP_KILLED : STOP_DONE;
+	}
+	r = container_wait(engine, container, &(int){ 0 }, err);
+	if (r == 0)
+		r = container_cleanup(engine, container->id, err);
+	return r < 0 ? r : (int)result;
+}
+
+/* Hear from the monitor how it ended: the one way that is sure even when the container is removed
+ * in the same moment. -ENOTCONN if there is no monitor, or it went without a word. */
+static int hear_exit(const char *run_dir, int *ret_exit_code, struct err *err)
+{
+	struct attach_options options = { .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1 };
+	struct attach_outcome outcome;
+
+	autoclose int run_dir_fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (run_dir_fd < 0)
+		return -ENOTCONN;
+	autoclose int fd = attach_connect(run_dir_fd, err);
+	if (fd < 0)
+		return -ENOTCONN;
+	options.fd = fd;
+	int r = attach_run(&options, &outcome, err);
+	if (r < 0)
+		return r;
+	if (outcome.end != ATTACH_EXITED)
+		return -ENOTCONN;
+	*ret_exit_code = exit_code_of(outcome.wait_status);
+	return 0;
+}
+
+int container_wait(struct engine *engine, const struct container *container, int *ret_exit_code,
+		   struct err *err)
+{
+	autofree char *run_dir = container_run_directory(engine, container->id);
+	autoclose int fd = -1;
+	struct run_status status;
+
+	int r = container->state == CONTAINER_RUNNING ? hear_exit(run_dir, ret_exit_code, err)
+						      : -ENOTCONN;
+	if (r != -ENOTCONN)
+		return r;
+	/* No monitor to ask: the kernel tells when it ends, and its files or its record how. */
+	if (open_init(engine, container, &fd, err) == 0 && wait_for_init(fd, -1) < 0)
+		return err_errno(err, "wait for container '%s'", container->name);
+	(void)run_directory_status(run_dir, &status);
+	if (status.has_exit) {
+		*ret_exit_code = exit_code_of(status.wait_status);
+		return 0;
+	}
+	autocontainer struct container *again = NULL;
+	r = container_find(engine, container->id, 0, &again, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	*ret_exit_code = r == -ENOENT ? -1 : again->exit_code;
+	return 0;
+}
+
+static int remove_tree(void *path, struct err *err)
+{
+	return file_remove_tree(AT_FDCWD, path, err);
+}
+
+/* Files of a container belong to IDs of its mapping; only root of the mapping may remove all of
+ * them. An ordinary user's mapping costs time to enter, so first see whether it is needed. */
+static int remove_container_files(struct engine *engine, const char *id, struct err *err)
+{
+	autofree char *directory = container_directory(engine, id);
+	struct err direct;
+
+	if (file_remove_tree(AT_FDCWD, directory, &direct) == 0)
+		return 0;
+	if (!engine->is_rootless) {
+		*err = direct;
+		return -err->code;
+	}
+	return engine_run_mapped(engine, remove_tree, directory, err);
+}
+
+static int remove_anonymous_volumes(struct engine *engine, const struct strlist *volumes,
+				    struct err *err)
+{
+	for (size_t i = 0; i < volumes->count; i++) {
+		int r = volume_remove(engine, volumes->items[i], err);
+		if (r < 0 && r != -EBUSY &&
+		    r != -ENOENT) /* another container took it over, or it is gone */
+			return r;
+	}
+	return 0;
+}
+
+/* The lock is held, nothing runs. */
+static int remove_locked(struct engine *engine, const char *id, bool with_volumes, struct err *err)
+{
+	autostrlist struct strlist volumes = STRLIST_EMPTY;
+	int r = 0;
+
+	if (with_volumes)
+		r = container_anonymous_volumes(engine, id, &volumes, err);
+	if (r == 0)
+		r = container_delete_row(engine, id, err);
+	if (r == 0)
+		r = remove_container_files(engine, id, err);
+	if (r == 0)
+		r = remove_anonymous_volumes(engine, &volumes, err);
+	return r;
+}
+
+/* What the kernel still holds for it. The lock is held, the init has ended. */
+static int release_kernel_objects(struct engine *engine, const struct container *container,
+				  const struct container_spec *spec, struct err *err)
+{
+	struct cgroup *cgroup = NULL;
+	autofree char *run_dir = container_run_directory(engine, container->id);
+	int r = 0;
+
+	if (!spec->cgroups || strcmp(spec->cgroups, "disabled") != 0) {
+		autofree char *path = xasprintf(
+			"%s/%s",
+			spec->cgroup_parent && *spec->cgroup_parent ? spec->cgroup_parent : "davit",
+			container->id);
+		if (cgroup_open(path, &cgroup, err) == 0)
+			r = cgroup_remove(cgroup, err);
+		cgroup_free(cgroup);
+	}
+	if (r == 0)
+		r = container_network_stop(run_dir, container->id, err);
+	return r;
+}
+
+static int cleanup_locked(struct engine *engine, const struct container *container, struct err *err)
+{
+	autocontainer_spec struct container_spec *spec = NULL;
+	autofree char *run_dir = container_run_directory(engine, container->id);
+
+	int r = container_spec_of(container, &spec, err);
+	if (r == 0)
+		r = release_kernel_objects(engine, container, spec, err);
+	if (r < 0)
+		return r;
+	if (container->auto_remove) {
+		r = remove_locked(engine, container->id, true, err);
+	} else {
+		int64_t finished = container->finished_nsec;
+		if (!finished) {
+			struct timespec now;
+			clock_gettime(CLOCK_REALTIME, &now);
+			finished = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+		}
+		r = container_set_exited(engine, container->id, container->exit_code,
+					 container->oom_killed, finished, err);
+	}
+	if (r == 0)
+		r = file_remove_tree(AT_FDCWD, run_dir, err);
+	return r;
+}
+
+int container_cleanup(struct engine *engine, const char *id, struct err *err)
+{
+	autocontainer struct container *container = NULL;
+	autoclose int lock_fd = -1;
+
+	int r = container_lock(engine, id, &lock_fd, err);
+	if (r == 0)
+		r = container_find(engine, id, CONTAINER_WITH_SPEC, &container, err);
+	if (r == -ENOENT)
+		return 0; /* somebody else has done it all */
+	if (r == 0 && container->needs_cleanup)
+		r = cleanup_locked(engine, container, err);
+	return r < 0 ? err_wrap(err, "clean up container '%s'", container ? container->name : id)
+		     : 0;
+}
+
+int container_remove(struct engine *engine, struct container *container, enum remove_flags flags,
+		     int64_t timeout_sec, struct err *err)
+{
+	autocontainer struct container *now = NULL;
+	autofree char *run_dir = container_run_directory(engine, container->id);
+	autoclose int lock_fd = -1;
+	int r;
+
+	if (container->state == CONTAINER_RUNNING) {
+		if (!(flags & REMOVE_FORCE))
+			return err_set(err, EBUSY,
+				       "cannot remove container %s as it is running; stop it with "
+				       "'davit stop %s', or use --force",
+				       container->name, container->name);
+		r = container_stop(engine, container, timeout_sec, err);
+		if (r < 0)
+			return r;
+	}
+	r = container_lock(engine, container->id, &lock_fd, err);
+	if (r == -ENOENT)
+		r = 0; /* its files are gone, its record may not be */
+	if (r == 0)
+		r = container_find(engine, container->id, CONTAINER_WITH_SPEC, &now, err);
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0 && now->state == CONTAINER_RUNNING)
+		return err_set(err, EBUSY, "container %s was started again meanwhile",
+			       container->name);
+	if (r == 0 && now->needs_cleanup) {
+		autocontainer_spec struct container_spec *spec = NULL;
+		r = container_spec_of(now, &spec, err);
+		if (r == 0)
+			r = release_kernel_objects(engine, now, spec, err);
+	}
+	if (r == 0)
+		r = remove_locked(engine, container->id,
+				  (flags & REMOVE_VOLUMES) || now->auto_remove, err);
+	if (r == 0)
+		r = file_remove_tree(AT_FDCWD, run_dir, err);
+	return r;
+}

@@ -1,0 +1,38 @@
+/* The end of a container: signals, waiting, putting away what it used, removing it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct container;
+struct engine;
+struct err;
+
+/* Send a signal to the container's init. -ESRCH if it does not run. */
+int container_kill(struct engine *engine, const struct container *container, int signal,
+		   struct err *err);
+
+enum stop_result { STOP_WAS_STOPPED, STOP_DONE, STOP_KILLED /* it did not listen to the signal */ };
+
+/* Send the stop signal, wait up to `timeout_sec` (0: kill at once; -1: as the container says), then
+ * kill it and wait until it is cleaned up. Returns enum stop_result or an error. */
+int container_stop(struct engine *engine, struct container *container, int64_t timeout_sec,
+		   struct err *err);
+
+/* Wait until it has ended. *ret_exit_code is as a shell shows it, -1 if nobody knows. */
+int container_wait(struct engine *engine, const struct container *container, int *ret_exit_code,
+		   struct err *err);
+
+/* Put away what a container that ended has used: cgroup, ports, run directory; write down how it
+ * ended; remove it if it was made so (--rm). Doing it twice, or at the same time as somebody else,
+ * is fine. Does nothing when it runs. */
+int container_cleanup(struct engine *engine, const char *id, struct err *err);
+
+enum remove_flags {
+	REMOVE_FORCE = 1 << 0,	 /* stop it first */
+	REMOVE_VOLUMES = 1 << 1, /* its anonymous volumes too */
+};
+
+/* -EBUSY if it runs and REMOVE_FORCE is not given. */
+int container_remove(struct engine *engine, struct container *container, enum remove_flags flags,
+		     int64_t timeout_sec, struct err *err);

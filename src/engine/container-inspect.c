@@ -1,0 +1,331 @@
+#include "engine/container-inspect.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "engine/container-network.h"
+#include "engine/container.h"
+#include "engine/engine.h"
+#include "engine/mount-spec.h"
+#include "engine/plan.h"
+#include "engine/published-ports.h"
+#include "kernel/caps.h"
+#include "network/ports.h"
+#include "oci/runtime-config.h"
+#include "store/store.h"
+
+static void add_time(struct json_object *object, const char *key, int64_t nsec)
+{
+	char text[64] = "0001-01-01T00:00:00Z"; /* Go's way to say never */
+	time_t seconds = nsec / 1000000000;
+	struct tm utc;
+
+	if (nsec > 0) {
+		gmtime_r(&seconds, &utc);
+		size_t size = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
+		snprintf(text + size, sizeof(text) - size, ".%09lldZ",
+			 (long long)(nsec % 1000000000));
+	}
+	json_add_string(object, key, text);
+}
+
+static void add_pairs(struct json_object *object, const char *key, const struct strlist *pairs)
+{
+	struct json_object *map = json_object_new_object();
+
+	for (size_t i = 0; i < pairs->count; i++) {
+		const char *equals = strchrnul(pairs->items[i], '=');
+		autofree char *name = xstrndup(pairs->items[i], (size_t)(equals - pairs->items[i]));
+		json_add_string(map, name, *equals ? equals + 1 : "");
+	}
+	json_object_object_add(object, key, map);
+}
+
+static struct json_object *state_json(const struct container *container, const char *pid_file)
+{
+	struct json_object *state = json_object_new_object();
+	bool running = container->state == CONTAINER_RUNNING;
+
+	json_add_string(state, "OciVersion", "1.2.0");
+	json_add_string(state, "Status", container_state_name(container->state));
+	json_add_bool(state, "Running", running);
+	json_add_bool(state, "Paused", false);
+	json_add_bool(state, "Restarting", false);
+	json_add_bool(state, "OOMKilled", container->oom_killed);
+	json_add_bool(state, "Dead", false);
+	json_add_int(state, "Pid", running ? container->run.pid : 0);
+	json_add_int(state, "ConmonPid",
+		     running && container->run.monitor_lives ? container->run.monitor_pid : 0);
+	json_add_int(state, "ExitCode", container->exit_code);
+	json_add_string(state, "Error",
+			running && !container->run.monitor_lives
+				? "its monitor was killed: output is lost and the exit status will "
+				  "not be known"
+				: "");
+	add_time(state, "StartedAt", container->started_nsec);
+	add_time(state, "FinishedAt", running ? 0 : container->finished_nsec);
+	return state;
+}
+
+static struct json_object *mounts_json(const struct engine *engine,
+				       const struct container_spec *spec)
+{
+	struct json_object *list = json_object_new_array();
+	struct err ignored; /* of a damaged record the rest is still shown */
+
+	for (size_t i = 0; i < spec->mounts.count; i++) {
+		static const char *const types[] = { "bind", "volume", "tmpfs", "ramfs", "devpts" };
+		struct json_object *row = json_object_new_object();
+		struct mount_spec mount;
+
+		if (mount_spec_load(spec->mounts.items[i], &mount, &ignored) < 0) {
+			json_object_put(row);
+			continue;
+		}
+		autofree char *data =
+			mount.kind == MOUNT_VOLUME
+				? xasprintf("%s/volumes/%s/_data", engine->root, mount.source)
+				: NULL;
+		json_add_string(row, "Type", types[mount.kind]);
+		if (mount.kind == MOUNT_VOLUME)
+			json_add_string(row, "Name", mount.source);
+		json_add_string(row, "Source", data ?: mount.source ?: "");
+		json_add_string(row, "Destination", mount.destination);
+		json_add_string(row, "Driver", mount.kind == MOUNT_VOLUME ? "local" : "");
+		json_add_string(row, "Mode", "");
+		json_add_strlist(row, "Options", &mount.options);
+		json_add_bool(row, "RW", !mount.read_only);
+		json_add_string(row, "Propagation", "rprivate");
+		mount_spec_clear(&mount);
+		json_object_array_add(list, row);
+	}
+	return list;
+}
+
+static struct json_object *config_json(const struct container *container,
+				       const struct container_spec *spec)
+{
+	struct json_object *config = json_object_new_object();
+	autofree char *hostname =
+		spec->hostname ? xstrdup(spec->hostname) : xstrndup(container->id, 12);
+	autofree char *entrypoint = strlist_join(&spec->entrypoint, " ");
+
+	json_add_string(config, "Hostname", hostname);
+	json_add_string(config, "Domainname", "");
+	json_add_string(config, "User", spec->user ?: "");
+	json_add_bool(config, "AttachStdin", spec->open_stdin && !spec->detached);
+	json_add_bool(config, "AttachStdout", !spec->detached);
+	json_add_bool(config, "AttachStderr", !spec->detached);
+	json_add_bool(config, "Tty", spec->tty);
+	json_add_bool(config, "OpenStdin", spec->open_stdin);
+	json_add_bool(config, "StdinOnce", false);
+	json_add_strlist(config, "Env", &spec->env);
+	json_add_strlist(config, "Cmd", &spec->command);
+	json_add_string(config, "Image", spec->image_name ?: "");
+	json_object_object_add(config, "Volumes", NULL);
+	json_add_string(config, "WorkingDir", spec->workdir ?: "/");
+	json_add_string(config, "Entrypoint", entrypoint);
+	json_object_object_add(config, "OnBuild", NULL);
+	add_pairs(config, "Labels", &spec->labels);
+	add_pairs(config, "Annotations", &spec->annotations);
+	json_add_string(config, "StopSignal", spec->stop_signal ?: "SIGTERM");
+	json_add_int(config, "StopTimeout", spec->stop_timeout);
+	json_add_int(config, "Timeout", spec->timeout);
+	json_add_string(config, "Umask", spec->umask ?: "0022");
+	json_add_strlist(config, "CreateCommand", &spec->create_command);
+	return config;
+}
+
+static struct json_object *host_config_json(const struct container_spec *spec,
+					    struct json_object *bindings)
+{
+	struct json_object *config = json_object_new_object(), *log = json_object_new_object(),
+			   *restart = json_object_new_object();
+
+	json_object_object_add(config, "Binds", json_object_new_array());
+	json_add_string(config, "CgroupManager", "cgroupfs");
+	json_add_string(config, "CgroupMode", spec->cgroupns_mode ?: "private");
+	json_add_string(log, "Type", spec->log_driver ?: "k8s-file");
+	json_add_string(log, "Path", spec->log_path ?: "");
+	json_add_string(log, "Tag", spec->log_tag ?: "");
+	json_object_object_add(log, "Config", NULL);
+	json_object_object_add(config, "LogConfig", log);
+	json_add_string(config, "NetworkMode", spec->network_mode ?: "");
+	json_object_object_add(config, "PortBindings", bindings);
+	json_add_string(restart, "Name", "no");
+	json_add_int(restart, "MaximumRetryCount", 0);
+	json_object_object_add(config, "RestartPolicy", restart);
+	json_add_bool(config, "AutoRemove", spec->auto_remove);
+	json_add_strlist(config, "CapAdd", &spec->cap_add);
+	json_add_strlist(config, "CapDrop", &spec->cap_drop);
+	json_add_strlist(config, "Dns", &spec->dns_servers);
+	json_add_strlist(config, "DnsOptions", &spec->dns_options);
+	json_add_strlist(config, "DnsSearch", &spec->dns_searches);
+	json_add_strlist(config, "ExtraHosts", &spec->add_hosts);
+	json_add_strlist(config, "GroupAdd", &spec->groups);
+	json_add_string(config, "IpcMode", spec->ipc_mode ?: "private");
+	json_add_string(config, "PidMode", spec->pid_mode ?: "private");
+	json_add_string(config, "UTSMode", spec->uts_mode ?: "private");
+	json_add_string(config, "UsernsMode", spec->userns_mode ?: "");
+	json_add_bool(config, "Privileged", spec->privileged);
+	json_add_bool(config, "PublishAllPorts", spec->publish_all);
+	json_add_bool(config, "ReadonlyRootfs", spec->read_only);
+	json_add_bool(config, "Init", spec->init);
+	json_add_int(config, "ShmSize", spec->shm_size);
+	json_add_string(config, "Runtime", "davit");
+	json_add_int(config, "Memory", spec->memory > 0 ? spec->memory : 0);
+	json_add_int(config, "MemorySwap", spec->memory_swap);
+	json_add_int(config, "MemoryReservation", spec->memory_reservation);
+	json_add_int(config, "NanoCpus",
+		     spec->cpu_period ? spec->cpu_quota * 1000000000 / spec->cpu_period : 0);
+	json_add_int(config, "CpuShares", spec->cpu_shares);
+	json_add_int(config, "CpuPeriod", spec->cpu_period);
+	json_add_int(config, "CpuQuota", spec->cpu_quota);
+	json_add_string(config, "CpusetCpus", spec->cpuset_cpus ?: "");
+	json_add_string(config, "CpusetMems", spec->cpuset_mems ?: "");
+	json_add_int(config, "PidsLimit", spec->pids_limit ?: 2048);
+	json_add_int(config, "OomScoreAdj", spec->oom_score_adj);
+	json_add_strlist(config, "Devices", &spec->devices);
+	json_add_strlist(config, "Ulimits", &spec->ulimits);
+	json_add_string(config, "CgroupParent", spec->cgroup_parent ?: "");
+	return config;
+}
+
+/* What the network gave it while it runs; empty texts otherwise. */
+static struct json_object *network_json(const char *run_dir, const struct container_spec *spec,
+					struct json_object *ports)
+{
+	struct json_object *settings = json_object_new_object(),
+			   *networks = json_object_new_object();
+	struct network_status status = { 0 };
+	struct err ignored; /* nothing is known of a container that does not run */
+
+	(void)container_network_status(run_dir, &status, &ignored);
+	json_add_string(settings, "IPAddress", status.address);
+	json_add_int(settings, "IPPrefixLen", status.prefix);
+	json_add_string(settings, "Gateway", status.gateway);
+	json_add_string(settings, "MacAddress", status.mac);
+	json_add_string(settings, "Bridge", "");
+	json_object_object_add(settings, "Ports", ports);
+	if (*status.network) {
+		struct json_object *network = json_object_new_object();
+		json_add_string(network, "IPAddress", status.address);
+		json_add_int(network, "IPPrefixLen", status.prefix);
+		json_add_string(network, "Gateway", status.gateway);
+		json_add_string(network, "MacAddress", status.mac);
+		json_add_string(network, "NetworkID", status.network);
+		json_object_object_add(networks, status.network, network);
+	}
+	json_object_object_add(settings, "Networks", networks);
+	return settings;
+}
+
+static struct json_object *capabilities_json(uint64_t set)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (int number = 0; number < 64; number++)
+		if (set >> number & 1 && capability_name(number))
+			json_object_array_add(list,
+					      json_object_new_string(capability_name(number)));
+	return list;
+}
+
+static struct json_object *graph_json(const struct engine *engine,
+				      const struct container_spec *spec, const char *directory)
+{
+	struct json_object *graph = json_object_new_object(), *data = json_object_new_object();
+	autostrlist struct strlist lowers = STRLIST_EMPTY;
+
+	for (size_t i = spec->layers.count; i > 0; i--)
+		strlist_take(&lowers, store_layer_path(engine->store, spec->layers.items[i - 1]));
+	autofree char *lower = strlist_join(&lowers, ":"), *upper = path_join(directory, "upper"),
+		      *work = path_join(directory, "work");
+	json_add_string(graph, "Name", "overlay");
+	json_add_string(data, "LowerDir", lower);
+	json_add_string(data, "UpperDir", upper);
+	json_add_string(data, "WorkDir", work);
+	json_object_object_add(graph, "Data", data);
+	return graph;
+}
+
+int container_inspect(struct engine *engine, const struct container *container,
+		      struct json_object **ret_json, struct err *err)
+{
+	autocontainer_spec struct container_spec *spec = NULL;
+	autoports struct port_list ports = PORT_LIST_EMPTY, exposed = PORT_LIST_EMPTY;
+	autofree char *directory = container_directory(engine, container->id),
+		      *run_dir = container_run_directory(engine, container->id);
+	uint64_t bounding = 0;
+
+	int r = container_spec_of(container, &spec, err);
+	if (r == 0)
+		r = published_ports_load(&spec->ports, &ports, err);
+	for (size_t i = 0; r == 0 && i < spec->expose.count; i++)
+		r = ports_parse_exposed(spec->expose.items[i], &exposed, err);
+	if (r == 0)
+		r = plan_capabilities(spec, &engine->settings, &bounding, err);
+	if (r < 0)
+		return r;
+	const struct strlist *words = spec->entrypoint.count ? &spec->entrypoint : &spec->command;
+	struct json_object *json = json_object_new_object(), *args = json_object_new_array();
+	for (size_t i = 1; i < words->count; i++)
+		json_object_array_add(args, json_object_new_string(words->items[i]));
+	if (words == &spec->entrypoint)
+		for (size_t i = 0; i < spec->command.count; i++)
+			json_object_array_add(args, json_object_new_string(spec->command.items[i]));
+	autofree char *hosts = path_join(run_dir, "hosts"),
+		      *resolv = path_join(run_dir, "resolv.conf"),
+		      *hostname = path_join(run_dir, "hostname"),
+		      *pid_file = path_join(run_dir, "pid"),
+		      *log = spec->log_path ? xstrdup(spec->log_path)
+					    : path_join(directory, "ctr.log");
+
+	json_add_string(json, "Id", container->id);
+	add_time(json, "Created", container->created_nsec);
+	json_add_string(json, "Path", words->count ? words->items[0] : "");
+	json_object_object_add(json, "Args", args);
+	json_object_object_add(json, "State", state_json(container, pid_file));
+	json_add_string(json, "Image", spec->image_id ?: "");
+	json_add_string(json, "ImageDigest", spec->image_digest ?: "");
+	json_add_string(json, "ImageName", spec->image_name ?: "");
+	json_add_string(json, "Rootfs", spec->rootfs ?: "");
+	json_add_string(json, "Pod", "");
+	json_add_string(json, "ResolvConfPath", resolv);
+	json_add_string(json, "HostnamePath", hostname);
+	json_add_string(json, "HostsPath", hosts);
+	json_add_string(json, "StaticDir", directory);
+	json_add_string(json, "OCIRuntime", "davit");
+	json_add_string(json, "ConmonPidFile", pid_file);
+	json_add_string(json, "PidFile", pid_file);
+	json_add_string(json, "Name", container->name);
+	json_add_int(json, "RestartCount", 0);
+	json_add_string(json, "Driver", "overlay");
+	json_add_string(json, "MountLabel", "");
+	json_add_string(json, "ProcessLabel", spec->selinux_label ?: "");
+	json_add_string(json, "AppArmorProfile", spec->apparmor_profile ?: "");
+	json_object_object_add(json, "EffectiveCaps", capabilities_json(bounding));
+	json_object_object_add(json, "BoundingCaps", capabilities_json(bounding));
+	json_object_object_add(json, "ExecIDs", json_object_new_array());
+	if (!spec->rootfs)
+		json_object_object_add(json, "GraphDriver", graph_json(engine, spec, directory));
+	json_object_object_add(json, "Mounts", mounts_json(engine, spec));
+	json_object_object_add(json, "Dependencies", json_object_new_array());
+	json_object_object_add(
+		json, "NetworkSettings",
+		network_json(run_dir, spec, ports_to_inspect_json(&ports, &exposed)));
+	json_add_string(json, "LogPath", log);
+	json_add_string(json, "Namespace", "");
+	json_add_bool(json, "IsInfra", false);
+	json_add_bool(json, "IsService", false);
+	json_object_object_add(json, "Config", config_json(container, spec));
+	json_object_object_add(json, "HostConfig",
+			       host_config_json(spec, ports_to_inspect_json(&ports, NULL)));
+	*ret_json = json;
+	return 0;
+}

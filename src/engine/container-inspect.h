@@ -1,0 +1,12 @@
+/* What `davit inspect` tells about a container: podman's document, so that templates written for it
+ * work. */
+#pragma once
+
+struct container;
+struct engine;
+struct err;
+struct json_object;
+
+/* Owned by the caller. The container was found with CONTAINER_WITH_SPEC. */
+int container_inspect(struct engine *engine, const struct container *container,
+		      struct json_object **ret_json, struct err *err);

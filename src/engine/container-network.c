@@ -1,0 +1,281 @@
+#include "engine/container-network.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "engine/container.h"
+#include "engine/engine.h"
+#include "engine/published-ports.h"
+#include "network/files.h"
+#include "runtime/runtime.h"
+#include "store/database.h"
+#include "store/store.h"
+
+#define STATUS_FILE	  "network"
+#define STATUS_FILE_LIMIT 65536
+#define HOSTS_FILE_LIMIT  (1 << 20)
+
+static int own_lease(struct database *db, const char *id, struct in_addr *ret_address,
+		     struct err *err)
+{
+	autostatement struct statement *query = NULL;
+
+	int r = database_prepare(db, "SELECT address FROM leases WHERE container_id = ?", &query,
+				 err);
+	if (r < 0)
+		return r;
+	statement_bind_text(query, 1, id);
+	r = statement_step(query, err);
+	if (r > 0 && inet_pton(AF_INET, statement_text(query, 0), ret_address) != 1)
+		r = 0;
+	return r;
+}
+
+static int taken_addresses(struct database *db, const char *network, struct in_addr **ret_list,
+			   size_t *ret_count, struct err *err)
+{
+	autostatement struct statement *query = NULL;
+	autofree struct in_addr *list = NULL;
+	size_t count = 0;
+
+	int r = database_prepare(db, "SELECT address FROM leases WHERE network = ?", &query, err);
+	if (r < 0)
+		return r;
+	statement_bind_text(query, 1, network);
+	while ((r = statement_step(query, err)) > 0) {
+		struct in_addr address;
+		if (inet_pton(AF_INET, statement_text(query, 0), &address) != 1)
+			continue;
+		if ((count & (count + 1)) == 0)
+			list = xreallocarray(take_ptr(&list), 2 * count + 1, sizeof(*list));
+		list[count++] = address;
+	}
+	if (r < 0)
+		return r;
+	*ret_list = take_ptr(&list);
+	*ret_count = count;
+	return 0;
+}
+
+/* The address a container has had before, or the next free one. One transaction, so that no two get
+ * the same. */
+static int lease_address(struct container_network *network, struct engine *engine, struct err *err)
+{
+	autofree struct in_addr *taken = NULL;
+	autostatement struct statement *insert = NULL;
+	const char *name = network->host.bridge.name;
+	struct in_addr first = { 0 };
+	char text[INET_ADDRSTRLEN];
+	struct store *store;
+	size_t count = 0;
+
+	int r = engine_store(engine, &store, err);
+	if (r < 0)
+		return r;
+	struct database *db = store_database(store);
+	r = database_begin(db, err);
+	if (r < 0)
+		return r;
+	autorollback struct database *transaction = db;
+	r = own_lease(db, network->id, &network->address, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = taken_addresses(db, name, &taken, &count, err);
+	if (r == 0)
+		r = network_lease(&network->host, taken, count, first, &network->address, err);
+	if (r == 0)
+		r = database_prepare(
+			db, "INSERT INTO leases(network, address, container_id) VALUES(?, ?, ?)",
+			&insert, err);
+	if (r < 0)
+		return r;
+	statement_bind_text(insert, 1, name);
+	statement_bind_text(insert, 2, inet_ntop(AF_INET, &network->address, text, sizeof(text)));
+	statement_bind_text(insert, 3, network->id);
+	r = statement_run(insert, err);
+	return r < 0 ? r : database_commit(db, err);
+}
+
+static int write_file(const char *directory, const char *name, const struct strbuf *text,
+		      struct err *err)
+{
+	autofree char *path = path_join(directory, name);
+
+	return file_write(AT_FDCWD, path, strbuf_text(text), text->size, 0644, 0, err);
+}
+
+static int write_hosts(const struct container_network *network, struct engine *engine,
+		       const struct container *container, const struct container_spec *spec,
+		       const struct network_names *names, const char *hostname, struct err *err)
+{
+	autostrbuf struct strbuf base = STRBUF_EMPTY, text = STRBUF_EMPTY;
+	const char *base_file = engine->settings.base_hosts_file;
+	struct err ignored; /* a host without the file is as good as one with an empty file */
+
+	if (!base_file || !*base_file)
+		base_file = "/etc/hosts";
+	if (strcmp(base_file, "none") != 0)
+		(void)file_read(AT_FDCWD, base_file, &base, HOSTS_FILE_LIMIT, &ignored);
+	struct hosts_request request = {
+		.base_text = strbuf_text(&base),
+		.extra = &spec->add_hosts,
+		.host_address = *names->host_address ? names->host_address : NULL,
+		.own_address = *names->own_address ? names->own_address : NULL,
+		.hostname = hostname,
+		.container_name = container->name,
+	};
+	int r = hosts_build(&request, &text, err);
+	return r < 0 ? r : write_file(network->run_dir, "hosts", &text, err);
+}
+
+static int write_resolv(const struct container_network *network, const struct container_spec *spec,
+			const struct network_names *names, struct err *err)
+{
+	autostrbuf struct strbuf host = STRBUF_EMPTY, text = STRBUF_EMPTY;
+
+	int r = resolv_read_host(&host, err);
+	if (r < 0)
+		return r;
+	struct resolv_request request = {
+		.host_text = strbuf_text(&host),
+		.keep_loopback = network->host.mode == NETWORK_HOST,
+		.has_ipv6 = names->has_ipv6,
+		.forwarder = *names->dns_forwarder ? names->dns_forwarder : NULL,
+		.servers = &spec->dns_servers,
+		.searches = &spec->dns_searches,
+		.options = &spec->dns_options,
+	};
+	r = resolv_build(&request, &text, err);
+	return r < 0 ? r : write_file(network->run_dir, "resolv.conf", &text, err);
+}
+
+static int write_files(const struct container_network *network, struct engine *engine,
+		       const struct container *container, const struct container_spec *spec,
+		       struct err *err)
+{
+	autofree char *hostname =
+		spec->hostname ? xstrdup(spec->hostname) : xstrndup(container->id, 12);
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+	struct network_names names = { 0 };
+	int r = 0;
+
+	network_names(&network->host, network->address, &names);
+	if (!spec->no_hosts)
+		r = write_hosts(network, engine, container, spec, &names, hostname, err);
+	if (r == 0)
+		r = write_resolv(network, spec, &names, err);
+	strbuf_addf(&text, "%s\n", hostname);
+	return r < 0 ? r : write_file(network->run_dir, "hostname", &text, err);
+}
+
+int container_network_prepare(struct container_network *network, struct engine *engine,
+			      const struct container *container, const struct container_spec *spec,
+			      const char *run_dir, struct err *err)
+{
+	const struct network_settings settings = {
+		.run_root = engine->runroot,
+		.default_subnet = engine->settings.default_subnet,
+	};
+	enum network_mode mode;
+	const char *unused;
+
+	network->id = xstrdup(container->id);
+	network->run_dir = xstrdup(run_dir);
+	network->pasta_options =
+		spec->pasta_options.count ? strlist_join(&spec->pasta_options, ",") : NULL;
+	network->helper_path = engine_helper_path(engine, "davit-pasta");
+	network->status.wait_fd = -1;
+	int r = network_mode_parse(spec->network_mode, &mode, &unused, err);
+	if (r == 0)
+		r = network_prepare(mode, &settings, &network->host, err);
+	if (r == 0)
+		r = published_ports_load(&spec->ports, &network->ports, err);
+	if (r == 0 && network->ports.count)
+		r = ports_assign(&network->ports, err);
+	if (r == 0 && mode == NETWORK_BRIDGE)
+		r = lease_address(network, engine, err);
+	if (r == 0)
+		r = write_files(network, engine, container, spec, err);
+	return r;
+}
+
+void container_network_clear(struct container_network *network)
+{
+	ports_clear(&network->ports);
+	free(network->id);
+	free(network->run_dir);
+	free(network->pasta_options);
+	free(network->helper_path);
+}
+
+int container_network_start(struct container_network *network, const struct runtime_child *child,
+			    struct err *err)
+{
+	const struct network_request request = {
+		.host = &network->host,
+		.container_id = network->id,
+		.ports = &network->ports,
+		.address = network->address,
+		.pid = child->pid,
+		.pid_fd = child->pid_fd,
+		.net_ns_fd = child->net_ns_fd,
+		.pasta_options = network->pasta_options,
+		.run_dir = network->run_dir,
+		.helper_path = network->helper_path,
+	};
+
+	int r = network_start(&request, &network->status, err);
+	if (r < 0 || network->host.mode == NETWORK_NONE || network->host.mode == NETWORK_HOST)
+		return r;
+	autojson struct json_object *json = network_status_to_json(&network->status);
+	autofree char *path = path_join(network->run_dir, STATUS_FILE);
+	const char *text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN);
+	r = file_write(AT_FDCWD, path, text, strlen(text), 0600, 0, err);
+	if (r < 0)
+		container_network_abandon(network);
+	return r;
+}
+
+int container_network_wait(struct container_network *network, struct err *err)
+{
+	return network_wait(&network->status, err);
+}
+
+void container_network_abandon(struct container_network *network)
+{
+	struct err ignored; /* something failed before, and that is told */
+
+	(void)network_stop(&network->status, network->id, &ignored);
+}
+
+int container_network_status(const char *run_dir, struct network_status *ret_status,
+			     struct err *err)
+{
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+	autojson struct json_object *json = NULL;
+	autofree char *path = path_join(run_dir, STATUS_FILE);
+
+	int r = file_read(AT_FDCWD, path, &text, STATUS_FILE_LIMIT, err);
+	if (r == 0)
+		r = json_parse(strbuf_text(&text), text.size, &json, err);
+	if (r == 0)
+		r = network_status_from_json(json, ret_status, err);
+	return r;
+}
+
+int container_network_stop(const char *run_dir, const char *id, struct err *err)
+{
+	struct network_status status;
+
+	int r = container_network_status(run_dir, &status, err);
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : network_stop(&status, id, err);
+}

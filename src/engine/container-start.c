@@ -1,0 +1,528 @@
+/* The command prepares everything that can be prepared (directories, files, plan, filter), then
+ *forks the launcher. The launcher makes the container, so that it is its parent, tells how that
+ *went through a pipe, and becomes the monitor by execve(2). So the monitor is tiny although it was
+ *made by all this code, and nobody is re-parented.
+ *
+ *	command                        launcher
+ *	prepare, fork ───────────────→ cgroup, runtime_spawn
+ *	   │                           network while the child mounts
+ *	   │                           runtime_ready, runtime_exec, pid file
+ *	read the report ←───────────── report
+ *	attach or leave                execve davit-monitor
+ *
+ * Whoever of the two is killed, the other one notices by the pipe or the socket between them. */
+#include "engine/container-start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/timing.h"
+#include "engine/container-network.h"
+#include "engine/container.h"
+#include "engine/engine.h"
+#include "engine/identity.h"
+#include "engine/mount-spec.h"
+#include "engine/plan.h"
+#include "engine/volume.h"
+#include "kernel/cgroup.h"
+#include "kernel/seccomp.h"
+#include "monitor/launch.h"
+#include "oci/runtime-config.h"
+#include "runtime/runtime.h"
+#include "store/store.h"
+
+/* What the launcher tells the command. Fits in one atomic pipe write. */
+struct start_report {
+	int exit_code; /* 0: it runs */
+	pid_t pid;
+	struct err err;
+};
+_Static_assert(sizeof(struct start_report) <= 4096, "a report is one atomic write");
+
+/* All that the launcher needs, made before the fork. */
+struct start {
+	struct engine *engine;
+	struct container *container;
+	struct container_spec *spec;
+	struct oci_runtime_config *config;
+	struct identity identity;
+	struct strlist layer_dirs;
+	struct container_network network;
+	char *directory, *run_dir, *init_path;
+	int userns_fd;	   /* to join, -1: make one */
+	int client_fds[2]; /* command's end, monitor's end */
+	int report_fds[2];
+};
+
+static void start_clear(struct start *start)
+{
+	container_spec_free(start->spec);
+	oci_runtime_config_free(start->config);
+	identity_clear(&start->identity);
+	strlist_clear(&start->layer_dirs);
+	container_network_clear(&start->network);
+	free(start->directory);
+	free(start->run_dir);
+	free(start->init_path);
+	fd_close(&start->userns_fd);
+	for (int i = 0; i < 2; i++) {
+		fd_close(&start->client_fds[i]);
+		fd_close(&start->report_fds[i]);
+	}
+}
+
+static int find_layers(struct start *start, struct err *err)
+{
+	struct store *store;
+
+	int r = engine_store(start->engine, &store, err);
+	if (r < 0)
+		return r;
+	if (start->spec->rootfs) {
+		strlist_add(&start->layer_dirs, start->spec->rootfs);
+		return 0;
+	}
+	for (size_t i = start->spec->layers.count; i > 0; i--)
+		strlist_take(&start->layer_dirs,
+			     store_layer_path(store, start->spec->layers.items[i - 1]));
+	return 0;
+}
+
+static int make_directory(const char *parent, const char *name, mode_t mode, struct err *err)
+{
+	autofree char *path = path_join(parent, name);
+
+	if (mkdir(path, mode) < 0 && errno != EEXIST)
+		return err_errno(err, "create directory '%s'", path);
+	return 0;
+}
+
+/* The upper directory's own attributes are those of "/" inside, so they follow the uppermost
+ * layer's. */
+static int make_directories(struct start *start, struct err *err)
+{
+	struct stat st;
+	int r = file_make_dirs(AT_FDCWD, start->run_dir, 0700, err);
+
+	if (r == 0)
+		r = make_directory(start->directory, "upper", 0755, err);
+	if (r == 0)
+		r = make_directory(start->directory, "work", 0700, err);
+	if (r == 0 && start->layer_dirs.count && stat(start->layer_dirs.items[0], &st) == 0 &&
+	    (st.st_mode & 07777) != 0755) {
+		autofree char *upper = path_join(start->directory, "upper");
+		(void)chmod(upper,
+			    st.st_mode & 07777); /* a root directory of mode 755 serves as well */
+	}
+	for (size_t i = 0; r == 0 && i < start->spec->mounts.count; i++) {
+		struct mount_spec mount;
+		r = mount_spec_load(start->spec->mounts.items[i], &mount, err);
+		if (r < 0)
+			break;
+		if (mount.is_overlay) {
+			autofree char *name = xasprintf("overlay-%zu", i);
+			autofree char *directory = path_join(start->directory, name);
+			r = make_directory(start->directory, name, 0700, err);
+			if (r == 0)
+				r = make_directory(directory, "upper", 0755, err);
+			if (r == 0)
+				r = make_directory(directory, "work", 0700, err);
+		}
+		mount_spec_clear(&mount);
+	}
+	return r;
+}
+
+static int fill_volumes(struct start *start, struct err *err)
+{
+	for (size_t i = 0; i < start->spec->mounts.count; i++) {
+		struct mount_spec mount;
+		int r = mount_spec_load(start->spec->mounts.items[i], &mount, err);
+		if (r < 0)
+			return r;
+		if (mount.kind == MOUNT_VOLUME)
+			r = volume_fill(start->engine, mount.source, &start->layer_dirs,
+					mount.destination, !mount.no_copy, &start->identity, err);
+		else if (mount.chown_to_user)
+			r = volume_chown(start->engine, mount.source, &start->identity, err);
+		mount_spec_clear(&mount);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* /run/.containerenv tells programs that they run in a container; for privileged ones it also tells
+ * in which. */
+static int write_container_env(struct start *start, struct err *err)
+{
+	const struct container *container = start->container;
+	autofree char *text = xstrdup("");
+
+	if (start->spec->privileged) {
+		free(text);
+		text = xasprintf("engine=\"davit\"\nname=\"%s\"\nid=\"%s\"\nimage=\"%s\"\nimageid="
+				 "\"%s\"\nrootless=%d\n",
+				 container->name, container->id, start->spec->image_name ?: "",
+				 start->spec->image_id ?: "", start->engine->is_rootless);
+	}
+	autofree char *path = path_join(start->run_dir, ".containerenv");
+	return file_write(AT_FDCWD, path, text, strlen(text), 0644, 0, err);
+}
+
+static int load_filter(struct start *start, struct err *err)
+{
+	const struct container_spec *spec = start->spec;
+	const char *profile = spec->seccomp_profile ?: start->engine->settings.seccomp_profile;
+	struct store *store;
+
+	if (spec->privileged || (profile && strcmp(profile, "unconfined") == 0))
+		return 0;
+	int r = engine_store(start->engine, &store, err);
+	if (r < 0)
+		return r;
+	int cache_fd = store_directory(store, STORE_CACHE, err);
+	if (cache_fd < 0)
+		return cache_fd;
+	return seccomp_filter_load(profile, start->config->process.capabilities.bounding, cache_fd,
+				   &start->config->seccomp, err);
+}
+
+static int open_join_namespace(struct engine *engine)
+{
+	pid_t pid = engine_join_pid(engine);
+
+	if (pid <= 0)
+		return -1;
+	autofree char *path = xasprintf("/proc/%d/ns/user", (int)pid);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static int prepare(struct start *start, struct err *err)
+{
+	const struct userns_map *map;
+	struct sysinfo host;
+	struct store *store;
+
+	int r = container_spec_of(start->container, &start->spec, err);
+	if (r == 0)
+		r = engine_map(start->engine, &map, err);
+	if (r == 0)
+		r = engine_store(start->engine, &store, err);
+	if (r == 0)
+		r = find_layers(start, err);
+	if (r == 0)
+		r = identity_resolve(&start->layer_dirs, start->spec->user, &start->spec->groups,
+				     &start->identity, err);
+	if (r == 0)
+		r = make_directories(start, err);
+	if (r == 0)
+		r = fill_volumes(start, err);
+	if (r == 0)
+		r = container_network_prepare(&start->network, start->engine, start->container,
+					      start->spec, start->run_dir, err);
+	if (r == 0)
+		r = write_container_env(start, err);
+	if (r < 0)
+		return r;
+	timing_mark("directories and files");
+
+	start->init_path = engine_helper_path(start->engine, "davit-init");
+	autofree char *volumes = store_path(store, STORE_VOLUMES);
+	struct plan_input input = {
+		.spec = start->spec,
+		.settings = &start->engine->settings,
+		.identity = &start->identity,
+		.map = map,
+		.is_rootless = start->engine->is_rootless,
+		.id = start->container->id,
+		.name = start->container->name,
+		.container_dir = start->directory,
+		.run_dir = start->run_dir,
+		.volumes_dir = volumes,
+		.init_path = start->init_path,
+		.layer_dirs = &start->layer_dirs,
+		.host_memory_bytes =
+			sysinfo(&host) == 0 ? (uint64_t)host.totalram * host.mem_unit : 0,
+	};
+	r = plan_container(&input, &start->config, err);
+	if (r == 0)
+		r = load_filter(start, err);
+	if (r < 0)
+		return r;
+	if (!map->is_identity)
+		start->userns_fd = open_join_namespace(start->engine);
+	timing_mark("plan and filter");
+	return 0;
+}
+
+/* Limits that are only defaults and that this host does not let us set: say so, once until the next
+ * boot. */
+static void warn_left_out(const struct engine *engine, const char *left_out)
+{
+	autofree char *path = path_join(engine->runroot, "warned-limits");
+
+	autoclose int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		log_warn("containers run without the default limits for %s: this host gives this "
+			 "user no cgroup with %s",
+			 left_out, strchr(left_out, ',') ? "them" : "it");
+}
+
+static int open_log(const struct start *start, struct err *err)
+{
+	autofree char *path = start->spec->log_path ? xstrdup(start->spec->log_path)
+						    : path_join(start->directory, "ctr.log");
+
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? err_errno(err, "open log '%s'", path) : fd;
+}
+
+struct pipes {
+	int stdin_fds[2], stdout_fds[2], stderr_fds[2];
+};
+
+static int open_pipes(struct pipes *pipes, const struct container_spec *spec, struct err *err)
+{
+	if (spec->tty)
+		return 0;
+	if ((spec->open_stdin && pipe2(pipes->stdin_fds, O_CLOEXEC) < 0) ||
+	    pipe2(pipes->stdout_fds, O_CLOEXEC) < 0 || pipe2(pipes->stderr_fds, O_CLOEXEC) < 0)
+		return err_errno(err, "create pipes");
+	/* A program may open /dev/stdout again, which asks for permission on the pipe itself. */
+	int fds[] = { pipes->stdin_fds[0], pipes->stdout_fds[1], pipes->stderr_fds[1] };
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		if (fds[i] >= 0)
+			(void)fchmod(fds[i],
+				     0666); /* reaches nobody who was not given the descriptor */
+	return 0;
+}
+
+/* In the launcher: make the container. On failure nothing of it is left. */
+static int launch(struct start *start, struct cgroup **cgroup, const struct pipes *pipes,
+		  struct runtime_child *child, int *exit_code, struct err *err)
+{
+	autofree char *left_out = NULL;
+	struct timespec now;
+	struct runtime_stdio stdio = { { pipes->stdin_fds[0], pipes->stdout_fds[1],
+					 pipes->stderr_fds[1] } };
+
+	*exit_code = RUNTIME_FAILED;
+	if (start->config->cgroups_path) {
+		int r = cgroup_create(start->config->cgroups_path, &start->config->resources,
+				      cgroup, &left_out, err);
+		if (r < 0)
+			return r;
+		if (left_out)
+			warn_left_out(start->engine, left_out);
+	}
+	timing_mark("cgroup");
+	int r = runtime_spawn(start->config, *cgroup, start->userns_fd, &stdio, child, err);
+	if (r < 0)
+		return r;
+	timing_mark("namespaces");
+	r = container_network_start(&start->network, child, err);
+	timing_mark("network");
+	if (r == 0)
+		r = runtime_ready(child, err);
+	timing_mark("mounts");
+	if (r == 0)
+		r = container_network_wait(&start->network, err);
+	timing_mark("network ready");
+	if (r < 0) {
+		runtime_abandon(child);
+		return r;
+	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	r = runtime_exec(child, exit_code, err);
+	timing_mark("exec");
+	if (r < 0)
+		return r;
+	r = run_directory_write_pid(start->run_dir, child->pid, getpid(),
+				    now.tv_sec * INT64_C(1000000000) + now.tv_nsec, err);
+	if (r < 0)
+		runtime_abandon(child);
+	return r;
+}
+
+static void send_report(const struct start *start, int exit_code, pid_t pid, const struct err *err)
+{
+	struct start_report report = { .exit_code = exit_code, .pid = pid };
+
+	if (err)
+		report.err = *err;
+	(void)fd_write_all(start->report_fds[1], &report,
+			   sizeof(report)); /* a command that was killed cannot be told */
+}
+
+static _Noreturn void launcher(struct start *start)
+{
+	struct pipes pipes = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
+	struct runtime_child child = { .pid = -1,
+				       .pid_fd = -1,
+				       .console_fd = -1,
+				       .mount_ns_fd = -1,
+				       .net_ns_fd = -1,
+				       .control_fd = -1 };
+	struct monitor_launch monitor = MONITOR_LAUNCH_EMPTY;
+	struct cgroup *cgroup = NULL;
+	struct err err = { 0 };
+	int exit_code = RUNTIME_FAILED;
+	autofree char *program = engine_helper_path(start->engine, "davit-monitor");
+
+	fd_close(&start->client_fds[0]);
+	fd_close(&start->report_fds[0]);
+	int run_dir_fd = open(start->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = run_dir_fd < 0 ? err_errno(&err, "open '%s'", start->run_dir) : 0;
+	/* Whatever could fail comes before there is a container that would have to be ended again.
+	 */
+	if (r == 0 && access(program, X_OK) < 0)
+		r = err_errno(&err, "'%s', a part of davit", program);
+	if (r == 0 && strcmp(start->spec->log_driver, "none") != 0)
+		r = monitor.log_fd = open_log(start, &err);
+	if (r >= 0)
+		r = monitor.listen_fd = monitor_listen(run_dir_fd, &err);
+	if (r >= 0)
+		r = open_pipes(&pipes, start->spec, &err);
+	if (r == 0)
+		r = launch(start, &cgroup, &pipes, &child, &exit_code, &err);
+	if (r < 0) {
+		struct err ignored; /* the first failure is the one to tell */
+		if (cgroup)
+			(void)cgroup_remove(cgroup, &ignored);
+		container_network_abandon(&start->network);
+		send_report(start, exit_code, 0, &err);
+		_exit(1);
+	}
+
+	const int hold[] = { child.mount_ns_fd, child.net_ns_fd };
+	const char *cleanup[] = { start->engine->self_path,
+				  "--root",
+				  start->engine->root,
+				  "--runroot",
+				  start->engine->runroot,
+				  "container",
+				  "cleanup",
+				  start->container->id,
+				  NULL };
+	monitor.program = program;
+	monitor.id = start->container->id;
+	monitor.pid = child.pid;
+	monitor.stdin_fd = pipes.stdin_fds[1];
+	monitor.stdout_fd = pipes.stdout_fds[0];
+	monitor.stderr_fd = pipes.stderr_fds[0];
+	monitor.console_fd = child.console_fd;
+	monitor.client_fd = start->client_fds[1];
+	monitor.run_dir_fd = run_dir_fd;
+	monitor.hold_fds = hold;
+	monitor.hold_count = ARRAY_SIZE(hold);
+	monitor.cleanup = cleanup;
+	timing_mark("pid file");
+	timing_print();
+	send_report(start, 0, child.pid, NULL);
+	(void)monitor_exec(&monitor, &err);
+
+	/* Nobody would mind the container: end it rather than leave it to itself. The command has
+	 * been told that it runs, so it will see it end. */
+	log_write(LOG_LEVEL_ERROR, "%s", err.text);
+	runtime_abandon(&child);
+	_exit(1);
+}
+
+/* Fork the launcher and hear how it went. */
+static int run_launcher(struct start *start, pid_t *ret_pid, int *ret_exit_code, struct err *err)
+{
+	struct start_report report;
+
+	if (pipe2(start->report_fds, O_CLOEXEC) < 0)
+		return err_errno(err, "create a pipe");
+	pid_t pid = fork();
+	if (pid < 0)
+		return err_errno(err, "fork");
+	if (pid == 0)
+		launcher(start);
+	fd_close(&start->report_fds[1]);
+	fd_close(&start->client_fds[1]);
+	ssize_t n = fd_read_full(start->report_fds[0], &report, sizeof(report));
+	if (n == sizeof(report) && report.exit_code == 0) {
+		*ret_pid = report.pid;
+		return 0;
+	}
+	(void)waitpid(pid, NULL, 0); /* it ends by itself after a failure */
+	if (n != sizeof(report))
+		return err_set(err, ECHILD,
+			       "start container '%s': the launching process was killed",
+			       start->container->name);
+	*ret_exit_code = report.exit_code;
+	*err = report.err;
+	return -err->code;
+}
+
+/* Undo what the command itself prepared. */
+static void forget_start(struct start *start, bool was_created)
+{
+	struct err ignored; /* the failure of the start is the one to tell; what stays is cleaned up
+			       by the next command */
+
+	(void)file_remove_tree(AT_FDCWD, start->run_dir, &ignored);
+	if (was_created)
+		(void)container_set_created(start->engine, start->container->id, &ignored);
+	else
+		(void)container_set_exited(
+			start->engine, start->container->id, start->container->exit_code,
+			start->container->oom_killed, start->container->finished_nsec, &ignored);
+}
+
+int container_start(struct engine *engine, struct container *container, enum start_flags flags,
+		    struct start_result *ret_result, int *ret_exit_code, struct err *err)
+{
+	autoclose int lock_fd = -1;
+	struct timespec now;
+
+	*ret_exit_code = RUNTIME_FAILED;
+	int r = container_lock(engine, container->id, &lock_fd, err);
+	if (r < 0)
+		return r;
+	container_refresh(engine, container);
+	if (container->state == CONTAINER_RUNNING)
+		return err_set(err, EALREADY, "container %s is already running", container->name);
+
+	struct start start = {
+		.engine = engine,
+		.container = container,
+		.directory = container_directory(engine, container->id),
+		.run_dir = container_run_directory(engine, container->id),
+		.userns_fd = -1,
+		.client_fds = { -1, -1 },
+		.report_fds = { -1, -1 },
+	};
+	bool was_created = container->state == CONTAINER_CREATED;
+	clock_gettime(CLOCK_REALTIME, &now);
+	r = container_set_running(engine, container->id,
+				  now.tv_sec * INT64_C(1000000000) + now.tv_nsec, err);
+	if (r == 0 && (flags & START_WITH_CLIENT))
+		r = monitor_socketpair(start.client_fds, err);
+	timing_mark("record");
+	if (r == 0)
+		r = prepare(&start, err);
+	if (r == 0)
+		r = run_launcher(&start, &ret_result->pid, ret_exit_code, err);
+	if (r < 0)
+		forget_start(&start, was_created);
+	else
+		ret_result->client_fd = take_fd(&start.client_fds[0]);
+	start_clear(&start);
+	return r;
+}

@@ -1,0 +1,25 @@
+/* Starting a container: from its record to a running process with a monitor beside it. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct container;
+struct engine;
+struct err;
+
+enum start_flags {
+	START_WITH_CLIENT = 1 << 0, /* the caller stays with it: see start_result.client_fd */
+};
+
+struct start_result {
+	pid_t pid;
+	int client_fd; /* connection to the monitor, for attach_run(); the caller's. -1 without
+			  START_WITH_CLIENT */
+};
+
+/* Everything is made anew from the record: plan, network, cgroup. On failure nothing runs, nothing
+ * of this start is left, and *ret_exit_code is 125, 126 or 127 as a shell is told. -EALREADY if it
+ * runs. */
+int container_start(struct engine *engine, struct container *container, enum start_flags flags,
+		    struct start_result *ret_result, int *ret_exit_code, struct err *err);
