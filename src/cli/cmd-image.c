@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/duration.h"
 #include "cli/image-row.h"
+#include "cli/inspect.h"
 #include "cli/output.h"
 #include "engine/engine.h"
 #include "engine/image.h"
@@ -52,24 +53,8 @@ static const struct option_spec inspect_options[] = {
 static int inspect(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
 {
 	const struct inspect_args *args = arguments;
-	autojson struct json_object *list = json_object_new_array();
-	struct engine *engine;
-	int status = EXIT_OK;
-	int r = cli_engine(cli, &engine, err);
 
-	if (r < 0)
-		return r;
-	for (int i = 0; i < argc; i++) {
-		struct json_object *json;
-		struct err own = { 0 };
-		r = inspect_image(engine, argv[i], &json, &own);
-		if (r < 0)
-			status = cli_report(&own, EXIT_ENGINE);
-		else
-			json_object_array_add(list, json);
-	}
-	r = output_objects(args->format, list, err);
-	return r < 0 ? r : status;
+	return inspect_objects(cli, args->format, "image", argc, argv, err);
 }
 
 const struct command command_image_inspect = {

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "cli/command.h"
+#include "cli/image-row.h"
 #include "cli/inspect.h"
 #include "cli/output.h"
 
@@ -28,6 +29,7 @@ static const struct {
 } kinds[] = {
 	{ "container", inspect_container },
 	
+	{ "image", inspect_image },
 	{ "volume", inspect_volume },
 };
 

@@ -9,8 +9,6 @@ struct json_object;
 /* One object by name or ID, as podman's document; owned by the caller. -ENOENT if there is none. */
 int inspect_container(struct engine *engine, const char *name, struct json_object **ret_json,
 		      struct err *err);
-int inspect_image(struct engine *engine, const char *name, struct json_object **ret_json,
-		  struct err *err);
 int inspect_volume(struct engine *engine, const char *name, struct json_object **ret_json,
 		   struct err *err);
 

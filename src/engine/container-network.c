@@ -252,7 +252,7 @@ void container_network_abandon(struct container_network *network)
 {
 	struct err ignored; /* something failed before, and that is told */
 
-	(void)network_stop(&network->status, network->id, &ignored);
+	(void)network_stop(&network->status, network->id, network->run_dir, &ignored);
 }
 
 int container_network_status(const char *run_dir, struct network_status *ret_status,
@@ -277,5 +277,5 @@ int container_network_stop(const char *run_dir, const char *id, struct err *err)
 	int r = container_network_status(run_dir, &status, err);
 	if (r == -ENOENT)
 		return 0;
-	return r < 0 ? r : network_stop(&status, id, err);
+	return r < 0 ? r : network_stop(&status, id, run_dir, err);
 }

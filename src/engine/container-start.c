@@ -281,11 +281,8 @@ static void warn_left_out(const struct engine *engine, const char *left_out)
 			 left_out, strchr(left_out, ',') ? "them" : "it");
 }
 
-static int open_log(const struct start *start, struct err *err)
+static int open_log(const char *path, struct err *err)
 {
-	autofree char *path = start->spec->log_path ? xstrdup(start->spec->log_path)
-						    : path_join(start->directory, "ctr.log");
-
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	return fd < 0 ? err_errno(err, "open log '%s'", path) : fd;
 }
@@ -381,6 +378,8 @@ static _Noreturn void launcher(struct start *start)
 	struct err err = { 0 };
 	int exit_code = RUNTIME_FAILED;
 	autofree char *program = engine_helper_path(start->engine, "davit-monitor");
+	autofree char *log_path = start->spec->log_path ? xstrdup(start->spec->log_path)
+							: path_join(start->directory, "ctr.log");
 
 	fd_close(&start->client_fds[0]);
 	fd_close(&start->report_fds[0]);
@@ -391,7 +390,7 @@ static _Noreturn void launcher(struct start *start)
 	if (r == 0 && access(program, X_OK) < 0)
 		r = err_errno(&err, "'%s', a part of davit", program);
 	if (r == 0 && strcmp(start->spec->log_driver, "none") != 0)
-		r = monitor.log_fd = open_log(start, &err);
+		r = monitor.log_fd = open_log(log_path, &err);
 	if (r >= 0)
 		r = monitor.listen_fd = monitor_listen(run_dir_fd, &err);
 	if (r >= 0)
@@ -429,6 +428,9 @@ static _Noreturn void launcher(struct start *start)
 	monitor.hold_fds = hold;
 	monitor.hold_count = ARRAY_SIZE(hold);
 	monitor.cleanup = cleanup;
+	monitor.log_path = log_path;
+	monitor.log_max_bytes = start->spec->log_size_max > 0 ? start->spec->log_size_max : 0;
+	monitor.timeout_seconds = start->spec->timeout;
 	timing_mark("pid file");
 	timing_print();
 	send_report(start, 0, child.pid, NULL);

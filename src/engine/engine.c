@@ -169,17 +169,6 @@ int engine_store(struct engine *engine, struct store **ret_store, struct err *er
 	return 0;
 }
 
-int engine_store(struct engine *engine, struct store **ret_store, struct err *err)
-{
-	if (!engine->store) {
-		int r = store_open(engine->root, engine->is_rootless, &engine->store, err);
-		if (r < 0)
-			return r;
-	}
-	*ret_store = engine->store;
-	return 0;
-}
-
 int engine_map(struct engine *engine, const struct userns_map **ret_map, struct err *err)
 {
 	if (!engine->has_map) {
