@@ -116,6 +116,10 @@ struct oci_runtime_config {
 struct oci_runtime_config *oci_runtime_config_new(void);
 void oci_runtime_config_free(struct oci_runtime_config *config);
 
+/* The configuration as config.json, owned by the caller (json_object_put()). */
+struct json_object;
+struct json_object *oci_runtime_config_to_json(const struct oci_runtime_config *config);
+
 /* Append; the strings are copied, `options` is comma-separated and may be NULL. Returns the new
  * entry. */
 struct oci_mount *oci_runtime_config_add_mount(struct oci_runtime_config *config,
