@@ -29,6 +29,7 @@
 	X(rm)                                                                                      \
 	X(rmi)                                                                                     \
 	X(run)                                                                                     \
+	X(save)                                                                                    \
 	X(start)                                                                                   \
 	X(stop)                                                                                    \
 	X(tag)                                                                                     \

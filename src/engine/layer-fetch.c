@@ -55,7 +55,7 @@ struct layer {
 	int growth_fd;	   /* our end: tells the worker how far the download is; -1 */
 	bool owes_growth;  /* the pipe was full: tell again */
 	struct layer_worker *worker;
-	bool is_unpacked;
+	bool is_unpacked, was_recorded, was_fetched;
 	uint64_t content_bytes;
 	int item; /* of the progress */
 };
@@ -193,13 +193,16 @@ static int finish_if_complete(struct work *work, struct layer *layer, struct err
 {
 	if (layer->state != LAYER_FETCHED || !layer->is_unpacked)
 		return 0;
-	int r = layer_record(work->store, layer->diff_id, (int64_t)layer->content_bytes, err);
+	int r = 0;
+	if (!layer->was_recorded)
+		r = layer_record(work->store, layer->diff_id, (int64_t)layer->content_bytes, err);
 	if (r < 0)
 		return r;
 	layer->state = LAYER_DONE;
 	store_unlock(work->store, "layer", layer->diff_id + 7, &layer->lock_fd);
 	fd_close(&layer->blob_fd);
-	progress_finish(work->fetch->progress, layer->item, "done");
+	progress_finish(work->fetch->progress, layer->item,
+			layer->was_recorded && !layer->was_fetched ? "exists" : "done");
 	return 0;
 }
 
@@ -211,47 +214,43 @@ static int end_worker(struct work *work, struct layer *layer, struct err *err)
 	work->worker_count--;
 	int r = layer_worker_finish(worker, &result, err);
 	if (r < 0)
-		return err_wrap(err, "layer '%s'", layer->blob->digest);
+		return r;
 	layer->is_unpacked = true;
 	layer->content_bytes = result.content_bytes;
 	return finish_if_complete(work, layer, err);
 }
 
-/* Another one that is the same layer comes first in the list: what that one brings serves both. */
+/* The same comes earlier in the list: what that one brings serves both. */
 static bool is_repetition(const struct work *work, size_t index)
 {
 	for (size_t i = 0; i < index; i++)
-		if (strcmp(work->layers[i].diff_id, work->layers[index].diff_id) == 0)
+		if (strcmp(work->layers[i].diff_id, work->layers[index].diff_id) == 0 &&
+		    strcmp(work->layers[i].blob->digest, work->layers[index].blob->digest) == 0)
 			return true;
 	return false;
 }
 
+/* An unpacked layer may be known under another blob, compressed in another way. The blob of this
+ * image is fetched all the same, for its manifest names it and `save` must find it. */
 static int claim(struct work *work, struct layer *layer, struct err *err)
 {
+	const char *digest = layer->blob->digest;
 	struct err own = { 0 };
-
-	if (layer_is_recorded(work->store, layer->diff_id)) {
-		layer->state = LAYER_DONE;
-		add_item(work, layer);
-		progress_finish(work->fetch->progress, layer->item, "exists");
-		return 0;
-	}
 	int r = store_lock(work->store, "layer", layer->diff_id + 7, STORE_LOCK_NO_WAIT,
 			   &layer->lock_fd, &own);
+
 	if (r == -EWOULDBLOCK)
 		return 0;
 	if (r < 0) {
 		*err = own;
 		return r;
 	}
-	if (layer_is_recorded(work->store, layer->diff_id)) { /* done between the two looks */
-		store_unlock(work->store, "layer", layer->diff_id + 7, &layer->lock_fd);
-		return claim(work, layer, err);
-	}
 	add_item(work, layer);
-	layer->is_adopted = blob_is_present(work->store, layer->blob->digest);
+	layer->was_recorded = layer_is_recorded(work->store, layer->diff_id);
+	layer->is_unpacked = layer->was_recorded;
+	layer->is_adopted = blob_is_present(work->store, digest);
 	layer->state = layer->is_adopted ? LAYER_FETCHED : LAYER_READY;
-	return 0;
+	return layer->is_adopted ? finish_if_complete(work, layer, err) : 0;
 }
 
 static int fetch_blob(struct work *work, struct layer *layer, struct err *err)
@@ -259,6 +258,7 @@ static int fetch_blob(struct work *work, struct layer *layer, struct err *err)
 	const struct layer_fetch *fetch = work->fetch;
 	int r;
 
+	layer->was_fetched = true;
 	if (fetch->client) {
 		r = registry_client_start_blob(fetch->client, fetch->reference, layer->blob->digest,
 					       layer->blob->size, &layer->download, err);
@@ -275,7 +275,7 @@ static int fetch_blob(struct work *work, struct layer *layer, struct err *err)
 		return r;
 	layer->is_adopted = true;
 	layer->state = LAYER_FETCHED;
-	return 0;
+	return finish_if_complete(work, layer, err);
 }
 
 static struct layer *find_download(struct work *work, unsigned number)
