@@ -99,7 +99,8 @@ static int write_setting(const char *path, const char *value, struct err *err)
 	ssize_t size = read(fd, now, sizeof(now) - 1);
 	if (size > 0 && strtol(now, NULL, 10) == strtol(value, NULL, 10))
 		return 0;
-	if (write(fd, value, strlen(value)) < 0)
+	/* At the start: a number written behind what was read is ignored without a word. */
+	if (pwrite(fd, value, strlen(value), 0) < 0)
 		return err_errno(err, "write '%s'", path);
 	return 1;
 }
