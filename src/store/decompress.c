@@ -1,5 +1,6 @@
 #include "store/decompress.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <isa-l/igzip_lib.h>
 #include <stdbool.h>
@@ -11,6 +12,12 @@
 
 #define INPUT_SIZE (256 << 10)
 #define MAGIC_SIZE 6
+
+/* The part of libisal used here. It is loaded, not linked: only what unpacks pays for it. */
+static struct {
+	void (*init)(struct inflate_state *state);
+	int (*inflate)(struct inflate_state *state);
+} isal;
 
 struct decompressor {
 	struct byte_source source;
@@ -61,6 +68,28 @@ const char *compression_name(enum compression compression)
 	return names[compression];
 }
 
+static int load_isal(struct err *err)
+{
+	static const struct {
+		const char *name;
+		void *at;
+	} symbols[] = { { "isal_inflate_init", &isal.init }, { "isal_inflate", &isal.inflate } };
+
+	if (isal.inflate)
+		return 0;
+	void *library = dlopen("libisal.so.2", RTLD_LAZY | RTLD_LOCAL);
+	if (!library)
+		return err_set(err, ENOENT,
+			       "cannot load libisal.so.2; install the package libisal2");
+	for (size_t i = 0; i < ARRAY_SIZE(symbols); i++) {
+		void *symbol = dlsym(library, symbols[i].name);
+		if (!symbol)
+			return err_set(err, ENOENT, "libisal.so.2 lacks %s", symbols[i].name);
+		memcpy(symbols[i].at, &symbol, sizeof(symbol));
+	}
+	return 0;
+}
+
 struct decompressor *decompressor_new(const struct byte_source *source)
 {
 	struct decompressor *decompressor = xcalloc(1, sizeof(*decompressor));
@@ -101,6 +130,8 @@ static ssize_t refill(struct decompressor *decompressor, struct err *err)
 
 static int detect(struct decompressor *decompressor, struct err *err)
 {
+	int r;
+
 	while (decompressor->input_end < MAGIC_SIZE && !decompressor->source_ended) {
 		ssize_t n = refill(decompressor, err);
 		if (n < 0)
@@ -114,6 +145,9 @@ static int detect(struct decompressor *decompressor, struct err *err)
 		return err_set(err, EOPNOTSUPP,
 			       "this compression is not supported; use gzip or zstd");
 	case COMPRESSION_GZIP:
+		r = load_isal(err);
+		if (r < 0)
+			return r;
 		decompressor->inflate = xmalloc(sizeof(*decompressor->inflate));
 		break;
 	case COMPRESSION_ZSTD:
@@ -164,7 +198,7 @@ static ssize_t step_gzip(struct decompressor *decompressor, void *data, size_t s
 	if (!decompressor->in_stream) {
 		if (left == 0)
 			return -EAGAIN;
-		isal_inflate_init(inflate);
+		isal.init(inflate);
 		inflate->crc_flag = ISAL_GZIP; /* header and trailer too */
 		decompressor->in_stream = true;
 	}
@@ -172,7 +206,7 @@ static ssize_t step_gzip(struct decompressor *decompressor, void *data, size_t s
 	inflate->avail_in = (uint32_t)left;
 	inflate->next_out = data;
 	inflate->avail_out = (uint32_t)size;
-	int r = isal_inflate(inflate);
+	int r = isal.inflate(inflate);
 	decompressor->input_at = decompressor->input_end - inflate->avail_in;
 	if (r == ISAL_INCORRECT_CHECKSUM)
 		return err_set(err, EBADMSG, "bad gzip data: wrong checksum");
