@@ -9,7 +9,27 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/mem.h"
 #include "engine/engine.h"
+
+/* execvp() says EACCES when some directory of PATH is closed to us, though the command is in none
+ * of them: a shell would not find it. */
+static bool is_in_path(const char *name, const char *path)
+{
+	autostrlist struct strlist directories = STRLIST_EMPTY;
+
+	if (strchr(name, '/') || !path)
+		return true;
+	strlist_split(&directories, path, ':');
+	for (size_t i = 0; i < directories.count; i++) {
+		autofree char *file = path_join(directories.items[i], name);
+
+		if (access(file, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
 
 /* In the child that is in the namespace already. Returns the exit status of the command, as a shell
  * would have it. */
@@ -26,6 +46,8 @@ static int run_command(void *arg, struct err *err)
 		(void)sigaction(SIGQUIT, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
 		execvp(argv[0], argv);
 		int cause = errno;
+		if (cause == EACCES && !is_in_path(argv[0], getenv("PATH")))
+			cause = ENOENT;
 		dprintf(STDERR_FILENO, "Error: run '%s': %s\n", argv[0], strerror(cause));
 		_exit(cause == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUNNABLE);
 	}

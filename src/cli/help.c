@@ -17,6 +17,33 @@ static void print_indented(const char *text, FILE *out)
 	}
 }
 
+#define DESCRIPTION_WIDTH 78
+
+/* The same with lines broken where they are too long. */
+static void print_wrapped(const char *text, FILE *out)
+{
+	size_t column = 0;
+
+	while (*text) {
+		size_t size = strcspn(text, " \n");
+
+		if (column && column + 1 + size > DESCRIPTION_WIDTH) {
+			fputc('\n', out);
+			column = 0;
+		}
+		fprintf(out, "%s%.*s", column ? " " : "  ", (int)size, text);
+		column += size + (column ? 1 : 2);
+		text += size;
+		if (*text == '\n') {
+			fputc('\n', out);
+			column = 0;
+		}
+		text += *text != 0;
+	}
+	if (column)
+		fputc('\n', out);
+}
+
 /* "-m, --memory SIZE" */
 static void option_heading(const struct option_spec *spec, struct strbuf *buf)
 {
@@ -127,7 +154,7 @@ void help_command(const struct command *command, FILE *out)
 	fprintf(out, "%s\n", command->summary);
 	if (command->description) {
 		fputs("\nDescription:\n", out);
-		print_indented(command->description, out);
+		print_wrapped(command->description, out);
 	}
 	name = command_next_name(&names, &size);
 	fprintf(out, "\nUsage:\n  davit %.*s%s%s%s\n", (int)size, name,
