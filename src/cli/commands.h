@@ -22,6 +22,8 @@
 	X(inspect)                                                                                 \
 	X(kill)                                                                                    \
 	X(load)                                                                                    \
+	X(login)                                                                                   \
+	X(logout)                                                                                  \
 	X(logs)                                                                                    \
 	X(port)                                                                                    \
 	X(ps)                                                                                      \

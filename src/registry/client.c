@@ -63,8 +63,9 @@ static int spawn_helper(const char *program, int socket_fd, int download_dir_fd,
 
 	/* Out of the way of the numbers they will get. */
 	autoclose int high_socket = fcntl(socket_fd, F_DUPFD_CLOEXEC, 10);
-	autoclose int high_directory = fcntl(download_dir_fd, F_DUPFD_CLOEXEC, 10);
-	if (high_socket < 0 || high_directory < 0)
+	autoclose int high_directory =
+		download_dir_fd < 0 ? -1 : fcntl(download_dir_fd, F_DUPFD_CLOEXEC, 10);
+	if (high_socket < 0 || (high_directory < 0 && download_dir_fd >= 0))
 		return err_errno(err, "start '%s'", program);
 
 	sigemptyset(&none);
@@ -73,7 +74,8 @@ static int spawn_helper(const char *program, int socket_fd, int download_dir_fd,
 	posix_spawnattr_init(&attributes);
 	posix_spawn_file_actions_adddup2(&actions, high_socket, PROTOCOL_FD_SOCKET);
 	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, high_directory, PROTOCOL_FD_DOWNLOADS);
+	if (high_directory >= 0)
+		posix_spawn_file_actions_adddup2(&actions, high_directory, PROTOCOL_FD_DOWNLOADS);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &all);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
@@ -151,11 +153,12 @@ static int send_request(struct registry_client *client, struct json_object *requ
 }
 
 static int send_hello(struct registry_client *client, const struct registry_options *options,
-		      struct err *err)
+		      bool downloads, struct err *err)
 {
 	autojson struct json_object *hello = json_object_new_object();
 
 	json_add_string(hello, "op", "hello");
+	json_add_bool(hello, "downloads", downloads);
 	json_add_int(hello, "retry", options->retry >= 0 ? options->retry : 3);
 	json_add_int(hello, "retry_delay_usec",
 		     options->retry_delay_usec >= 0 ? options->retry_delay_usec : 2000000);
@@ -191,7 +194,7 @@ int registry_client_open(int download_dir_fd, const struct registries *registrie
 	r = spawn_helper(options->program, theirs, download_dir_fd, &client->helper, err);
 	if (r < 0)
 		return r;
-	r = send_hello(client, options, err);
+	r = send_hello(client, options, download_dir_fd >= 0, err);
 	if (r < 0)
 		return r;
 	*ret_client = take_ptr(&client);

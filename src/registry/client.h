@@ -44,7 +44,7 @@ struct registry_options {
 /* Start a helper. Everything passed is borrowed: `registries` and `paths` until the close, the
  * directory and the options for this call only.
  *
- * @download_dir_fd:  where .partial files go; must exist
+ * @download_dir_fd:  where .partial files go; -1 when no blob will be started
  *
  * Nothing is connected to yet. -ENOENT when the program is missing. */
 int registry_client_open(int download_dir_fd, const struct registries *registries,

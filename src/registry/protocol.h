@@ -5,7 +5,8 @@
  * "id" that their answers repeat.
  *
  *   davit → helper, "op":
- *     hello     retry, retry_delay_usec, user_agent, log_level, certs_dirs[], cert_dir; comes first
+ *     hello     retry, retry_delay_usec, user_agent, log_level, certs_dirs[], cert_dir,
+ *               downloads (whether there is a directory for them); comes first
  *     manifest  endpoints[], name (for messages), what (tag or digest)  → manifest | failed
  *     memory    endpoints[], name, digest, size                         → memory | failed
  *     blob      endpoints[], name, digest, size            → progress…, then done | failed

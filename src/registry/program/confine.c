@@ -108,7 +108,8 @@ static int restrict_files(int download_fd, const struct strlist *read_paths, str
 	autoclose int fd = (int)syscall(SYS_landlock_create_ruleset, &ruleset, size, 0);
 	if (fd < 0)
 		return err_errno(err, "create a Landlock ruleset");
-	if (allow(fd, download_fd, ACCESS_DOWNLOAD & ruleset.handled_access_fs) < 0)
+	if (download_fd >= 0 &&
+	    allow(fd, download_fd, ACCESS_DOWNLOAD & ruleset.handled_access_fs) < 0)
 		return err_errno(err, "Landlock rule for the download directory");
 	for (size_t i = 0; i < read_paths->count; i++) {
 		int r = allow_reading(fd, read_paths->items[i], err);

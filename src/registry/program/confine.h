@@ -7,7 +7,7 @@
 
 struct err;
 
-/* @download_fd:  the directory that stays writable
+/* @download_fd:  the directory that stays writable; -1 for none
  * @read_paths:   files and directories that stay readable; missing ones are passed over
  *
  * What the kernel does not offer is left out with a note in the log; what it offers and refuses is

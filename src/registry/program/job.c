@@ -761,6 +761,8 @@ void jobs_add(struct jobs *jobs, struct json_object *request)
 
 	if (i == ARRAY_SIZE(kinds))
 		err_set(&job->err, EINVAL, "an unknown request '%s'", op);
+	else if (kinds[i].kind == JOB_BLOB && jobs->downloads_fd < 0)
+		err_set(&job->err, EINVAL, "a blob without a directory to put it into");
 	else if (!job->what && kinds[i].kind != JOB_LOGIN)
 		err_set(&job->err, EINVAL, "a request without the name of what is wanted");
 	else

@@ -168,6 +168,10 @@ static int set_up(struct program *program, struct err *err)
 	log_set_level((enum log_level)json_get_int(hello, "log_level", LOG_LEVEL_WARN));
 	jobs->out = &program->out;
 	jobs->downloads_fd = PROTOCOL_FD_DOWNLOADS;
+	if (!json_get_bool(hello, "downloads", false)) {
+		jobs->downloads_fd = -1;
+		(void)close(PROTOCOL_FD_DOWNLOADS); /* if it leaked to our parent */
+	}
 	jobs->retry = (int)json_get_int(hello, "retry", 3);
 	jobs->retry_delay_usec = json_get_int(hello, "retry_delay_usec", 2000000);
 	json_get_strlist(hello, "certs_dirs", &jobs->session.certs_dirs);
@@ -198,7 +202,7 @@ static int set_up(struct program *program, struct err *err)
 	jobs->transport.multi = curl_multi_init();
 	if (!jobs->transport.multi)
 		return err_set(err, ENOMEM, "start libcurl");
-	r = confine(PROTOCOL_FD_DOWNLOADS, &readable, err);
+	r = confine(jobs->downloads_fd, &readable, err);
 	return r < 0 ? err_wrap(err, "confine davit-registry") : 0;
 }
 
