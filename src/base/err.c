@@ -5,6 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Names in errors come from images, archives and registries, and errors end on a terminal: one that
+ * holds control characters could move the cursor or worse. */
+static void make_printable(char *text)
+{
+	for (unsigned char *at = (unsigned char *)text; *at; at++) {
+		if (*at < 0x20 || *at == 0x7f)
+			*at = '?';
+		else if (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0) /* U+0080 to U+009F */
+			at[0] = at[1] = '?';
+	}
+}
+
 int err_set(struct err *err, int code, const char *fmt, ...)
 {
 	va_list ap;
@@ -13,6 +25,7 @@ int err_set(struct err *err, int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
+	make_printable(err->text);
 	return -err->code;
 }
 
@@ -33,6 +46,7 @@ int err_errno(struct err *err, const char *fmt, ...)
 	if (at + room > sizeof(err->text))
 		at = sizeof(err->text) - room;
 	snprintf(err->text + at, sizeof(err->text) - at, ": %s", cause);
+	make_printable(err->text);
 	err->code = code > 0 ? code : EIO;
 	return -err->code;
 }
@@ -51,6 +65,7 @@ int err_wrap(struct err *err, const char *fmt, ...)
 		joined[n + 1] = ' ';
 		memcpy(joined + n + 2, err->text, cause + 1);
 		memcpy(err->text, joined, (size_t)n + cause + 3);
+		make_printable(err->text);
 	}
 	return -(err->code > 0 ? err->code : EIO);
 }

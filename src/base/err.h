@@ -8,7 +8,7 @@
 
 struct err {
 	int code;	/* positive errno, 0 while nothing failed */
-	char text[508]; /* "outer: inner: cause", without newline */
+	char text[508]; /* "outer: inner: cause", without newline or other control characters */
 };
 
 /* Set code and text. Returns -code, so that `return err_set(err, EINVAL, …)` works. */

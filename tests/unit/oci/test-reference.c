@@ -86,7 +86,6 @@ static void test_bad_names_are_refused_and_quoted(void **state)
 		HEX,
 		"http://e.com/a",
 		"a@sha256:" HEX "@sha256:" HEX,
-		"a\n",
 		"é",
 	};
 	struct reference reference = REFERENCE_EMPTY;
@@ -98,6 +97,9 @@ static void test_bad_names_are_refused_and_quoted(void **state)
 			fail_msg("accepted '%s'", texts[i]);
 		assert_non_null(strstr(err.text, texts[i]));
 	}
+	struct err err = { 0 };
+	assert_true(reference_parse("a\n", &reference, &err) < 0);
+	assert_non_null(strstr(err.text, "'a?'"));
 }
 
 static void test_lengths_are_bounded(void **state)
