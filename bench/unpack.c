@@ -69,7 +69,7 @@ static int run_round(int store_fd, int blob_fd, const struct userns_map *map, bo
 
 int main(int argc, char **argv)
 {
-	struct userns_map map;
+	struct userns_map map = { 0 };
 	struct err err;
 
 	if (argc < 3) {
@@ -89,5 +89,6 @@ int main(int argc, char **argv)
 		r = run_round(store_fd, blob_fd, &map, i == rounds - 1 && getenv("KEEP"), &err);
 	if (r < 0)
 		fprintf(stderr, "%s\n", err.text);
+	userns_map_clear(&map);
 	return r < 0;
 }

@@ -152,6 +152,12 @@ static void put_octal(char *field, size_t size, uint64_t value)
 	field[size - 1] = '\0';
 }
 
+/* A field that is full has no NUL behind its text. */
+static void put_text(char *field, size_t room, const char *text, size_t size)
+{
+	memcpy(field, text, size < room ? size : room);
+}
+
 /* Where to cut a path so that both parts fit; NULL if there is no such place. */
 static const char *split_path(const char *path, size_t size)
 {
@@ -187,7 +193,7 @@ static int put_pax(struct tar_writer *writer, struct err *err)
 	if (writer->pax.size > 1 << 20)
 		return err_set(err, E2BIG, "the attributes of '%.200s' are too large for tar",
 			       strbuf_text(&writer->path));
-	memcpy(header, "PaxHeaders.0/entry", 18);
+	put_text(header, 100, "PaxHeaders.0/entry", 18);
 	put_octal(header + 100, 8, 0644);
 	put_octal(header + 108, 8, 0);
 	put_octal(header + 116, 8, 0);
@@ -208,17 +214,17 @@ static void set_names(struct tar_writer *writer, char header[BLOCK], const struc
 	const char *slash = size > 100 ? split_path(path, size) : NULL;
 
 	if (is_ascii(path) && size <= 100) {
-		memcpy(header, path, size);
+		put_text(header, 100, path, size);
 	} else if (is_ascii(path) && slash) {
-		memcpy(header + 345, path, (size_t)(slash - path));
-		memcpy(header, slash + 1, size - (size_t)(slash - path) - 1);
+		put_text(header + 345, 155, path, (size_t)(slash - path));
+		put_text(header, 100, slash + 1, size - (size_t)(slash - path) - 1);
 	} else {
 		add_text(writer, "path", path);
-		memcpy(header, path, size < 100 ? size : 100); /* for who does not know pax */
+		put_text(header, 100, path, size); /* for who does not know pax */
 	}
 	if (link_size > 100 || !is_ascii(entry->link))
 		add_text(writer, "linkpath", entry->link);
-	memcpy(header + 157, entry->link, link_size < 100 ? link_size : 100);
+	put_text(header + 157, 100, entry->link, link_size);
 }
 
 static void set_number(struct tar_writer *writer, char *field, size_t field_size, uint64_t value,
