@@ -15,7 +15,7 @@ struct inspect_args {
 
 #define FIELD(f) offsetof(struct inspect_args, f)
 static const struct option_spec options[] = {
-	OUTPUT_FORMAT_OPTION(FIELD(format)),
+	OUTPUT_INSPECT_FORMAT_OPTION(FIELD(format)),
 	{ "type", 't', OPTION_CHOICE, FIELD(type), "TYPE",
 	  "What the name is of; without it each kind is tried",
 	  .choices = "all|container|image|volume", .initial = "all" },
@@ -103,7 +103,7 @@ static int inspect_containers(struct cli *cli, void *arguments, int argc, char *
 }
 
 static const struct option_spec container_options[] = {
-	OUTPUT_FORMAT_OPTION(FIELD(format)),
+	OUTPUT_INSPECT_FORMAT_OPTION(FIELD(format)),
 	OPTION_END,
 };
 

@@ -41,6 +41,7 @@
 	X(volume_create)                                                                           \
 	X(volume_inspect)                                                                          \
 	X(volume_ls)                                                                               \
+	X(volume_rm)                                                                               \
 	X(wait)
 
 /* A noun under which commands are gathered: "davit volume …". */

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -334,7 +333,7 @@ static int build_limits(struct cli *cli, struct engine *engine, const struct con
 			return err_set(err, EINVAL, "--cpus %.2f: this host has %ld processors",
 				       args->cpus, sysconf(_SC_NPROCESSORS_CONF));
 		spec->cpu_period = 100000;
-		spec->cpu_quota = llround(args->cpus * 100000);
+		spec->cpu_quota = (int64_t)(args->cpus * 100000 + 0.5); /* llround() is in libm */
 	} else {
 		spec->cpu_period = args->cpu_period;
 		spec->cpu_quota = args->cpu_quota;

@@ -70,10 +70,15 @@ int output_objects(const char *format, struct json_object *objects, struct err *
 int output_object(const char *format, struct json_object *object, const char *text,
 		  struct err *err);
 
-/* The option row --format looks alike everywhere. */
+/* The option rows --format of lists, where -f is --filter, and of commands that inspect. */
 #define OUTPUT_FORMAT_OPTION(offset)                                                               \
 	{                                                                                          \
 		"format", 0, OPTION_STRING, offset, "FORMAT",                                      \
 			"Print as json, or by a Go template such as '{{.ID}}'",                    \
 			.choices = "json|table"                                                    \
+	}
+#define OUTPUT_INSPECT_FORMAT_OPTION(offset)                                                       \
+	{                                                                                          \
+		"format", 'f', OPTION_STRING, offset, "FORMAT",                                    \
+			"Print as json, or by a Go template such as '{{.Id}}'", .choices = "json"  \
 	}
