@@ -34,9 +34,6 @@
 #include "runtime/launch-plan.h"
 #include "runtime/mapper.h"
 
-/* TODO(cgroup): strong again once kernel/cgroup.c is there. Nobody can have made a group before. */
-#pragma weak cgroup_clone_fd
-#pragma weak cgroup_add
 
 /* Namespaces to enter, the user namespace last in this list. */
 struct joins {
