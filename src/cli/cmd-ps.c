@@ -10,6 +10,7 @@
 #include "base/template.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "engine/container-end.h"
 #include "engine/container-filter.h"
 #include "engine/container.h"
 #include "engine/engine.h"
@@ -273,6 +274,10 @@ static int ps(struct cli *cli, void *arguments, int argc, char **argv, struct er
 		json_object_array_add(rows, as_json ? row_for_programs(list[i], now_usec)
 						    : row_for_people(list[i], args, now_usec));
 	}
+	for (size_t i = 0; i < count; i++)
+		container_repair(engine, list[i]);
+	if (args->all)
+		container_sweep(engine, list, count);
 	container_list_free(list, count);
 	const struct output_list how = {
 		.columns = columns,

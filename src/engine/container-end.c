@@ -6,12 +6,14 @@
  * lost how the container ended. */
 #include "engine/container-end.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -20,6 +22,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/timing.h"
 #include "engine/container-network.h"
@@ -291,6 +294,67 @@ int container_cleanup(struct engine *engine, const char *id, struct err *err)
 		r = cleanup_locked(engine, container, err);
 	return r < 0 ? err_wrap(err, "clean up container '%s'", container ? container->name : id)
 		     : 0;
+}
+
+void container_repair(struct engine *engine, const struct container *container)
+{
+	autofree char *directory = container_directory(engine, container->id);
+	struct err err;
+
+	if (!container->needs_cleanup)
+		return;
+	autoclose int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return; /* it is being started, or cleaned up */
+	fd_close(&fd);
+	if (container_cleanup(engine, container->id, &err) < 0)
+		log_warn("%s", err.text);
+}
+
+#define SWEEP_AGE_SEC 60
+
+static bool is_known(const char *id, struct container *const *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(list[i]->id, id) == 0)
+			return true;
+	return false;
+}
+
+/* A directory that is being made has no record yet, so a young one is left alone. */
+static bool is_left_behind(int dir_fd, const char *name)
+{
+	struct stat st;
+
+	if (name[0] == '.' || fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISDIR(st.st_mode) || time(NULL) - st.st_mtime < SWEEP_AGE_SEC)
+		return false;
+	autoclose int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+void container_sweep(struct engine *engine, struct container *const *list, size_t count)
+{
+	const char *places[] = { engine->root, engine->runroot };
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		autofree char *place = path_join(places[i], "containers");
+		DIR *dir = opendir(place);
+		if (!dir)
+			continue;
+		for (struct dirent *entry; (entry = readdir(dir));) {
+			struct err err;
+			if (is_known(entry->d_name, list, count) ||
+			    !is_left_behind(dirfd(dir), entry->d_name))
+				continue;
+			log_debug("removing what is left of container %.12s", entry->d_name);
+			autofree char *path = path_join(place, entry->d_name);
+			if (file_remove_tree(AT_FDCWD, path, &err) < 0 &&
+			    engine_run_mapped(engine, remove_tree, path, &err) < 0)
+				log_warn("%s", err.text);
+		}
+		closedir(dir);
+	}
 }
 
 int container_remove(struct engine *engine, struct container *container, enum remove_flags flags,

@@ -28,6 +28,14 @@ int container_wait(struct engine *engine, const struct container *container, int
  * is fine. Does nothing when it runs. */
 int container_cleanup(struct engine *engine, const char *id, struct err *err);
 
+/* Clean up after a container that was found to need it, unless somebody is at it in this moment. For commands that
+ * list: what a killed command left behind goes away with the next look. Failures are only logged. */
+void container_repair(struct engine *engine, const struct container *container);
+
+/* Remove directories that belong to no container any more: of commands that were killed while they made or removed one.
+ * `list` are all containers there are. */
+void container_sweep(struct engine *engine, struct container *const *list, size_t count);
+
 enum remove_flags {
 	REMOVE_FORCE = 1 << 0,	 /* stop it first */
 	REMOVE_VOLUMES = 1 << 1, /* its anonymous volumes too */

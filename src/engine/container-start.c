@@ -342,15 +342,18 @@ static int launch(struct start *start, struct cgroup **cgroup, const struct pipe
 		runtime_abandon(child);
 		return r;
 	}
+	/* Written down before its command runs: were we killed in between, the child would end with us, and what is
+	 * written would be seen to be dead. The other way round it would run and nobody would know. */
 	clock_gettime(CLOCK_REALTIME, &now);
-	r = runtime_exec(child, exit_code, err);
-	timing_mark("exec");
-	if (r < 0)
-		return r;
 	r = run_directory_write_pid(start->run_dir, child->pid, getpid(),
 				    now.tv_sec * INT64_C(1000000000) + now.tv_nsec, err);
-	if (r < 0)
+	if (r < 0) {
 		runtime_abandon(child);
+		return r;
+	}
+	timing_mark("pid file");
+	r = runtime_exec(child, exit_code, err);
+	timing_mark("exec");
 	return r;
 }
 
@@ -431,7 +434,6 @@ static _Noreturn void launcher(struct start *start)
 	monitor.log_path = log_path;
 	monitor.log_max_bytes = start->spec->log_size_max > 0 ? start->spec->log_size_max : 0;
 	monitor.timeout_seconds = start->spec->timeout;
-	timing_mark("pid file");
 	timing_print();
 	send_report(start, 0, child.pid, NULL);
 	(void)monitor_exec(&monitor, &err);
