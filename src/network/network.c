@@ -102,18 +102,6 @@ int network_lease(const struct network_host *host, const struct in_addr *taken, 
 /* -- start --------------------------------------------------------------------------------------
  */
 
-static int start_loopback(const struct network_request *request, struct err *err)
-{
-	autonetlink struct netlink *inside = NULL;
-
-	if (geteuid() != 0)
-		return pasta_start_loopback(request->pid_fd, err);
-	if (netlink_open_in(request->net_ns_fd, &inside, err) < 0)
-		return -err->code;
-	netlink_set_up(inside, LOOPBACK_INDEX, NULL, 0);
-	return netlink_commit(inside, err);
-}
-
 static int start_bridge(const struct network_request *request, struct network_status *status,
 			struct err *err)
 {
@@ -149,15 +137,13 @@ int network_start(const struct network_request *request, struct network_status *
 	int result = 0;
 
 	switch (request->host->mode) {
-	case NETWORK_NONE:
-		result = start_loopback(request, err);
-		break;
 	case NETWORK_BRIDGE:
 		result = start_bridge(request, &status, err);
 		break;
 	case NETWORK_PASTA:
 		result = pasta_start(request, &status, err);
 		break;
+	case NETWORK_NONE: /* the runtime has set loopback up */
 	case NETWORK_HOST:
 	case NETWORK_MODE_COUNT:
 		break;

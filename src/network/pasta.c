@@ -153,21 +153,6 @@ static int run_inside(int pid_fd, int (*body)(void *arg, struct err *err), void 
 	return aside_run(ASIDE_SHARE_FILES, enter_and_run, &inside, err);
 }
 
-static int loopback_up(void *arg, struct err *err)
-{
-	autonetlink struct netlink *netlink = NULL;
-
-	if (netlink_open(&netlink, err) < 0)
-		return -err->code;
-	netlink_set_up(netlink, LOOPBACK_INDEX, NULL, 0);
-	return netlink_commit(netlink, err);
-}
-
-int pasta_start_loopback(int pid_fd, struct err *err)
-{
-	return run_inside(pid_fd, loopback_up, NULL, err);
-}
-
 static void parse_mac(const char *text, uint8_t mac[MAC_BYTES])
 {
 	for (int i = 0; i < MAC_BYTES; i++)

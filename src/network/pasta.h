@@ -27,10 +27,6 @@ struct pasta_host {
 /* -ENOENT if pasta is not installed, -EACCES if this user may not make tap interfaces. */
 int pasta_find(struct pasta_host *ret_host, struct err *err);
 
-/* Bring up the loopback interface of the namespaces that the process behind `pid_fd` is in; for a
- * user, who can enter its network namespace only by way of its user namespace. */
-int pasta_start_loopback(int pid_fd, struct err *err);
-
 int pasta_start(const struct network_request *request, struct network_status *status,
 		struct err *err);
 int pasta_wait(struct network_status *status, struct err *err);
