@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/container-end.h"
+#include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/image.h"
 
@@ -36,13 +38,27 @@ static int all_ids(struct engine *engine, struct strlist *words, struct err *err
 	return r;
 }
 
+static int remove_container(struct engine *engine, const char *id, struct err *err)
+{
+	autocontainer struct container *container = NULL;
+	int r = container_find(engine, id, CONTAINER_WITH_SPEC, &container, err);
+
+	if (r == -ENOENT) /* gone since it was listed */
+		return 0;
+	if (r >= 0)
+		r = container_remove(engine, container, REMOVE_FORCE | REMOVE_VOLUMES, 0, err);
+	return r;
+}
+
 static int rmi(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
 {
 	const struct rmi_args *args = arguments;
 	autostrlist struct strlist words = STRLIST_EMPTY, untagged = STRLIST_EMPTY,
 				   deleted = STRLIST_EMPTY;
-	struct image_removal removal = { .force = args->force || args->all,
-					 .no_prune = args->no_prune };
+	struct image_removal removal = { .force = args->force,
+					 .all = args->all,
+					 .no_prune = args->no_prune,
+					 .remove_container = remove_container };
 	bool is_missing = false, is_used = false, has_failed = false;
 	struct engine *engine;
 	int r = cli_engine(cli, &engine, err);

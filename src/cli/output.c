@@ -102,10 +102,11 @@ static void tame_controls(struct strbuf *buf)
 			buf->data[i] = '?';
 }
 
-static int render_rows(const struct template *template, struct json_object *rows,
-		       struct strbuf *buf, struct err *err)
+/* A list may be walked over by the template itself; of inspected objects each is its own dot. */
+static int render_rows(const struct output_list *how, const struct template *template,
+		       struct json_object *rows, struct strbuf *buf, struct err *err)
 {
-	if (template_begins_with_range(template))
+	if (how->columns && template_begins_with_range(template))
 		return template_render(template, rows, buf, err);
 	for (size_t i = 0; i < json_object_array_length(rows); i++) {
 		int r = template_render(template, json_object_array_get_idx(rows, i), buf, err);
@@ -134,7 +135,7 @@ static int print_rows(const struct output_list *how, const char *text, struct js
 		if (buf.size && buf.data[buf.size - 1] != '\n')
 			strbuf_addc(&buf, '\n');
 	}
-	r = render_rows(template, rows, &buf, err);
+	r = render_rows(how, template, rows, &buf, err);
 	if (r < 0)
 		return r;
 	if (text != how->format)

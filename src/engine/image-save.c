@@ -320,8 +320,18 @@ static int write_archive(struct save *save, int fd, struct err *err)
 {
 	struct tar_sink sink = { .write = tar_sink_write_fd, .arg = &fd };
 
+	static const char *const directories[] = { "blobs/", "blobs/sha256/" };
+	int r = 0;
+
 	save->writer = tar_writer_new(&sink);
-	return write_all(save, err);
+	/* Tools that unpack for an ordinary user stumble over directories that are only implied. */
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(directories); i++) {
+		struct tar_entry entry = {
+			.type = TAR_DIRECTORY, .path = directories[i], .link = "", .mode = 0755
+		};
+		r = tar_writer_entry(save->writer, &entry, err);
+	}
+	return r < 0 ? r : write_all(save, err);
 }
 
 static int save_archive(struct save *save, const char *path, struct err *err)

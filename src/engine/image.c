@@ -140,7 +140,7 @@ int image_remove(struct engine *engine, const char *word, const struct image_rem
 			strlist_add(untagged, image->found_name);
 		return r;
 	}
-	if (!image->found_name && image->names.count > 1 && !removal->force) {
+	if (!image->found_name && image->names.count > 1 && !removal->force && !removal->all) {
 		autofree char *names = strlist_join(&image->names, " ");
 		return err_set(err, ENOTUNIQ,
 			       "unable to delete image \"%s\" by ID with more than one tag ([%s]): "

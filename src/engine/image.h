@@ -25,6 +25,7 @@ int image_local_name(const char *word, char **ret_name, struct err *err);
 /* What a removal does about a container; given by whoever knows containers. */
 struct image_removal {
 	bool force;    /* IDs with several names too, and containers with `remove_container` */
+	bool all;      /* all images are meant, so several names are no surprise */
 	bool no_prune; /* kept for scripts; layers are never images here, so there is nothing to
 			  prune */
 	int (*remove_container)(struct engine *engine, const char *id, struct err *err);

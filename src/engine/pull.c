@@ -33,6 +33,9 @@
 /* How often layers may be removed under a pull before it gives up. */
 #define RECORD_ATTEMPTS 4
 
+/* What belongs to no image is kept this long for a pull that may be repeated. */
+#define LEFTOVER_NSEC (24LL * 3600 * 1000000000)
+
 int pull_policy_parse(const char *word, enum pull_policy *ret_policy, struct err *err)
 {
 	static const char *const words[] = { [PULL_ALWAYS] = "always",
@@ -156,6 +159,46 @@ static void pulled_image_clear(struct pulled_image *image)
 }
 #define autopulled __attribute__((cleanup(pulled_image_clear)))
 
+/* Failures that another attempt may get past: what has been fetched waits for it. */
+static bool may_pass(int code)
+{
+	switch (code) {
+	case EAGAIN:
+	case EBUSY:
+	case EACCES:
+	case ECANCELED:
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case EHOSTUNREACH:
+	case EINTR:
+	case ENETUNREACH:
+	case EPIPE:
+	case ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* After a failure for good nothing half-made stays. */
+static void discard(struct pull *pull, const struct pulled_image *image)
+{
+	autostrlist struct strlist digests = STRLIST_EMPTY;
+	static const struct strlist no_layers = { 0 };
+	struct err ignored = { 0 }; /* the failure itself is the one to tell; a sweep follows */
+
+	strlist_add(&digests, image->manifest_digest);
+	strlist_add(&digests, image->index_digest);
+	if (image->manifest && image->manifest->kind == OCI_MANIFEST_IMAGE) {
+		strlist_add(&digests, image->manifest->config.digest);
+		for (size_t i = 0; i < image->manifest->item_count; i++)
+			strlist_add(&digests, image->manifest->items[i].digest);
+	}
+	if (image_discard_parts(pull->store, image->config ? &image->config->diff_ids : &no_layers,
+				&digests, &ignored) >= 0)
+		(void)image_empty_trash(pull->engine, &ignored);
+}
+
 /* Fetch the layers and record. */
 static int complete(struct pull *pull, const struct pulled_image *image,
 		    const struct reference *reference, struct image_source *source,
@@ -277,16 +320,13 @@ static bool has_digest(struct pull *pull, const struct reference *reference, con
 	return true;
 }
 
-static int pull_reference(struct pull *pull, const struct reference *reference, char **ret_id,
-			  struct err *err)
+static int fetch_image(struct pull *pull, const struct reference *reference,
+		       struct pulled_image *image, char **ret_id, struct err *err)
 {
 	struct registry_manifest found = { 0 };
-	autopulled struct pulled_image image = { 0 };
 	autostrlist struct strlist names = STRLIST_EMPTY;
-	autofree char *name = reference_print(reference);
-
-	progress_say(pull->options->progress, "Trying to pull %s...", name);
 	int r = need_client(pull, err);
+
 	if (r >= 0)
 		r = registry_client_get_manifest(pull->client, reference, &found, err);
 	if (r < 0)
@@ -299,27 +339,27 @@ static int pull_reference(struct pull *pull, const struct reference *reference, 
 		return 0;
 	}
 	r = oci_manifest_parse(found.data, found.size, found.digest, found.media_type,
-			       &image.manifest, err);
+			       &image->manifest, err);
 	if (r >= 0)
-		r = store_manifest(pull, &found, image.manifest_digest, err);
+		r = store_manifest(pull, &found, image->manifest_digest, err);
 	registry_manifest_clear(&found);
-	if (r >= 0 && image.manifest->kind == OCI_MANIFEST_INDEX) {
-		memcpy(image.index_digest, image.manifest_digest, sizeof(image.index_digest));
-		image.index_type = xstrdup(image.manifest->media_type);
-		r = choose_from_index(pull, reference, &image, err);
+	if (r >= 0 && image->manifest->kind == OCI_MANIFEST_INDEX) {
+		memcpy(image->index_digest, image->manifest_digest, sizeof(image->index_digest));
+		image->index_type = xstrdup(image->manifest->media_type);
+		r = choose_from_index(pull, reference, image, err);
 	}
 	if (r < 0)
 		return r;
 
-	const struct oci_descriptor *config = &image.manifest->config;
+	const struct oci_descriptor *config = &image->manifest->config;
 	if (blob_is_present(pull->store, config->digest))
 		r = blob_read(pull->store, config->digest, OCI_IMAGE_CONFIG_SIZE_MAX,
-			      &image.config_text, err);
+			      &image->config_text, err);
 	else
 		r = registry_client_get_blob(pull->client, reference, config->digest, config->size,
-					     &image.config_text, err);
+					     &image->config_text, err);
 	if (r >= 0)
-		r = parse_config(pull, &image, err);
+		r = parse_config(pull, image, err);
 	if (r < 0)
 		return r;
 
@@ -329,7 +369,19 @@ static int pull_reference(struct pull *pull, const struct reference *reference, 
 		recorded.tag = NULL;
 	}
 	strlist_take(&names, reference_print(&recorded));
-	r = complete(pull, &image, reference, NULL, &names, ret_id, err);
+	return complete(pull, image, reference, NULL, &names, ret_id, err);
+}
+
+static int pull_reference(struct pull *pull, const struct reference *reference, char **ret_id,
+			  struct err *err)
+{
+	autopulled struct pulled_image image = { 0 };
+	autofree char *name = reference_print(reference);
+
+	progress_say(pull->options->progress, "Trying to pull %s...", name);
+	int r = fetch_image(pull, reference, &image, ret_id, err);
+	if (r < 0 && !may_pass(err->code))
+		discard(pull, &image);
 	return r < 0 ? err_wrap(err, "image '%s'", name) : 0;
 }
 
@@ -443,6 +495,26 @@ static void add_source_name(struct strlist *names, const char *word, const char 
 		log_warn("'%.100s' is no name for an image; it gets none", word);
 }
 
+static int read_image(struct pull *pull, struct image_source *source,
+		      const struct source_image *from, struct pulled_image *image, struct err *err)
+{
+	int r = oci_manifest_parse(strbuf_text(&from->manifest), from->manifest.size, from->digest,
+				   from->media_type, &image->manifest, err);
+
+	if (r >= 0)
+		r = blob_write(pull->store, from->manifest.data, from->manifest.size,
+			       image->manifest_digest, err);
+	if (r >= 0 && from->index_type) {
+		image->index_type = xstrdup(from->index_type);
+		r = blob_write(pull->store, from->index.data, from->index.size, image->index_digest,
+			       err);
+	}
+	if (r >= 0)
+		r = image_source_read(source, image->manifest->config.digest,
+				      OCI_IMAGE_CONFIG_SIZE_MAX, &image->config_text, err);
+	return r < 0 ? r : parse_config(pull, image, err);
+}
+
 static int import_image(struct pull *pull, struct image_source *source,
 			const struct source_image *from, const char *name, struct strlist *loaded,
 			struct strlist *ids, struct err *err)
@@ -451,31 +523,18 @@ static int import_image(struct pull *pull, struct image_source *source,
 	autostrlist struct strlist names = STRLIST_EMPTY;
 	const char *default_name = image_source_default_name(source);
 	autofree char *id = NULL;
-	int r = oci_manifest_parse(strbuf_text(&from->manifest), from->manifest.size, from->digest,
-				   from->media_type, &image.manifest, err);
 
-	if (r >= 0)
-		r = blob_write(pull->store, from->manifest.data, from->manifest.size,
-			       image.manifest_digest, err);
-	if (r >= 0 && from->index_type) {
-		image.index_type = xstrdup(from->index_type);
-		r = blob_write(pull->store, from->index.data, from->index.size, image.index_digest,
-			       err);
-	}
-	if (r >= 0)
-		r = image_source_read(source, image.manifest->config.digest,
-				      OCI_IMAGE_CONFIG_SIZE_MAX, &image.config_text, err);
-	if (r >= 0)
-		r = parse_config(pull, &image, err);
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < from->names.count; i++)
 		add_source_name(&names, from->names.items[i], default_name);
 	if (names.count == 0 && (name || default_name))
 		add_source_name(&names, name ? name : default_name, NULL);
-	r = complete(pull, &image, NULL, source, &names, &id, err);
-	if (r < 0)
+	int r = read_image(pull, source, from, &image, err);
+	if (r >= 0)
+		r = complete(pull, &image, NULL, source, &names, &id, err);
+	if (r < 0) {
+		discard(pull, &image);
 		return r;
+	}
 	if (loaded && names.count > 0)
 		strlist_extend(loaded, &names);
 	else if (loaded)
@@ -516,8 +575,8 @@ int image_load_archive(struct engine *engine, const char *location, const char *
 	return import_all(&pull, transport, rest, name, loaded, NULL, err);
 }
 
-int image_pull(struct engine *engine, const char *name, const struct pull_options *options,
-	       struct strlist *ids, struct err *err)
+static int pull_word(struct engine *engine, const char *name, const struct pull_options *options,
+		     struct strlist *ids, struct err *err)
 {
 	autoimage struct image *image = NULL;
 	autopull struct pull pull;
@@ -561,6 +620,20 @@ int image_pull(struct engine *engine, const char *name, const struct pull_option
 			 err->text);
 		strlist_add(ids, image->id);
 		return 0;
+	}
+	return r;
+}
+
+int image_pull(struct engine *engine, const char *name, const struct pull_options *options,
+	       struct strlist *ids, struct err *err)
+{
+	struct err ignored = { 0 };
+	int r = pull_word(engine, name, options, ids, err);
+
+	/* Whoever can wait for a download can wait for this. */
+	if (r >= 0 && engine->store) {
+		store_sweep(engine->store, LEFTOVER_NSEC);
+		(void)image_empty_trash(engine, &ignored);
 	}
 	return r;
 }

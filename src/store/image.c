@@ -389,16 +389,17 @@ static int count_unsynced(struct store *store, const struct image_record *record
 			     &stmt, err);
 	if (r < 0)
 		return r;
-	/* Layers of a local origin may have no blob; what is missing cannot be unsynced. */
 	for (size_t i = 0; i < record->layer_count + 1; i++) {
+		const char *digest = i < record->layer_count ? record->layers[i].blob_digest
+							     : record->manifest_digest;
 		statement_reset(stmt);
-		statement_bind_text(stmt, 1,
-				    i < record->layer_count ? record->layers[i].blob_digest
-							    : record->manifest_digest);
+		statement_bind_text(stmt, 1, digest);
 		r = statement_step(stmt, err);
 		if (r < 0)
 			return r;
-		*ret_unsynced += r > 0 && statement_int(stmt, 0) == 0;
+		if (r == 0)
+			return err_set(err, EAGAIN, "blob '%s' was removed meanwhile", digest);
+		*ret_unsynced += statement_int(stmt, 0) == 0;
 	}
 	return 0;
 }
@@ -588,6 +589,40 @@ int image_containers(struct store *store, const char *id, struct strlist *ret_id
 	while ((r = statement_step(stmt, err)) > 0)
 		strlist_add(ret_ids, statement_text(stmt, 0));
 	return r;
+}
+
+int image_discard_parts(struct store *store, const struct strlist *diff_ids,
+			const struct strlist *digests, struct err *err)
+{
+	struct database *db = store_database(store);
+	int layers_fd = store_directory(store, STORE_LAYERS, err);
+	int blobs_fd = layers_fd < 0 ? layers_fd : store_directory(store, STORE_BLOBS, err);
+	int r = blobs_fd < 0 ? blobs_fd : database_begin(db, err);
+
+	if (r < 0)
+		return r;
+	autorollback struct database *transaction = db;
+	for (size_t i = 0; r >= 0 && i < diff_ids->count; i++) {
+		const char *diff_id = diff_ids->items[i];
+		r = RUN(store,
+			"DELETE FROM layers WHERE diff_id = ?1 AND NOT EXISTS "
+			"(SELECT 1 FROM image_layers WHERE diff_id = ?1)",
+			err, diff_id);
+		if (r >= 0 && database_changes(db) > 0)
+			r = store_trash(store, layers_fd, digest_hex(diff_id), err);
+	}
+	for (size_t i = 0; r >= 0 && i < digests->count; i++) {
+		const char *digest = digests->items[i];
+		r = RUN(store,
+			"DELETE FROM blobs WHERE digest = ?1 AND NOT EXISTS "
+			"(SELECT 1 FROM image_layers WHERE blob_digest = ?1) AND NOT EXISTS "
+			"(SELECT 1 FROM image_manifests WHERE digest = ?1) AND NOT EXISTS "
+			"(SELECT 1 FROM images WHERE 'sha256:' || id = ?1)",
+			err, digest);
+		if (r >= 0 && database_changes(db) > 0)
+			r = store_trash(store, blobs_fd, digest_hex(digest), err);
+	}
+	return r < 0 ? r : database_commit(db, err);
 }
 
 /* Collect what only this image refers to. */

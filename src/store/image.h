@@ -108,6 +108,11 @@ int image_containers(struct store *store, const char *id, struct strlist *ret_id
  * which the caller empties. -EBUSY if a container uses it. */
 int image_delete(struct store *store, const struct image *image, struct err *err);
 
+/* Put away what a pull that failed for good has brought: those of these layers and blobs that no image
+ * has. They go into the trash. */
+int image_discard_parts(struct store *store, const struct strlist *diff_ids,
+			const struct strlist *digests, struct err *err);
+
 /* Full names: "REPOSITORY:TAG" or "REPOSITORY@DIGEST" taken apart; *ret_tag is NULL with a digest.
  * All owned by the caller. */
 void image_name_split(const char *name, char **ret_repository, char **ret_tag, char **ret_digest);
