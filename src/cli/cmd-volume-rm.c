@@ -33,7 +33,7 @@ static int remove_users(struct engine *engine, const char *name, int64_t timeout
 	for (size_t i = 0; r >= 0 && i < users.count; i++) {
 		struct container *container = NULL;
 
-		r = container_find(engine, users.items[i], 0, &container, err);
+		r = container_find(engine, users.items[i], CONTAINER_WITH_SPEC, &container, err);
 		if (r >= 0)
 			r = container_remove(engine, container, REMOVE_FORCE, timeout_sec, err);
 		container_free(container);

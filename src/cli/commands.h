@@ -34,6 +34,7 @@
 	X(save)                                                                                    \
 	X(start)                                                                                   \
 	X(stop)                                                                                    \
+	X(system_reset)                                                                            \
 	X(tag)                                                                                     \
 	X(unshare)                                                                                 \
 	X(untag)                                                                                   \

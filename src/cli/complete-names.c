@@ -1,5 +1,7 @@
 #include "cli/complete.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 #include "cli/command.h"
 #include "engine/container.h"
@@ -21,6 +23,19 @@ static void add_containers(struct engine *engine, bool only_running, struct strl
 	container_list_free(list, count);
 }
 
+/* A name in full, and as people write it: "docker.io/library/nginx:latest" is "nginx:latest" too. */
+static void add_image_name(const char *name, struct strlist *names)
+{
+	static const char *const unspoken[] = { "docker.io/library/", "docker.io/", "localhost/" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(unspoken); i++)
+		if (strncmp(name, unspoken[i], strlen(unspoken[i])) == 0) {
+			strlist_add(names, name + strlen(unspoken[i]));
+			break;
+		}
+	strlist_add(names, name);
+}
+
 static void add_images(struct engine *engine, struct strlist *names)
 {
 	autoimage_list struct image_list list = { 0 };
@@ -30,7 +45,8 @@ static void add_images(struct engine *engine, struct strlist *names)
 	if (engine_store(engine, &store, &ignored) < 0 || image_list(store, &list, &ignored) < 0)
 		return;
 	for (size_t i = 0; i < list.count; i++) {
-		strlist_extend(names, &list.items[i]->names);
+		for (size_t j = 0; j < list.items[i]->names.count; j++)
+			add_image_name(list.items[i]->names.items[j], names);
 		if (!list.items[i]->names.count)
 			strlist_addf(names, "%.12s", list.items[i]->id);
 	}

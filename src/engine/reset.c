@@ -1,0 +1,82 @@
+#include "engine/reset.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/container-end.h"
+#include "engine/container.h"
+#include "engine/engine.h"
+#include "store/store.h"
+
+/* What davit makes in its roots. The database comes last: while it is there, a reset that was
+ * interrupted can be told from a directory that is none of ours. */
+static const char *const lasting[] = { "containers",   "layers",  "blobs", "volumes",
+				       "cache",	       "tmp",	  "locks", "davit.db-wal",
+				       "davit.db-shm", "davit.db" };
+static const char *const passing[] = { "containers", "warned-limits", "network.lock" };
+
+static int remove_containers(struct engine *engine, struct err *err)
+{
+	struct container **list;
+	size_t count;
+	int r = container_list(engine, CONTAINER_WITH_SPEC, &list, &count, err);
+
+	if (r == -EUCLEAN) {
+		log_warn("%s; its containers are not stopped", err->text);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r >= 0 && i < count; i++) {
+		r = container_remove(engine, list[i], REMOVE_FORCE | REMOVE_VOLUMES, 0, err);
+		if (r == -ENOENT)
+			r = 0; /* somebody else was faster */
+	}
+	container_list_free(list, count);
+	return r;
+}
+
+static int remove_entries(const char *root, const char *const *names, size_t count, struct err *err)
+{
+	autoclose int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_errno(err, "open '%s'", root);
+	for (size_t i = 0; i < count; i++) {
+		int r = file_remove_tree(fd, names[i], err);
+
+		if (r < 0)
+			return err_wrap(err, "reset '%s'", root);
+	}
+	(void)rmdir(root); /* stays when it is a mount point or holds what is not ours */
+	return 0;
+}
+
+/* As root of the user's mapping, to whom the files of all layers and containers belong. */
+static int remove_roots(void *arg, struct err *err)
+{
+	const struct engine *engine = arg;
+	int r = remove_entries(engine->runroot, passing, ARRAY_SIZE(passing), err);
+
+	return r < 0 ? r : remove_entries(engine->root, lasting, ARRAY_SIZE(lasting), err);
+}
+
+int engine_reset(struct engine *engine, struct err *err)
+{
+	autofree char *database = path_join(engine->root, "davit.db");
+
+	if (access(database, F_OK) < 0)
+		return errno == ENOENT ? 0 : err_errno(err, "look at '%s'", database);
+	int r = remove_containers(engine, err);
+	if (r < 0)
+		return r;
+	store_close(engine->store);
+	engine->store = NULL;
+	return engine_run_mapped(engine, remove_roots, engine, err);
+}
