@@ -335,6 +335,18 @@ void netlink_add_veth(struct netlink *netlink, const struct netlink_veth *veth)
 	mnl_attr_nest_end(message, data);
 	mnl_attr_nest_end(message, info);
 	queue_end(netlink, message);
+
+	/* A second message: attributes of a bridge port are not looked at while one is made. */
+	message = queue(netlink, RTM_NEWLINK, 0, "set bridge port to hairpin mode");
+	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(message, IFLA_IFNAME, veth->name);
+	info = mnl_attr_nest_start(message, IFLA_LINKINFO);
+	mnl_attr_put_strz(message, IFLA_INFO_SLAVE_KIND, "bridge");
+	data = mnl_attr_nest_start(message, IFLA_INFO_SLAVE_DATA);
+	mnl_attr_put_u8(message, IFLA_BRPORT_MODE, 1);
+	mnl_attr_nest_end(message, data);
+	mnl_attr_nest_end(message, info);
+	queue_end(netlink, message);
 }
 
 void netlink_set_up(struct netlink *netlink, unsigned link_index, const uint8_t *mac, unsigned mtu)

@@ -80,6 +80,8 @@ struct netlink_veth {
 	int peer_net_ns_fd; /* … in this namespace */
 	unsigned mtu;	    /* 0: the default */
 };
+/* The bridge port may send packets back where they came from (hairpin mode): where br_netfilter
+ * acts, a container that reaches itself by a published port needs that. */
 void netlink_add_veth(struct netlink *netlink, const struct netlink_veth *veth);
 
 /* `mac` may be NULL and `mtu` 0 to leave them. */
