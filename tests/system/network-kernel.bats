@@ -216,6 +216,12 @@ on_a_host() {
 
 # --- an ordinary user
 
+# A probe in the background is a shell's child; when it dies, so does its command.
+end_probe() {
+	pkill -KILL -P "$1"
+	wait "$1" || :
+}
+
 user_probe() { "$PROBE" --run-dir "$RUN" --helper "$HELPER" "$@"; }
 
 need_pasta() {
@@ -228,7 +234,7 @@ need_pasta() {
 no_helper_left() {
 	local i
 	for i in $(seq 100); do
-		pgrep -u "$(id -u)" -x 'davit-pasta|passt|pasta|passt.avx2' >/dev/null || return 0
+		pgrep -u "$(id -u)" -x 'davit-pasta|passt|pasta|passt.avx2' -r S,R,D >/dev/null || return 0
 		sleep 0.05
 	done
 	fail "left: $(ps -o pid,stat,args -u "$(id -u)" | grep -E '[p]ass?t')"
@@ -265,8 +271,7 @@ no_helper_left() {
 	[[ $output == "web 80 "* ]] || fail
 	run "$PEER" once tcp "$HOST" 19001
 	[ "$status" -ne 0 ] || fail
-	pkill -P $pid
-	wait $pid || :
+	end_probe $pid
 	no_helper_left
 }
 
@@ -275,8 +280,7 @@ no_helper_left() {
 	user_probe -p 19000-19002:80-82/udp -- "$PEER" serve udp 80-82 clock & local pid=$!
 	run "$PEER" ask udp "$HOST" 19002
 	[[ $output == "clock 82 "* ]] || fail
-	pkill -P $pid
-	wait $pid || :
+	end_probe $pid
 	no_helper_left
 }
 

@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -65,6 +66,7 @@ static _Noreturn void run_child(char **command, int ready, int go)
 		snprintf(map, sizeof(map), "0 %u 1", gid);
 		write_file("/proc/self/gid_map", map);
 	}
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* behind the new identity, which resets it */
 	close(ready);
 	if (read(go, &byte, 1) != 1)
 		_exit(124);
