@@ -14,16 +14,15 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "cli/command.h"
+#include "cli/mount-options.h"
 #include "engine/container-spec.h"
-#include "engine/container.h"
 #include "engine/engine.h"
-#include "store/image.h"
-#include "engine/mount-spec.h"
+#include "engine/plan.h"
 #include "engine/published-ports.h"
 #include "engine/signals.h"
-#include "engine/volume.h"
 #include "network/ports.h"
 #include "oci/image-config.h"
+#include "store/image.h"
 
 #define FIELD(f)	offsetof(struct container_args, f)
 #define TEXT_FILE_LIMIT (1 << 20)
@@ -284,9 +283,11 @@ static int apply_security_opt(const char *text, struct container_spec *spec, str
 	return 0;
 }
 
-static int build_confinement(const struct container_args *args, struct container_spec *spec,
-			     struct err *err)
+static int build_confinement(const struct engine *engine, const struct container_args *args,
+			     struct container_spec *spec, struct err *err)
 {
+	uint64_t bounding;
+
 	spec->privileged = args->privileged;
 	spec->read_only = args->read_only;
 	spec->read_only_tmpfs = args->read_only_tmpfs != TRISTATE_FALSE;
@@ -300,7 +301,7 @@ static int build_confinement(const struct container_args *args, struct container
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return plan_capabilities(spec, &engine->settings, &bounding, err);
 }
 
 static int build_limits(struct cli *cli, struct engine *engine, const struct container_args *args,
@@ -353,166 +354,11 @@ static int build_limits(struct cli *cli, struct engine *engine, const struct con
 	return 0;
 }
 
-static int add_mount(struct engine *engine, struct mount_spec *mount, struct container_spec *spec,
-		     struct err *err)
-{
-	int r = 0;
-
-	if (mount->kind == MOUNT_BIND) {
-		struct stat st;
-		if (stat(mount->source, &st) < 0)
-			r = errno == ENOENT ? err_set(err, ENOENT,
-						      "'%s' to be mounted at '%s' does not exist; "
-						      "make it first, or name a volume",
-						      mount->source, mount->destination)
-					    : err_errno(err, "'%s' to be mounted at '%s'",
-							mount->source, mount->destination);
-	} else if (mount->kind == MOUNT_VOLUME && mount->source) {
-		r = volume_ensure(engine, mount->source, err);
-	} else if (mount->kind == MOUNT_VOLUME) {
-		autovolume struct volume *volume = NULL;
-		r = volume_create(engine, NULL, NULL, NULL, &volume, err);
-		if (r == 0)
-			mount->source = xstrdup(volume->name);
-	}
-	if (r == 0) {
-		autofree char *stored = mount_spec_store(mount);
-		strlist_add(&spec->mounts, stored);
-	}
-	return r;
-}
-
-/* All mounts are read before any volume is made, so that a bad option makes nothing. */
-struct mount_list {
-	struct mount_spec *items;
-	size_t count;
-};
-
-static struct mount_spec *mount_list_grow(struct mount_list *list)
-{
-	list->items = xreallocarray(list->items, list->count + 1, sizeof(*list->items));
-	list->items[list->count] = (struct mount_spec){ 0 };
-	return &list->items[list->count];
-}
-
-static bool mount_list_has(const struct mount_list *list, const char *destination)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (strcmp(list->items[i].destination, destination) == 0)
-			return true;
-	return false;
-}
-
-static int mount_list_added(struct mount_list *list, struct err *err)
-{
-	struct mount_spec *added = &list->items[list->count];
-
-	if (mount_list_has(list, added->destination)) {
-		int r = err_set(err, EINVAL,
-				"%s: duplicate mount destination; mount one thing there",
-				added->destination);
-		mount_spec_clear(added);
-		return r;
-	}
-	list->count++;
-	return 0;
-}
-
-static int collect_volumes_from(struct engine *engine, const char *text, struct mount_list *list,
-				struct err *err)
-{
-	const char *colon = strchr(text, ':');
-	autofree char *name = xstrndup(text, colon ? (size_t)(colon - text) : strlen(text));
-	autocontainer struct container *container = NULL;
-	autocontainer_spec struct container_spec *other = NULL;
-
-	int r = container_find(engine, name, CONTAINER_WITH_SPEC, &container, err);
-	if (r == 0)
-		r = container_spec_of(container, &other, err);
-	for (size_t i = 0; r == 0 && i < other->mounts.count; i++) {
-		struct mount_spec *mount = mount_list_grow(list);
-		r = mount_spec_load(other->mounts.items[i], mount, err);
-		if (r < 0)
-			break;
-		if (colon && strcmp(colon, ":ro") == 0)
-			mount->read_only = true;
-		if (mount_list_has(list, mount->destination))
-			mount_spec_clear(mount); /* the command line's own mount counts */
-		else
-			list->count++;
-	}
-	return r;
-}
-
-static int collect_mounts(struct engine *engine, const struct container_args *args,
-			  const struct oci_image_config *image, struct mount_list *list,
-			  struct err *err)
-{
-	autofree char *cwd = getcwd(NULL, 0);
-	const struct strlist *defaults = &engine->settings.volumes;
-	int r = 0;
-
-	if (!cwd)
-		return err_errno(err, "current directory");
-	for (size_t i = 0; r == 0 && i < args->volumes.count; i++) {
-		r = mount_spec_parse_volume(args->volumes.items[i], cwd, mount_list_grow(list),
-					    err);
-		if (r == 0)
-			r = mount_list_added(list, err);
-	}
-	for (size_t i = 0; r == 0 && i < args->mounts.count; i++) {
-		r = mount_spec_parse_mount(args->mounts.items[i], cwd, mount_list_grow(list), err);
-		if (r == 0)
-			r = mount_list_added(list, err);
-	}
-	for (size_t i = 0; r == 0 && i < args->tmpfs.count; i++) {
-		r = mount_spec_parse_tmpfs(args->tmpfs.items[i], mount_list_grow(list), err);
-		if (r == 0)
-			r = mount_list_added(list, err);
-	}
-	for (size_t i = 0; r == 0 && i < args->volumes_from.count; i++)
-		r = collect_volumes_from(engine, args->volumes_from.items[i], list, err);
-	for (size_t i = 0; r == 0 && i < defaults->count; i++) {
-		r = mount_spec_parse_volume(defaults->items[i], cwd, mount_list_grow(list), err);
-		if (r == 0 && mount_list_has(list, list->items[list->count].destination))
-			mount_spec_clear(&list->items[list->count]);
-		else if (r == 0)
-			list->count++;
-	}
-	for (size_t i = 0; r == 0 && image && i < image->volumes.count; i++) {
-		r = mount_spec_parse_volume(image->volumes.items[i], cwd, mount_list_grow(list),
-					    err);
-		if (r == 0 && mount_list_has(list, list->items[list->count].destination))
-			mount_spec_clear(&list->items[list->count]);
-		else if (r == 0)
-			list->count++;
-	}
-	return r;
-}
-
-static int build_mounts(struct engine *engine, const struct container_args *args,
-			const struct oci_image_config *image, struct container_spec *spec,
-			struct err *err)
-{
-	struct mount_list list = { 0 };
-
-	int r = collect_mounts(engine, args, image, &list, err);
-	for (size_t i = 0; i < list.count; i++) {
-		if (r == 0)
-			r = add_mount(engine, &list.items[i], spec, err);
-		mount_spec_clear(&list.items[i]);
-	}
-	free(list.items);
-	return r;
-}
-
-static int build_network(struct engine *engine, const struct container_args *args,
-			 const struct oci_image_config *image, struct container_spec *spec,
-			 struct err *err)
+static int build_network_mode(struct engine *engine, const struct container_args *args,
+			      struct container_spec *spec, struct err *err)
 {
 	static const char *const modes[] = { "none", "host", "bridge", "pasta" };
 	const char *asked = args->network ?: engine->settings.netns;
-	autoports struct port_list ports = PORT_LIST_EMPTY, exposed = PORT_LIST_EMPTY;
 
 	if (!asked || !*asked || strcmp(asked, "private") == 0 || strcmp(asked, "default") == 0)
 		asked = engine->is_rootless ? "pasta" : "bridge";
@@ -532,6 +378,28 @@ static int build_network(struct engine *engine, const struct container_args *arg
 		return err_set(err, EPERM,
 			       "--network bridge needs root; an ordinary user's network is pasta");
 
+	strlist_extend(&spec->add_hosts, &args->add_hosts);
+	for (size_t i = 0; i < args->add_hosts.count; i++)
+		if (!strchr(args->add_hosts.items[i], ':'))
+			return err_set(err, EINVAL, "invalid --add-host '%s'; write it as NAME:IP",
+				       args->add_hosts.items[i]);
+	strlist_extend(&spec->dns_servers,
+		       args->dns.count ? &args->dns : &engine->settings.dns_servers);
+	strlist_extend(&spec->dns_searches, args->dns_searches.count
+						    ? &args->dns_searches
+						    : &engine->settings.dns_searches);
+	strlist_extend(&spec->dns_options, args->dns_options.count ? &args->dns_options
+								   : &engine->settings.dns_options);
+	spec->no_hosts = args->no_hosts || engine->settings.no_hosts;
+	spec->hostname = xstrdup(args->hostname);
+	return 0;
+}
+
+/* Host ports are chosen and found to be free. */
+static int build_ports(const struct container_args *args, const struct oci_image_config *image,
+		       struct container_spec *spec, struct err *err)
+{
+	autoports struct port_list ports = PORT_LIST_EMPTY, exposed = PORT_LIST_EMPTY;
 	bool has_own_network = strcmp(spec->network_mode, "bridge") == 0 ||
 			       strcmp(spec->network_mode, "pasta") == 0;
 	int r = 0;
@@ -551,21 +419,6 @@ static int build_network(struct engine *engine, const struct container_args *arg
 		return r;
 	if (has_own_network)
 		published_ports_store(&ports, &spec->ports);
-
-	strlist_extend(&spec->add_hosts, &args->add_hosts);
-	for (size_t i = 0; i < args->add_hosts.count; i++)
-		if (!strchr(args->add_hosts.items[i], ':'))
-			return err_set(err, EINVAL, "invalid --add-host '%s'; write it as NAME:IP",
-				       args->add_hosts.items[i]);
-	strlist_extend(&spec->dns_servers,
-		       args->dns.count ? &args->dns : &engine->settings.dns_servers);
-	strlist_extend(&spec->dns_searches, args->dns_searches.count
-						    ? &args->dns_searches
-						    : &engine->settings.dns_searches);
-	strlist_extend(&spec->dns_options, args->dns_options.count ? &args->dns_options
-								   : &engine->settings.dns_options);
-	spec->no_hosts = args->no_hosts || engine->settings.no_hosts;
-	spec->hostname = xstrdup(args->hostname);
 	return 0;
 }
 
@@ -670,15 +523,26 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 {
 	autocontainer_spec struct container_spec *spec = container_spec_new();
 	autoimage struct image *image = NULL;
+	struct mount_list mounts = { 0 };
 	struct engine *engine;
 
+	/* What can be wrong without the image comes first: nobody wants to wait for a download to hear of a typing error. */
 	int r = cli_engine(cli, &engine, err);
 	if (r == 0)
+		r = build_confinement(engine, args, spec, err);
+	if (r == 0)
+		r = build_limits(cli, engine, args, spec, err);
+	if (r == 0)
+		r = build_log(engine, args, spec, err);
+	if (r == 0)
+		r = build_network_mode(engine, args, spec, err);
+	if (r == 0)
+		r = mount_options_read(engine, args, &mounts, err);
+	if (r == 0)
 		r = find_root(engine, args, argv[0], &image, spec, err);
-	if (r < 0)
-		return r;
 	const struct oci_image_config *config = image ? image->config : NULL;
-	r = build_process(cli, engine, args, config, spec, err);
+	if (r == 0)
+		r = build_process(cli, engine, args, config, spec, err);
 	if (r == 0)
 		r = build_command(args, cli_given(cli, "entrypoint"), config, argc - 1, argv + 1,
 				  spec, err);
@@ -687,15 +551,10 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 	if (r == 0)
 		r = build_labels(cli, args, config, spec, err);
 	if (r == 0)
-		r = build_confinement(args, spec, err);
+		r = build_ports(args, config, spec, err);
 	if (r == 0)
-		r = build_limits(cli, engine, args, spec, err);
-	if (r == 0)
-		r = build_log(engine, args, spec, err);
-	if (r == 0)
-		r = build_network(engine, args, config, spec, err);
-	if (r == 0)
-		r = build_mounts(engine, args, config, spec, err);
+		r = mount_options_apply(engine, config, &mounts, spec, err);
+	mount_list_clear(&mounts);
 	if (r < 0)
 		return r;
 	spec->auto_remove = args->remove;
