@@ -546,9 +546,10 @@ http: {addr: "127.0.0.1:%d", secret: test, tls: {certificate: %s/server.crt, key
         certs = certs_d(name, ca_crt="ca.crt")
         wait_until("docker-registry", lambda: fetch("--creds", "ann:secret", "login", name).status == 0)
         fails(fetch("--creds", "ann:wrong", "login", name), name, "invalid user name or password")
-        subprocess.run(["skopeo", "copy", "--insecure-policy", "--src-tls-verify=false", "--dest-cert-dir", certs,
+        copied = subprocess.run(["skopeo", "copy", "--insecure-policy", "--src-tls-verify=false", "--dest-cert-dir", certs,
                         "--dest-creds", "ann:secret", "docker://%s/ok" % mock.name, "docker://%s/team/ok" % name],
-                       check=True, capture_output=True)
+                       capture_output=True, text=True, env=environment)
+        assert copied.returncode == 0, copied.stderr
         succeeds(fetch("--creds", "ann:secret", name + "/team/ok"))
         fails(fetch(name + "/team/ok"), "davit login " + name)
         fails(fetch("--creds", "ann:secret", name + "/team/other"), "manifest unknown")
