@@ -424,7 +424,7 @@ static int pull_candidates(struct pull *pull, const char *name, const struct ref
 		r = choose_candidate(pull, name, &candidates, &choice, err);
 	if (r < 0)
 		return r;
-	if (candidates.from && reference_is_short(reference) && candidates.count > 0)
+	if (candidates.is_alias)
 		progress_say(pull->options->progress, "Resolved \"%s\" as an alias (%s)", name,
 			     candidates.from);
 	for (size_t i = 0; i < candidates.count; i++) {
@@ -448,6 +448,38 @@ static int pull_candidates(struct pull *pull, const char *name, const struct ref
 	return err_set(err, code ? code : ENOENT, "%s", strbuf_text(&failures));
 }
 
+/* Every tag of the first repository that the name may mean and that has any. */
+static int pull_all_tags(struct pull *pull, const char *name, const struct reference *reference,
+			 struct strlist *ids, struct err *err)
+{
+	autocandidates struct short_name_candidates candidates = { 0 };
+	autostrlist struct strlist tags = STRLIST_EMPTY;
+	size_t i = 0;
+
+	if (reference->tag || reference->digest)
+		return err_set(err, EINVAL,
+			       "'%s': a tag or a digest cannot be used together with all tags",
+			       name);
+	int r = need_client(pull, err);
+	if (r >= 0)
+		r = short_name_resolve(pull->registries, &pull->paths, reference, &candidates, err);
+	if (r < 0)
+		return r;
+	do
+		r = registry_client_list_tags(pull->client, &candidates.items[i], &tags, err);
+	while (r < 0 && ++i < candidates.count);
+	for (size_t j = 0; r >= 0 && j < tags.count; j++) {
+		autoreference struct reference tagged = reference_copy(&candidates.items[i]);
+		autofree char *id = NULL;
+		free(tagged.tag);
+		tagged.tag = xstrdup(tags.items[j]);
+		r = pull_reference(pull, &tagged, &id, err);
+		if (r >= 0 && !strlist_contains(ids, id))
+			strlist_take(ids, take_ptr(&id));
+	}
+	return r;
+}
+
 static int pull_from_registry(struct pull *pull, const char *name, struct strlist *ids,
 			      struct err *err)
 {
@@ -458,9 +490,7 @@ static int pull_from_registry(struct pull *pull, const char *name, struct strlis
 	if (r < 0)
 		return r;
 	if (pull->options->all_tags)
-		return err_set(err, EOPNOTSUPP,
-			       "pull all tags of '%s': not possible yet; pull them one by one",
-			       name);
+		return pull_all_tags(pull, name, &reference, ids, err);
 	reference_set_default_tag(&reference);
 	if (builtin_image_is(&reference))
 		r = builtin_image_make(pull->engine, pull->options->progress, &id, err);

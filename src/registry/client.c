@@ -27,6 +27,8 @@
 #include "registry/protocol.h"
 #include "registry/registries.h"
 
+#define TAG_PAGES_MAX 1000
+
 extern char **environ;
 
 struct registry_client {
@@ -504,6 +506,54 @@ int registry_client_get_manifest(struct registry_client *client, const struct re
 	manifest.location = xasprintf("%s/%s", endpoint->domain, endpoint->path);
 	strncat(manifest.digest, digest, sizeof(manifest.digest) - 1);
 	*ret_manifest = manifest;
+	return 0;
+}
+
+/* One page of the list; *ret_next is NULL at the end. */
+static int get_tags_page(struct registry_client *client, const struct reference *reference,
+			 const char *query, struct strlist *tags, char **ret_next, struct err *err)
+{
+	autoanswer struct answer answer = { 0 };
+	autojson struct json_object *request = NULL, *root = NULL;
+	autoendpoints struct registry_endpoints endpoints = { 0 };
+	autofree char *repository = reference_repository(reference);
+
+	int r = new_request(client, "tags", reference, &endpoints, &request, err);
+	if (r < 0)
+		return r;
+	json_add_string(request, "name", repository);
+	json_add_string(request, "what", query);
+	r = ask(client, request, &answer, err);
+	if (r < 0)
+		return r;
+	int64_t served = json_get_int(answer.message, "endpoint", -1);
+	if (served >= 0 && (size_t)served < endpoints.count) /* which has the other pages too */
+		remember_served(client, reference, &endpoints.items[served]);
+	r = json_parse(strbuf_text(&answer.payload), answer.payload.size, &root, err);
+	if (r < 0)
+		return err_wrap(err, "tags of '%s'", repository);
+	json_get_strlist(root, "tags", tags);
+	*ret_next = xstrdup(json_get_string(answer.message, "next", NULL));
+	return 0;
+}
+
+int registry_client_list_tags(struct registry_client *client, const struct reference *reference,
+			      struct strlist *tags, struct err *err)
+{
+	autofree char *query = xstrdup("");
+
+	for (int page = 0; query; page++) {
+		char *next = NULL;
+		int r = get_tags_page(client, reference, query, tags, &next, err);
+		if (r < 0)
+			return r;
+		free(query);
+		query = next;
+		if (page >= TAG_PAGES_MAX) {
+			autofree char *repository = reference_repository(reference);
+			return err_set(err, EFBIG, "tags of '%s': a list without end", repository);
+		}
+	}
 	return 0;
 }
 

@@ -20,6 +20,7 @@ struct reference;
 struct registries;
 struct registry_client;
 struct registry_paths;
+struct strlist;
 
 #define REGISTRY_MANIFEST_MAX	((size_t)4 * 1024 * 1024) /* bytes of a manifest or config */
 #define REGISTRY_BLOB_NAME_SIZE (7 + 64 + 8 + 1)	  /* "sha256-HEX.partial" */
@@ -81,6 +82,11 @@ void registry_manifest_clear(struct registry_manifest *manifest);
  * REGISTRY_MANIFEST_MAX, EBUSY: 429 or 5xx although repeated. */
 int registry_client_get_manifest(struct registry_client *client, const struct reference *reference,
 				 struct registry_manifest *ret_manifest, struct err *err);
+
+/* Append all tags of the repository of `reference`, in the registry's order. Blocks; errors as
+ * above. */
+int registry_client_list_tags(struct registry_client *client, const struct reference *reference,
+			      struct strlist *tags, struct err *err);
 
 /* Fetch a small blob (an image config) into memory, verified; appends to `data`. Blocks. */
 int registry_client_get_blob(struct registry_client *client, const struct reference *reference,

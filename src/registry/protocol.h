@@ -10,6 +10,7 @@
  *     manifest  endpoints[], name (for messages), what (tag or digest)  → manifest | failed
  *     memory    endpoints[], name, digest, size                         → memory | failed
  *     blob      endpoints[], name, digest, size            → progress…, then done | failed
+ *     tags      endpoints[], name, what (query)                         → tags | failed
  *     login     endpoints[1]                                            → login | failed
  *     cancel    id of a blob
  *   an endpoint: domain, path, insecure, user, password, identity_token
@@ -17,6 +18,7 @@
  *   helper → davit, "event":
  *     manifest  media_type, digest, endpoint (index) + bytes
  *     memory    + bytes
+ *     tags      next (query for more, absent at the end), endpoint (index) + bytes (JSON)
  *     progress  bytes        done  bytes        login
  *     failed    code (errno), text */
 #pragma once

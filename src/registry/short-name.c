@@ -45,6 +45,7 @@ static int use_alias(struct short_name_candidates *candidates, const struct refe
 	full.digest = xstrdup(name->digest);
 	add_candidate(candidates, &full);
 	candidates->from = xstrdup(file);
+	candidates->is_alias = true;
 	return 0;
 }
 

@@ -15,6 +15,7 @@ struct short_name_candidates {
 	bool must_ask;	  /* let the user choose one; without a terminal this is an error in the
 			     enforcing mode and a list to try in the permissive one */
 	bool may_try_all; /* when asking is not possible */
+	bool is_alias;	  /* the one name is what an alias says */
 	char *from;	  /* where they come from, for "Resolved … (FROM)"; owned */
 };
 

@@ -27,6 +27,7 @@ name: components of the form WORD-ARGUMENT, for instance
     garbage                  the manifest is no JSON
     index                    latest is an index with one entry for this machine
     gone                     the manifest is there, the blob is not
+    endless                  the list of tags has no end
 
 GET /_log gives, as JSON lines, what was asked: method, path, range, authorization, status."""
 
@@ -190,6 +191,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return int(argument) == 0 or counts[repository, word] <= int(argument)
 
     def repository(self, path):
+        if path.endswith("/tags/list"):
+            self.tags(path[:-10])
+            return
         for kind in ("manifests", "blobs"):
             if "/%s/" % kind in path:
                 repository, what = path.split("/%s/" % kind)
@@ -217,10 +221,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.blob(what, words, repository)
 
+    def tags(self, repository):
+        """latest and t1 … t4, two on a page."""
+        names = ["latest", "t1", "t2", "t3", "t4"]
+        last = urllib.parse.parse_qs(urllib.parse.urlparse(self.path).query).get("last", [None])[0]
+        start = names.index(last) + 1 if last and "endless" not in repository else 0
+        body = json.dumps({"name": repository, "tags": names[start:start + 2]}).encode()
+        more = {}
+        if start + 2 < len(names):
+            more["Link"] = '</v2/%s/tags/list?last=%s&n=2>; rel="next"' % (repository, names[start + 1])
+        self.answer(200, body, more)
+
     def manifest(self, what, words):
         body = INDEX if "index" in words and what == "latest" else MANIFEST
         kind = json.loads(body)["mediaType"]
-        if what not in ("latest", digest(body)):
+        if what not in ("latest", "t1", "t2", "t3", "t4", digest(body)):
             self.error(404, "MANIFEST_UNKNOWN", "manifest unknown")
         elif "huge" in words:
             self.answer(200, b" " * 65536, {"Content-Type": kind}, length=100 << 20)

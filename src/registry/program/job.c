@@ -96,6 +96,8 @@ static char *describe(const struct job *job)
 	switch (job->kind) {
 	case JOB_MANIFEST:
 		return xasprintf("reading manifest %s in %s/%s", job->what, domain, endpoint->path);
+	case JOB_TAGS:
+		return xasprintf("listing tags of %s/%s", domain, endpoint->path);
 	case JOB_LOGIN:
 		return xasprintf("logging in to '%s'", domain);
 	default:
@@ -130,6 +132,8 @@ static void endpoint_failed(struct jobs *jobs, struct job *job, bool may_pass)
 	job->may_pass |= may_pass;
 	if (job->current + 1 < job->endpoint_count) {
 		log_debug("%s; trying the next location", job->err.text);
+		if (!job->mirror_err.code)
+			job->mirror_err = job->err;
 		forget_endpoint_state(job);
 		job->current++;
 		job_advance(jobs, job);
@@ -140,6 +144,8 @@ static void endpoint_failed(struct jobs *jobs, struct job *job, bool may_pass)
 	if (!job->may_pass || job->attempt >= jobs->retry) {
 		if (job->may_pass && jobs->retry > 0)
 			err_wrap(&job->err, "given up after %d retries", jobs->retry);
+		if (job->mirror_err.code)
+			err_wrap(&job->err, "mirrors failed too (%s)", job->mirror_err.text);
 		tell_failure(jobs, job);
 		return;
 	}
@@ -280,22 +286,28 @@ static void start_token(struct jobs *jobs, struct job *job)
 static int receive_blob(struct transfer *transfer, const void *data, size_t size)
 {
 	struct job *job = transfer->owner;
+	const char *at = data;
 
-	if (job->range_start > 0 && job->partial.hashed == job->range_start) {
+	if (job->range_start > 0 && !job->range_checked) {
 		/* The first bytes of the answer: is it the part we asked for? */
-		if (transfer_status(transfer) == 200) {
-			job->range_start = 0;
-			int r = partial_restart(&job->partial, &job->err);
-			if (r < 0)
-				return r;
-		} else if (transfer->content_start != job->range_start) {
+		job->range_checked = true;
+		if (transfer_status(transfer) == 200)
+			job->skip = job->range_start;
+		else if (transfer->content_start != job->range_start)
 			return err_set(&job->err, EPROTO,
 				       "registry '%s' sent another part of blob %s than we asked "
 				       "for",
 				       endpoint_of(job)->host->domain, job->what);
-		}
 	}
-	return partial_append(&job->partial, data, size, &job->err);
+	/* A registry that knows no ranges begins at the start. We do not: the parent may be reading
+	 * the file, and if what is in it were wrong, the digest would tell. */
+	if (job->skip > 0) {
+		size_t skipped = (int64_t)size < job->skip ? size : (size_t)job->skip;
+		job->skip -= (int64_t)skipped;
+		at += skipped;
+		size -= skipped;
+	}
+	return partial_append(&job->partial, at, size, &job->err);
 }
 
 static void start_fetch(struct jobs *jobs, struct job *job, const char *authorization)
@@ -312,12 +324,16 @@ static void start_fetch(struct jobs *jobs, struct job *job, const char *authoriz
 
 	if (job->kind == JOB_LOGIN)
 		below = xstrdup("");
+	else if (job->kind == JOB_TAGS)
+		below = xasprintf("%s/tags/list%s", endpoint->path, job->what);
 	else
 		below = xasprintf("%s/%s/%s", endpoint->path,
 				  job->kind == JOB_MANIFEST ? "manifests" : "blobs", job->what);
 	autofree char *url = host_url(endpoint->host, endpoint->host->scheme, below);
 
 	job->range_start = job->kind == JOB_BLOB ? job->partial.hashed : 0;
+	job->range_checked = false;
+	job->skip = 0;
 	job->attempt_start = job->range_start;
 	job->err = (struct err){ 0 };
 	transfer_clear(&job->transfer, &jobs->transport);
@@ -498,6 +514,25 @@ static void finish_manifest(struct jobs *jobs, struct job *job)
 	job->phase = JOB_ENDED;
 }
 
+/* What follows "tags/list" in the address of the next page; NULL when it leads elsewhere. */
+static const char *next_query(const struct job *job)
+{
+	const char *next = job->transfer.next;
+	const char *list = next ? strstr(next, "/tags/list?") : NULL;
+
+	return list && !strpbrk(list, " #\\\"") ? list + strlen("/tags/list") : NULL;
+}
+
+static void finish_tags(struct jobs *jobs, struct job *job)
+{
+	struct json_object *message = event_new(job, "tags");
+
+	json_add_string(message, "next", next_query(job));
+	json_add_int(message, "endpoint", (int64_t)job->current);
+	tell(jobs, message, job->transfer.body.data, job->transfer.body.size);
+	job->phase = JOB_ENDED;
+}
+
 static void finish_memory(struct jobs *jobs, struct job *job)
 {
 	char digest[DIGEST_TEXT_SIZE];
@@ -573,6 +608,9 @@ static void fetch_succeeded(struct jobs *jobs, struct job *job)
 	case JOB_MEMORY:
 		finish_memory(jobs, job);
 		break;
+	case JOB_TAGS:
+		finish_tags(jobs, job);
+		break;
 	case JOB_LOGIN:
 		tell(jobs, event_new(job, "login"), NULL, 0);
 		job->phase = JOB_ENDED;
@@ -623,8 +661,8 @@ static void fetch_broke(struct jobs *jobs, struct job *job)
 	struct host *host = endpoint_of(job)->host;
 
 	if (transfer->body_too_large && job->kind != JOB_BLOB) {
-		err_set(&job->err, EFBIG, "%s %s of %s is larger than the %zu MiB allowed",
-			job->kind == JOB_MANIFEST ? "manifest" : "blob", job->what, job->name,
+		autofree char *doing = describe(job);
+		err_set(&job->err, EFBIG, "%s: it is larger than the %zu MiB allowed", doing,
 			PROTOCOL_PAYLOAD_MAX >> 20);
 		endpoint_failed(jobs, job, false);
 	} else if (job->err.code == EBADMSG || job->err.code == EPROTO) { /* from the sink */
@@ -737,10 +775,8 @@ void jobs_add(struct jobs *jobs, struct json_object *request)
 		const char *op;
 		enum job_kind kind;
 	} kinds[] = {
-		{ "manifest", JOB_MANIFEST },
-		{ "memory", JOB_MEMORY },
-		{ "blob", JOB_BLOB },
-		{ "login", JOB_LOGIN },
+		{ "manifest", JOB_MANIFEST }, { "memory", JOB_MEMORY }, { "blob", JOB_BLOB },
+		{ "tags", JOB_TAGS },	      { "login", JOB_LOGIN },
 	};
 	const char *op = json_get_string(request, "op", "");
 	struct job *job = xcalloc(1, sizeof(*job)), **at = &jobs->first;
@@ -750,9 +786,8 @@ void jobs_add(struct jobs *jobs, struct json_object *request)
 		i++;
 	job->id = (unsigned)json_get_int(request, "id", 0);
 	job->name = xstrdup(json_get_string(request, "name", ""));
-	job->what = xstrdup(json_get_string(
-		request, i < ARRAY_SIZE(kinds) && kinds[i].kind == JOB_MANIFEST ? "what" : "digest",
-		NULL));
+	job->what =
+		xstrdup(json_get_string(request, "what", json_get_string(request, "digest", NULL)));
 	job->size = json_get_int(request, "size", 0);
 	job->partial.fd = -1;
 	while (*at)
@@ -849,6 +884,7 @@ int jobs_step(struct jobs *jobs)
 			if (job->due_usec > now)
 				break;
 			job->current = 0;
+			job->mirror_err.code = 0;
 			job->may_pass = false;
 			job->wait_sec = 0;
 			forget_endpoint_state(job);

@@ -16,7 +16,7 @@
 
 struct json_object;
 
-enum job_kind { JOB_MANIFEST, JOB_MEMORY, JOB_BLOB, JOB_LOGIN };
+enum job_kind { JOB_MANIFEST, JOB_MEMORY, JOB_BLOB, JOB_TAGS, JOB_LOGIN };
 
 enum job_phase {
 	JOB_QUEUED,
@@ -41,13 +41,15 @@ struct job {
 	enum job_kind kind;
 	enum job_phase phase;
 	char *name; /* for messages */
-	char *what; /* tag or digest; NULL for a login */
+	char *what; /* tag, digest or query; NULL for a login */
 	int64_t size;
 	struct endpoint *endpoints;
 	size_t endpoint_count, current;
 
 	struct transfer transfer;
 	struct partial partial;		 /* JOB_BLOB */
+	bool range_checked;		 /* the answer's first bytes have come */
+	int64_t skip;			 /* bytes of the answer that we have already */
 	int64_t range_start;		 /* of the running fetch */
 	int64_t attempt_start;		 /* bytes there were when the attempt began */
 	int64_t reported, reported_usec; /* progress told last */
@@ -56,10 +58,11 @@ struct job {
 	bool restarted;	     /* once, because what an earlier attempt left was no good */
 
 	int attempt;
-	int64_t due_usec; /* JOB_OPENING, JOB_WAITING: go on then */
-	bool may_pass;	  /* one of the failures of this attempt is worth another try */
-	int64_t wait_sec; /* asked for by a registry */
-	struct err err;	  /* the last failure */
+	int64_t due_usec;      /* JOB_OPENING, JOB_WAITING: go on then */
+	bool may_pass;	       /* one of the failures of this attempt is worth another try */
+	int64_t wait_sec;      /* asked for by a registry */
+	struct err err;	       /* the last failure */
+	struct err mirror_err; /* the first one of this attempt, when others followed */
 };
 
 struct jobs {

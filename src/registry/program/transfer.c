@@ -57,11 +57,24 @@ static char *header_value(const char *value, const char *end)
 	return xstrndup(value, (size_t)(end - value));
 }
 
+/* <TARGET>; rel="next": the one relation that registries use. */
+static void read_link(struct transfer *transfer, const char *value, const char *end)
+{
+	autofree char *text = header_value(value, end);
+	char *close = strchr(text, '>');
+
+	if (text[0] != '<' || !close || !strstr(close, "next"))
+		return;
+	free(transfer->next);
+	transfer->next = xstrndup(text + 1, (size_t)(close - text - 1));
+}
+
 static void forget_headers(struct transfer *transfer)
 {
 	strlist_clear(&transfer->challenges);
 	free(take_ptr(&transfer->media_type));
 	free(take_ptr(&transfer->digest));
+	free(take_ptr(&transfer->next));
 	transfer->content_start = -1;
 	transfer->content_length = -1;
 }
@@ -84,6 +97,8 @@ static size_t receive_header(char *line, size_t one, size_t size, void *user)
 	} else if (header_is(line, size, "docker-content-digest", &value)) {
 		free(transfer->digest);
 		transfer->digest = header_value(value, end);
+	} else if (header_is(line, size, "link", &value)) {
+		read_link(transfer, value, end);
 	} else if (header_is(line, size, "content-range", &value)) {
 		autofree char *text = header_value(value, end);
 		if (strncasecmp(text, "bytes ", 6) == 0)

@@ -37,6 +37,7 @@ struct transfer {
 	bool body_too_large;
 	struct strlist challenges; /* values of WWW-Authenticate */
 	char *media_type, *digest; /* of Content-Type, Docker-Content-Digest */
+	char *next;		   /* of Link: where the list goes on */
 	int64_t content_start;	   /* of Content-Range; -1 without one */
 	int64_t content_length;	   /* -1 unknown */
 

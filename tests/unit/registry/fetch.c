@@ -2,6 +2,7 @@
  *
  *   fetch [OPTION...] NAME           manifest, config and layers of an image into DIR
  *   fetch [OPTION...] login HOST     with --creds
+ *   fetch [OPTION...] tags NAME
  *
  *   --program PATH  --dir DIR  --authfile FILE  --creds USER:PASSWORD  --cert-dir DIR
  *   --tls-verify=true|false  --retry N  --delay MSEC  --progress  --debug
@@ -115,6 +116,19 @@ static int fetch_image(struct registry_client *client, const struct reference *n
 	return fetch_blobs(client, name, json_get(root, "layers"), progress, err);
 }
 
+static int list_tags(struct registry_client *client, const char *text, struct err *err)
+{
+	autoreference struct reference name = REFERENCE_EMPTY;
+	autostrlist struct strlist tags = STRLIST_EMPTY;
+
+	int r = reference_parse(text, &name, err);
+	if (r >= 0)
+		r = registry_client_list_tags(client, &name, &tags, err);
+	for (size_t i = 0; r >= 0 && i < tags.count; i++)
+		puts(tags.items[i]);
+	return r;
+}
+
 static int fetch(const struct settings *settings, int argc, char **argv, struct err *err)
 {
 	autoregistries struct registries *registries = NULL;
@@ -131,7 +145,9 @@ static int fetch(const struct settings *settings, int argc, char **argv, struct 
 	if (r >= 0)
 		r = registry_client_open(dir_fd, registries, &paths, &settings->options, &client,
 					 err);
-	if (r >= 0 && argc == 2) {
+	if (r >= 0 && argc == 2 && strcmp(argv[0], "tags") == 0) {
+		r = list_tags(client, argv[1], err);
+	} else if (r >= 0 && argc == 2) {
 		r = registry_client_check_login(client, argv[1], settings->options.user,
 						settings->options.password, err);
 		if (r >= 0)

@@ -328,7 +328,7 @@ def an_altered_manifest_is_refused():
 def a_huge_manifest_is_refused_early():
     for repository in ("/huge", "/hugechunked"):
         start = time.monotonic()
-        fails(plain(mock.name + repository), "larger than the 4 MiB")
+        fails(plain(mock.name + repository), "larger than the 4 MiB", "manifest")
         assert time.monotonic() - start < 10
 
 
@@ -370,6 +370,20 @@ insecure = true
     write("registries.conf", '[[registry]]\nlocation = "bad.example"\nblocked = true\n')
     fails(fetch("bad.example/x"), "blocked", "bad.example")
     write("registries.conf", "")
+
+
+@test
+def failures_of_mirrors_are_told_too():
+    write("registries.conf", '[[registry]]\nlocation = "127.0.0.1:2"\n[[registry.mirror]]\nlocation = "127.0.0.1:1"\n')
+    fails(fetch("127.0.0.1:2/ok"), "mirrors failed too", "'127.0.0.1:1'", "'127.0.0.1:2'")
+    write("registries.conf", "")
+
+
+@test
+def all_tags_are_listed():
+    result = plain("tags", mock.name + "/ok")
+    assert result.out.split() == ["latest", "t1", "t2", "t3", "t4"], result
+    fails(plain("tags", mock.name + "/endless"), "without end")
 
 
 @test
