@@ -293,8 +293,31 @@ static bool is_mounted_by_user(const struct oci_runtime_config *config, size_t f
 	return false;
 }
 
-/* Default mounts come first, the user's after them, parents before children. A user's mount at the
- * place of a default one replaces it. */
+static int depth(const char *path)
+{
+	int count = 0;
+
+	for (; *path; path++)
+		count += *path == '/';
+	return count;
+}
+
+/* What is mounted deeper comes later, whoever asked for it; otherwise the order stays (insertion sort keeps it). A
+ * volume at /etc lies below the hosts file that davit mounts into it. */
+static void sort_by_depth(struct oci_runtime_config *config)
+{
+	for (size_t i = 1; i < config->mount_count; i++)
+		for (size_t at = i; at > 0; at--) {
+			struct oci_mount *here = &config->mounts[at], *before = here - 1;
+			if (depth(before->destination) <= depth(here->destination))
+				break;
+			struct oci_mount swap = *here;
+			*here = *before;
+			*before = swap;
+		}
+}
+
+/* A user's mount at the place of a default one replaces it. */
 static int plan_mounts(const struct plan_input *input, struct oci_runtime_config *config,
 		       struct err *err)
 {
@@ -334,18 +357,7 @@ static int plan_mounts(const struct plan_input *input, struct oci_runtime_config
 		oci_runtime_config_remove_mount(config, i);
 		default_count--;
 	}
-	/* By depth, otherwise in the order given (insertion sort keeps it). */
-	for (size_t i = default_count + 1; i < config->mount_count; i++)
-		for (size_t at = i; at > default_count; at--) {
-			struct oci_mount *here = &config->mounts[at], *before = here - 1;
-			size_t size = strlen(here->destination);
-			if (strncmp(before->destination, here->destination, size) != 0 ||
-			    before->destination[size] != '/')
-				break;
-			struct oci_mount swap = *here;
-			*here = *before;
-			*before = swap;
-		}
+	sort_by_depth(config);
 	return 0;
 }
 
