@@ -1,13 +1,12 @@
-/* Stands in for cgroup.c and seccomp.c until these are there: containers have no limits and no filter. */
+/* Stands in for cgroup.c until that is there: containers have no limits. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/err.h"
 #include "kernel/cgroup.h"
-#include "kernel/seccomp.h"
 
-int cgroup_create(const char *path, const struct cgroup_resources *resources, struct cgroup **ret_cgroup,
-		  char **ret_left_out, struct err *err)
+int cgroup_create(const char *path, const struct cgroup_resources *resources,
+		  struct cgroup **ret_cgroup, char **ret_left_out, struct err *err)
 {
 	*ret_cgroup = NULL;
 	*ret_left_out = NULL;
@@ -41,11 +40,4 @@ int cgroup_remove(struct cgroup *cgroup, struct err *err)
 bool cgroup_was_oom_killed(const struct cgroup *cgroup)
 {
 	return false;
-}
-
-int seccomp_filter_load(const char *profile_path, uint64_t capabilities, int cache_dir_fd,
-			struct seccomp_filter *ret_filter, struct err *err)
-{
-	ret_filter->count = 0;
-	return 0;
 }
