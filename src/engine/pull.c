@@ -6,8 +6,10 @@
 #include "engine/pull.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -180,6 +182,19 @@ static bool may_pass(int code)
 	}
 }
 
+/* A download that another pull is at stays: it holds the file's lock. */
+static void discard_download(struct pull *pull, const char *digest)
+{
+	char name[REGISTRY_BLOB_NAME_SIZE];
+	struct err ignored = { 0 };
+	int dir_fd = store_directory(pull->store, STORE_PULL, &ignored);
+
+	registry_blob_name(digest, name);
+	autoclose int fd = dir_fd < 0 ? -1 : openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		(void)unlinkat(dir_fd, name, 0); /* swept if this fails */
+}
+
 /* After a failure for good nothing half-made stays. */
 static void discard(struct pull *pull, const struct pulled_image *image)
 {
@@ -187,12 +202,15 @@ static void discard(struct pull *pull, const struct pulled_image *image)
 	static const struct strlist no_layers = { 0 };
 	struct err ignored = { 0 }; /* the failure itself is the one to tell; a sweep follows */
 
+	registry_client_close(take_ptr(&pull->client)); /* the helper lets go of its files */
 	strlist_add(&digests, image->manifest_digest);
 	strlist_add(&digests, image->index_digest);
 	if (image->manifest && image->manifest->kind == OCI_MANIFEST_IMAGE) {
 		strlist_add(&digests, image->manifest->config.digest);
-		for (size_t i = 0; i < image->manifest->item_count; i++)
+		for (size_t i = 0; i < image->manifest->item_count; i++) {
 			strlist_add(&digests, image->manifest->items[i].digest);
+			discard_download(pull, image->manifest->items[i].digest);
+		}
 	}
 	if (image_discard_parts(pull->store, image->config ? &image->config->diff_ids : &no_layers,
 				&digests, &ignored) >= 0)

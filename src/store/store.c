@@ -20,7 +20,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "base/sha256.h"
 #include "base/strbuf.h"
 #include "base/strlist.h"
 #include "store/database.h"
@@ -264,13 +263,19 @@ static void list_names(int dir_fd, struct strlist *names)
 
 bool store_has_trash(struct store *store)
 {
-	autostrlist struct strlist names = STRLIST_EMPTY;
-	autoclose int fd = openat(store->root_fd, directory_names[STORE_TRASH],
-				  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	static const enum store_directory places[] = { STORE_TRASH, STORE_LAYERS };
+	bool found = false;
 
-	if (fd >= 0)
-		list_names(fd, &names);
-	return names.count > 0;
+	for (size_t i = 0; !found && i < ARRAY_SIZE(places); i++) {
+		autostrlist struct strlist names = STRLIST_EMPTY;
+		autoclose int fd = openat(store->root_fd, directory_names[places[i]],
+					  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0)
+			list_names(fd, &names);
+		for (size_t j = 0; !found && j < names.count; j++)
+			found = places[i] == STORE_TRASH || strncmp(names.items[j], "tmp-", 4) == 0;
+	}
+	return found;
 }
 
 int store_empty_trash(struct store *store, struct err *err)
@@ -362,7 +367,7 @@ static void sweep_unknown(struct store *store, const char *select, enum store_di
 		autofree char *digest = xasprintf("sha256:%s", names.items[i]);
 
 		/* "tmp-…" is for layer_sweep() */
-		if (strlen(names.items[i]) != SHA256_HEX_SIZE - 1 ||
+		if ((directory == STORE_LAYERS && strncmp(names.items[i], "tmp-", 4) == 0) ||
 		    age_nsec_of(dir_fd, names.items[i], now) < age_nsec ||
 		    database_prepare(store->db, select, &stmt, &err) < 0)
 			continue;

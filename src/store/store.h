@@ -74,7 +74,7 @@ void store_unlock(struct store *store, const char *kind, const char *name, int *
 /* Move a file or tree out of sight, to be removed later; renaming is quick and needs no mapping.
  * Absence is success. */
 int store_trash(struct store *store, int dir_fd, const char *name, struct err *err);
-/* Whether there is anything in the trash. */
+/* Whether there is anything in the trash, or a layer that was not finished. */
 bool store_has_trash(struct store *store);
 /* Remove what is in the trash. What was unpacked under a user's mapping belongs to his IDs: run it
  * inside that mapping. */
