@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <poll.h>
@@ -34,6 +36,10 @@
 #define OWN_ADDRESS	"10.0.2.100"
 #define OWN_PREFIX	24
 #define GATEWAY_ADDRESS "10.0.2.2"
+/* "dav" in hexadecimal: a network of the kind that everybody may make up. */
+#define OWN_ADDRESS6	 "fd64:6176::64"
+#define OWN_PREFIX6	 64
+#define GATEWAY_ADDRESS6 "fd64:6176::2"
 /* pasta hands queries to this address to the host's own resolver, wherever that listens. The same
  * as podman's. */
 #define DNS_FORWARDER "169.254.1.1"
@@ -80,8 +86,9 @@ static int take_first_address(void *arg, unsigned link_index, const struct ip_pr
 }
 
 /* The address of the interface with the default route, else any but the loopback's. A host without
- * addresses is no error: it has no network, and neither have containers. */
-static void find_host_address(struct in_addr *ret_address)
+ * addresses is no error: it has no network, and neither have containers. Of IPv6 only whether there
+ * is a way out. */
+static void find_host_links(struct pasta_host *host)
 {
 	autonetlink struct netlink *netlink = NULL;
 	struct outbound_search search = { 0 };
@@ -91,7 +98,12 @@ static void find_host_address(struct in_addr *ret_address)
 		return;
 	(void)netlink_each_route(netlink, AF_INET, take_default_route, &search, &ignored);
 	(void)netlink_each_address(netlink, AF_INET, take_first_address, &search, &ignored);
-	*ret_address = search.address;
+	host->host_address = search.address;
+
+	search.link_index = 0;
+	(void)netlink_each_route(netlink, AF_INET6, take_default_route, &search, &ignored);
+	if (!search.link_index || !if_indextoname(search.link_index, host->ipv6_link))
+		host->ipv6_link[0] = '\0';
 }
 
 int pasta_find(struct pasta_host *ret_host, struct err *err)
@@ -111,7 +123,7 @@ int pasta_find(struct pasta_host *ret_host, struct err *err)
 		return err_errno(err, "network 'pasta' needs " TUN_DEVICE
 				      "; let root run 'modprobe tun; chmod 666 " TUN_DEVICE
 				      "', or use --network host or none");
-	find_host_address(&host.host_address);
+	find_host_links(&host);
 	*ret_host = host;
 	return 0;
 }
@@ -123,6 +135,7 @@ void pasta_names(const struct pasta_host *host, struct network_names *names)
 	if (host->host_address.s_addr)
 		inet_ntop(AF_INET, &host->host_address, names->host_address,
 			  sizeof(names->host_address));
+	names->has_ipv6 = host->ipv6_link[0] != '\0';
 }
 
 /* -- the container's side -----------------------------------------------------------------------
@@ -159,42 +172,78 @@ static void parse_mac(const char *text, uint8_t mac[MAC_BYTES])
 		mac[i] = (uint8_t)strtoul(text + 3 * i, NULL, 16);
 }
 
+/* Keeps reports of multicast groups, which the kernel sends when it gets an IPv6 address, out of the
+ * tap's queue: IPv6 packets that start with hop-by-hop options. Pasta has no use for them. */
+static void drop_reports(int tap)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12), /* the Ethernet type */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 0, 3),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 14 + 6), /* the IPv6 next header */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_HOPOPTS, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	struct sock_fprog filter = { .len = ARRAY_SIZE(code), .filter = code };
+
+	/* Without it pasta starts earlier than needed. */
+	(void)ioctl(tap, TUNATTACHFILTER, &filter);
+}
+
+static void queue_network(struct netlink *netlink, unsigned link_index, const char *own_text,
+			  uint8_t prefix, const char *gateway_text)
+{
+	struct ip_prefix own, gateway;
+	uint8_t gateway_mac[MAC_BYTES];
+
+	ip_prefix_parse(own_text, &own);
+	own.prefix = prefix;
+	ip_prefix_parse(gateway_text, &gateway);
+	parse_mac(GATEWAY_MAC, gateway_mac);
+	netlink_add_address(netlink, link_index, &own);
+	netlink_add_default_route(netlink, link_index, own.family, &gateway.v6, false);
+	netlink_add_neighbour(netlink, link_index, own.family, &gateway.v6, gateway_mac);
+}
+
+struct tap {
+	bool has_ipv6;
+	int fd; /* result */
+};
+
 /* Nothing is sent before somebody in the container sends: no link-local address, hence no
  * neighbour or router discovery, and a gateway whose address need not be asked for. So the first
  * packet in the queue means that the network is wanted. */
 static int make_tap(void *arg, struct err *err)
 {
-	int *ret_tap = arg;
+	struct tap *tap = arg;
 	autonetlink struct netlink *netlink = NULL;
 	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI };
-	struct ip_prefix own;
-	struct in_addr gateway;
 	struct netlink_link link;
-	uint8_t own_mac[MAC_BYTES], gateway_mac[MAC_BYTES];
+	uint8_t own_mac[MAC_BYTES];
 
-	autoclose int tap = open(TUN_DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (tap < 0)
+	autoclose int fd = open(TUN_DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
 		return err_errno(err, "open " TUN_DEVICE);
 	snprintf(request.ifr_name, sizeof(request.ifr_name), TAP_NAME);
-	if (ioctl(tap, TUNSETIFF, &request) < 0)
+	if (ioctl(fd, TUNSETIFF, &request) < 0)
 		return err_errno(err, "make tap interface");
+	drop_reports(fd);
 
-	ip_prefix_parse(OWN_ADDRESS, &own);
-	own.prefix = OWN_PREFIX;
-	inet_pton(AF_INET, GATEWAY_ADDRESS, &gateway);
 	parse_mac(OWN_MAC, own_mac);
-	parse_mac(GATEWAY_MAC, gateway_mac);
 	if (netlink_open(&netlink, err) < 0 || netlink_find_link(netlink, TAP_NAME, &link, err) < 0)
 		return -err->code;
 	netlink_set_up(netlink, LOOPBACK_INDEX, NULL, 0);
 	netlink_set_no_link_local(netlink, link.index);
 	netlink_set_up(netlink, link.index, own_mac, TAP_MTU);
-	netlink_add_address(netlink, link.index, &own);
-	netlink_add_default_route(netlink, link.index, AF_INET, &gateway, false);
-	netlink_add_neighbour(netlink, link.index, AF_INET, &gateway, gateway_mac);
+	queue_network(netlink, link.index, OWN_ADDRESS, OWN_PREFIX, GATEWAY_ADDRESS);
 	if (netlink_commit(netlink, err) < 0)
 		return -err->code;
-	*ret_tap = take_fd(&tap);
+	if (tap->has_ipv6) {
+		struct err ignored; /* a sysctl of the container may say no to IPv6 */
+		queue_network(netlink, link.index, OWN_ADDRESS6, OWN_PREFIX6, GATEWAY_ADDRESS6);
+		(void)netlink_commit(netlink, &ignored);
+	}
+	tap->fd = take_fd(&fd);
 	return 0;
 }
 
@@ -202,7 +251,8 @@ static int make_tap(void *arg, struct err *err)
  */
 
 /* [ADDRESS/]HOST[-HOST]:CONTAINER[-CONTAINER] behind -t or -u. */
-static int add_forwards(const struct port_list *ports, struct strlist *arguments, struct err *err)
+static int add_forwards(const struct port_list *ports, bool has_ipv6, struct strlist *arguments,
+			struct err *err)
 {
 	bool has[PORT_PROTOCOL_COUNT] = { false };
 
@@ -214,6 +264,12 @@ static int add_forwards(const struct port_list *ports, struct strlist *arguments
 				       "port %u/sctp: pasta forwards tcp and udp only; as root, "
 				       "bridge networks forward sctp",
 				       item->host_port);
+		if (item->host_ip && strchr(item->host_ip, ':') && !has_ipv6)
+			return err_set(
+				err, EAFNOSUPPORT,
+				"port [%s]:%u: pasta needs an IPv6 default route of the host "
+				"for that; publish on an IPv4 address or on none",
+				item->host_ip, item->host_port);
 		has[item->protocol] = true;
 		if (item->host_ip && strcmp(item->host_ip, "0.0.0.0") != 0)
 			strbuf_addf(&text, "%s/", item->host_ip);
@@ -237,54 +293,84 @@ static int add_forwards(const struct port_list *ports, struct strlist *arguments
 	return 0;
 }
 
-/* What each option is for:
+struct pasta_option {
+	const char *name, *value;
+};
+
+static void add_options(struct strlist *arguments, const struct pasta_option *options, size_t count,
+			const struct strlist *own)
+{
+	for (size_t i = 0; i < count; i++) {
+		/* pasta takes most options once only, and the user's wish goes first. */
+		if (strlist_contains(own, options[i].name))
+			continue;
+		strlist_add(arguments, options[i].name);
+		if (options[i].value)
+			strlist_add(arguments, options[i].value);
+	}
+}
+
+/* What the options are for:
  *  -F      our tap instead of one that pasta makes: no --config-net either
- *  -i lo   asks the host's routing for nothing, so it works on a host without a default route too
+ *  -i lo   asks the host's routing for nothing, so it works on a host without a default route too;
+ *          for IPv6 pasta insists on an interface with a link-local address
  *  -T, -U  no ports of the host's loopback inside, as podman decides; scanning for such is half of
  *          pasta's start, for ever repeated
- *  --no-map-gw  the gateway's address does not lead to the host's loopback
+ *  --no-map-gw  the gateway's address does not lead to the host's loopback; podman's word for the
+ *          contrary is --map-gw, which pasta does not know
  *  -P      written when all ports are bound: how the launcher knows. A named pipe, for newer pastas
  *          close every descriptor they are not told of */
 static int pasta_arguments(const struct network_request *request, int tap_fd,
 			   const char *ready_path, struct strlist *arguments, struct err *err)
 {
-	static const char *const fixed[] = {
-		"pasta",
-		"-f",
-		"-q",
-		"-4",
-		"-i",
-		"lo",
-		"-a",
-		OWN_ADDRESS,
-		"-n",
-		"24",
-		"-g",
-		GATEWAY_ADDRESS,
-		"-M",
-		GATEWAY_MAC,
-		"--ns-mac-addr",
-		OWN_MAC,
-		"--dns-forward",
-		DNS_FORWARDER,
-		"--no-map-gw",
-		"-T",
-		"none",
-		"-U",
-		"none",
+	const char *ipv6_link = request->host->pasta.ipv6_link;
+	static const struct pasta_option common[] = {
+		{ "-f", NULL },
+		{ "-q", NULL },
+		{ "-a", OWN_ADDRESS },
+		{ "-n", "24" },
+		{ "-g", GATEWAY_ADDRESS },
+		{ "-M", GATEWAY_MAC },
+		{ "--ns-mac-addr", OWN_MAC },
+		{ "--dns-forward", DNS_FORWARDER },
+		{ "-T", "none" },
+		{ "-U", "none" },
 	};
-	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
-		strlist_add(arguments, fixed[i]);
+	static const struct pasta_option ipv4_only[] = {
+		{ "-i", "lo" },
+		{ "-4", NULL },
+	};
+	const struct pasta_option ipv6[] = {
+		{ "-i", ipv6_link },
+	};
+	autostrlist struct strlist own = STRLIST_EMPTY;
+
+	if (request->pasta_options)
+		strlist_split(&own, request->pasta_options, ',');
+	strlist_add(arguments, "pasta");
+	add_options(arguments, common, ARRAY_SIZE(common), &own);
+	if (*ipv6_link) {
+		add_options(arguments, ipv6, ARRAY_SIZE(ipv6), &own);
+		strlist_add(arguments, "-a");
+		strlist_add(arguments, OWN_ADDRESS6);
+		strlist_add(arguments, "-g");
+		strlist_add(arguments, GATEWAY_ADDRESS6);
+	} else {
+		add_options(arguments, ipv4_only, ARRAY_SIZE(ipv4_only), &own);
+	}
+	if (!strlist_contains(&own, "--map-gw") && !strlist_contains(&own, "--no-map-gw"))
+		strlist_add(arguments, "--no-map-gw");
 	strlist_add(arguments, "-F");
 	strlist_addf(arguments, "%d", tap_fd);
 	if (ready_path) {
 		strlist_add(arguments, "-P");
 		strlist_add(arguments, ready_path);
 	}
-	if (add_forwards(request->ports, arguments, err) < 0)
+	if (add_forwards(request->ports, *ipv6_link, arguments, err) < 0)
 		return -err->code;
-	if (request->pasta_options)
-		strlist_split(arguments, request->pasta_options, ',');
+	for (size_t i = 0; i < own.count; i++)
+		if (own.items[i][0] && strcmp(own.items[i], "--map-gw") != 0)
+			strlist_add(arguments, own.items[i]);
 	strlist_addf(arguments, "%d", request->pid);
 	return 0;
 }
@@ -354,8 +440,9 @@ int pasta_start(const struct network_request *request, struct network_status *st
 	bool has_ports = request->ports && request->ports->count;
 	autofree char *log_path = path_join(request->run_dir, LOG_NAME);
 	autofree char *ready_path = has_ports ? path_join(request->run_dir, READY_NAME) : NULL;
-	autoclose int tap = -1, ready_read = -1, ready_write = -1;
+	autoclose int tap_fd = -1, ready_read = -1, ready_write = -1;
 
+	struct tap tap = { .has_ipv6 = request->host->pasta.ipv6_link[0], .fd = -1 };
 	autoclose int log =
 		open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 	if (log < 0)
@@ -368,9 +455,10 @@ int pasta_start(const struct network_request *request, struct network_status *st
 	if (pasta_arguments(request, HELPER_TAP, ready_path, &arguments, err) < 0 ||
 	    run_inside(request->pid_fd, make_tap, &tap, err) < 0)
 		return -err->code;
+	tap_fd = tap.fd;
 
-	pid_t pid = spawn_helper(request->helper_path, arguments.items, log, tap, request->pid_fd,
-				 ready_write);
+	pid_t pid = spawn_helper(request->helper_path, arguments.items, log, tap_fd,
+				 request->pid_fd, ready_write);
 	if (pid < 0)
 		return err_errno(err, "start davit-pasta");
 

@@ -9,6 +9,7 @@
  * them, because the ports must be there when the command runs. */
 #pragma once
 
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <sys/types.h>
@@ -22,6 +23,7 @@ struct network_status;
 struct pasta_host {
 	const char *program;	     /* a literal */
 	struct in_addr host_address; /* by which containers reach this host; 0.0.0.0: none */
+	char ipv6_link[IFNAMSIZ];    /* by which IPv6 leaves this host; "": not at all */
 };
 
 /* -ENOENT if pasta is not installed, -EACCES if this user may not make tap interfaces. */
