@@ -67,6 +67,9 @@ int layer_worker_start(int store_fd, const struct layer_source *source,
 	worker->options.progress_arg = shared;
 	if (!map->is_identity)
 		worker->options.flags |= LAYER_IN_USERNS;
+	/* With one ID there is nobody else whom files could belong to. */
+	if (map->is_single_id)
+		worker->options.flags |= LAYER_IGNORE_OWNERS;
 	worker->shared = shared;
 	int r = userns_spawn(map, join_pid, worker_main, worker, &worker->process, err);
 	if (r < 0) {
