@@ -29,8 +29,6 @@
 
 #define TAG_PAGES_MAX 1000
 
-extern char **environ;
-
 struct registry_client {
 	pid_t helper;
 	int fd;

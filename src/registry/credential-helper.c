@@ -18,8 +18,6 @@
 
 #define OUTPUT_MAX ((size_t)64 * 1024)
 
-extern char **environ;
-
 /* A file in memory as standard input: no pipe to break or to fill up. */
 static int input_file(const char *input)
 {

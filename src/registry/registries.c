@@ -432,7 +432,7 @@ static size_t match_prefix(const char *name, const char *prefix)
 		if (without_port > host_size)
 			without_port = host_size;
 		if (without_port <= tail ||
-		    strncmp(name + without_port - tail, prefix + 1, tail) != 0)
+		    memcmp(name + without_port - tail, prefix + 1, tail) != 0)
 			return 0;
 		size = without_port;
 	} else {
