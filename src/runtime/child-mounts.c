@@ -303,6 +303,23 @@ static int set_layer(int context_fd, const char *key, const char *path)
 	return r;
 }
 
+/* A volatile overlay leaves a mark that forbids its next mount, since a crash of the machine may
+ * have torn it. After a mere restart of the container it is whole; who may have crashed in between
+ * removes such containers. */
+static bool remove_volatile_mark(struct child *child)
+{
+	const char *mark = child->plan->volatile_mark;
+
+	if (!mark)
+		return false;
+	int fd = open(mark, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	(void)unlinkat(fd, "dirty", 0); /* older kernels have the directory only */
+	close(fd);
+	return unlinkat(AT_FDCWD, mark, AT_REMOVEDIR) == 0;
+}
+
 /* Kernels before "lowerdir+": one string, which has to fit a page, on a directory. */
 static int mount_overlay_by_string(struct child *child)
 {
@@ -312,7 +329,10 @@ static int mount_overlay_by_string(struct child *child)
 
 	if (!place)
 		place = plan->config->overlay.lowers.items[0];
-	if (mount("overlay", place, "overlay", 0, plan->overlay_fallback) < 0)
+	int r = mount("overlay", place, "overlay", 0, plan->overlay_fallback);
+	if (r < 0 && remove_volatile_mark(child))
+		r = mount("overlay", place, "overlay", 0, plan->overlay_fallback);
+	if (r < 0)
 		return child_fail(child, CHILD_OVERLAY, -1);
 	int fd = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? child_fail(child, CHILD_OVERLAY, -1) : fd;
@@ -341,23 +361,6 @@ static int configure_overlay(struct child *child, int context_fd, bool *ret_too_
 	return 0;
 }
 
-/* A volatile overlay leaves a mark that forbids its next mount, since a crash of the machine may
- * have torn it. After a mere restart of the container it is whole; who may have crashed in between
- * removes such containers. */
-static bool remove_volatile_mark(struct child *child)
-{
-	const char *mark = child->plan->volatile_mark;
-
-	if (!mark)
-		return false;
-	int fd = open(mark, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	(void)unlinkat(fd, "dirty", 0); /* older kernels have the directory only */
-	close(fd);
-	return unlinkat(AT_FDCWD, mark, AT_REMOVEDIR) == 0;
-}
-
 /* A descriptor of the root mount; *ret_attached tells whether it has its place already. */
 static int make_overlay(struct child *child, bool *ret_attached)
 {
@@ -367,6 +370,7 @@ static int make_overlay(struct child *child, bool *ret_attached)
 	int context_fd = fsopen("overlay", FSOPEN_CLOEXEC);
 	if (context_fd < 0)
 		return child_fail(child, CHILD_OVERLAY, -1);
+	(void)fsconfig(context_fd, FSCONFIG_SET_STRING, "source", "overlay", 0);
 	int r = configure_overlay(child, context_fd, &too_old);
 	if (r < 0 && !too_old && remove_volatile_mark(child)) {
 		close(context_fd);

@@ -113,8 +113,11 @@ static int plan_namespaces(struct launch_plan *plan, bool joins_user_namespace, 
 	if (config->gid_map_count &&
 	    userns_id_to_host(config->gid_maps, config->gid_map_count, 0) == UINT32_MAX)
 		plan->root_gid = config->gid_maps[0].inside;
-	plan->groups_are_fixed = plan->is_in_user_namespace && geteuid() != 0 &&
-				 config->gid_map_count == 1 && config->gid_maps[0].size == 1;
+	/* Nested in somebody's user namespace as its root, nobody tells whether groups can be set. */
+	plan->groups_are_fixed =
+		plan->is_in_user_namespace &&
+		(geteuid() != 0 ? config->gid_map_count == 1 && config->gid_maps[0].size == 1
+				: !is_initial_user_namespace());
 	return 0;
 }
 
@@ -682,6 +685,10 @@ static int explain_overlay(const struct launch_plan *plan, const struct child_re
 		return err_set(err, EBUSY,
 			       "root file system: '%s' is in use by another container's overlay",
 			       overlay->upper ? overlay->upper : "");
+	if (report->index < 0 && !*report->said && strlen(plan->overlay_fallback) >= 4096)
+		return err_set(err, E2BIG,
+			       "root file system: more layers than this kernel can join (Linux 6.8 "
+			       "can)");
 	if (report->code == ENODEV)
 		return err_set(err, ENODEV,
 			       "root file system: this kernel has no overlayfs; load it with "

@@ -34,7 +34,6 @@
 #include "runtime/launch-plan.h"
 #include "runtime/mapper.h"
 
-
 /* Namespaces to enter, the user namespace last in this list. */
 struct joins {
 	int fds[OCI_NS_COUNT];
