@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/nsfs.h>
 #include <poll.h>
 #include <pwd.h>
 #include <sched.h>
@@ -27,6 +28,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -312,6 +314,18 @@ int userns_write_maps(pid_t pid, const struct userns_map *map, struct err *err)
 	return r < 0 ? r : write_extents(pid, "gid_map", map->gid, map->gid_count, err);
 }
 
+bool userns_is_our_child(int user_ns_fd)
+{
+	struct stat parent, ours;
+	uid_t owner;
+
+	autoclose int parent_fd = ioctl(user_ns_fd, NS_GET_PARENT);
+	return parent_fd >= 0 && fstat(parent_fd, &parent) == 0 &&
+	       stat("/proc/self/ns/user", &ours) == 0 && parent.st_ino == ours.st_ino &&
+	       parent.st_dev == ours.st_dev && ioctl(user_ns_fd, NS_GET_OWNER_UID, &owner) == 0 &&
+	       owner == geteuid();
+}
+
 int userns_explain_refusal(int code, struct err *err)
 {
 	switch (code) {
@@ -383,7 +397,11 @@ static bool join_user_namespace(pid_t join_pid)
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", join_pid);
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && setns(fd, CLONE_NEWUSER) == 0;
+	if (fd < 0 || !userns_is_our_child(fd))
+		return false;
+	/* Others live there already; even with every capability they shall not look into us. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	return setns(fd, CLONE_NEWUSER) == 0;
 }
 
 static int become_root(struct err *err)

@@ -38,6 +38,11 @@ uint32_t userns_id_to_host(const struct id_extent *extents, size_t count, uint32
  * -EPERM if subuid(5) grants no such range, -ENOENT if newuidmap(1) is missing. */
 int userns_write_maps(pid_t pid, const struct userns_map *map, struct err *err);
 
+/* Whether the user namespace was made directly below ours by this very user. The user namespace of a
+ * container's process need not be the one the container was given: the process may have made another
+ * inside, with a map that looks the same from here, and whoever enters that is at its mercy. */
+bool userns_is_our_child(int user_ns_fd);
+
 /* Put into words, with the remedy, why unshare(2) or clone3(2) refused a user namespace with errno
  * `code`. Returns -code. */
 int userns_explain_refusal(int code, struct err *err);

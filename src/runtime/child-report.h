@@ -5,8 +5,10 @@
 enum child_step {
 	CHILD_START, /* the parent went away before the start */
 	CHILD_JOIN,  /* index: enum oci_namespace */
+	CHILD_OOM_SCORE,
 	CHILD_CLONE,
-	CHILD_CLONED, /* no failure: index is the pid */
+	CHILD_CLONED,	  /* no failure: index is the pid */
+	CHILD_NAMESPACES, /* no failure; carries the mount and the network namespace */
 	CHILD_IDS,
 	CHILD_CGROUP_NAMESPACE,
 	CHILD_KEYRING,

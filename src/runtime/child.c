@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -80,28 +79,47 @@ static void wait_for_mounts(struct child *child)
 	memcpy(child->mapped_fds, CMSG_DATA(&control.header), size);
 }
 
-static void tell_ready(struct child *child, int master_fd)
+/* No failure, with up to two descriptors, the first of which decides whether there are any. */
+static void tell(struct child *child, enum child_step step, int first_fd, int second_fd)
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
+		char space[CMSG_SPACE(2 * sizeof(int))];
 	} control = { 0 };
+	int fds[2] = { first_fd, second_fd };
+	size_t size = second_fd >= 0 ? sizeof(fds) : sizeof(fds[0]);
 	struct iovec part = { &child->report, sizeof(child->report) };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 
-	child_fail_code(child, CHILD_READY, 0, 0);
-	if (master_fd >= 0) {
+	child_fail_code(child, step, 0, 0);
+	if (first_fd >= 0) {
 		message.msg_control = control.space;
-		message.msg_controllen = sizeof(control.space);
+		message.msg_controllen = CMSG_SPACE(size);
 		control.header.cmsg_level = SOL_SOCKET;
 		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.header), &master_fd, sizeof(int));
+		control.header.cmsg_len = CMSG_LEN(size);
+		memcpy(CMSG_DATA(&control.header), fds, size);
 	}
 	if (sendmsg(child->control_fd, &message, MSG_NOSIGNAL) < 0)
 		_exit(1);
-	if (master_fd >= 0)
-		close(master_fd);
+	if (first_fd >= 0)
+		close(first_fd);
+	if (second_fd >= 0)
+		close(second_fd);
+}
+
+/* Our /proc is closed to the parent, see close_to_others() in runtime.c. */
+static int send_namespaces(struct child *child)
+{
+	int mount_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	int network_fd = child->plan->has_own_network_namespace
+				 ? open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)
+				 : -1;
+
+	if (mount_fd < 0 || (child->plan->has_own_network_namespace && network_fd < 0))
+		return child_fail(child, CHILD_START, 0);
+	tell(child, CHILD_NAMESPACES, mount_fd, network_fd);
+	return 0;
 }
 
 /* ---- before the mounts ---- */
@@ -149,14 +167,12 @@ static int enter_namespaces(struct child *child)
 {
 	const struct launch_plan *plan = child->plan;
 
+	if (plan->pid_namespace_is_joined && send_namespaces(child) < 0)
+		return -1;
 	if (plan->mapped_count)
 		wait_for_mounts(child);
 	else if (child->wait_for_start)
 		wait_for_parent(child);
-	/* In a process namespace with others nobody may look into us while we are still half
-	 * davit: our memory, descriptors and /proc/PID/exe. */
-	if (plan->pid_namespace_is_joined)
-		(void)prctl(PR_SET_DUMPABLE, 0);
 	if (become_root(child) < 0)
 		return -1;
 	if (plan->unshare_cgroup && plan->shows_cgroup_v1 && child_read_cgroups(child) < 0)
@@ -402,7 +418,7 @@ void child_main(struct child *child)
 	if (enter_namespaces(child) < 0 || make_file_systems(child, &master_fd) < 0)
 		report_and_exit(child);
 	child_make_stub(child);
-	tell_ready(child, master_fd);
+	tell(child, CHILD_READY, master_fd, -1);
 	if (close_the_rest(child) < 0)
 		report_and_exit(child);
 

@@ -468,6 +468,7 @@ static int plan_rlimits(struct launch_plan *plan, struct err *err)
 {
 	const struct oci_process *process = &plan->config->process;
 
+	snprintf(plan->oom_score, sizeof(plan->oom_score), "%d", process->oom_score_adj);
 	plan->rlimits = xcalloc(process->rlimit_count, sizeof(*plan->rlimits));
 	for (size_t i = 0; i < process->rlimit_count; i++) {
 		const struct oci_rlimit *from = &process->rlimits[i];
@@ -759,6 +760,14 @@ int launch_plan_explain(const struct launch_plan *plan, const struct child_repor
 	switch (report->step) {
 	case CHILD_JOIN:
 		return err_errno(err, "join the %s namespace", namespaces[report->index].name);
+	case CHILD_OOM_SCORE:
+		if (report->code == EACCES || report->code == EPERM)
+			return err_set(
+				err, report->code,
+				"OOM score adjustment %s: this user may only raise it above the "
+				"caller's own",
+				plan->oom_score);
+		return err_errno(err, "OOM score adjustment %s", plan->oom_score);
 	case CHILD_CLONE:
 		if (plan->has_own_user_namespace &&
 		    (report->code == EPERM || report->code == ENOSPC))

@@ -97,6 +97,7 @@ struct launch_plan {
 	size_t device_count;
 	struct plan_sysctl *sysctls;
 	size_t sysctl_count;
+	char oom_score[12];
 	struct plan_rlimit *rlimits;
 	size_t rlimit_count;
 

@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -72,6 +73,11 @@ static int joins_open(const struct oci_runtime_config *config, int userns_fd, st
 	for (size_t i = 0; i < OCI_NS_COUNT; i++) {
 		const struct oci_namespace_config *ns = &config->namespaces[i];
 		if (i == OCI_NS_USER && userns_fd >= 0) {
+			if (!userns_is_our_child(userns_fd))
+				return err_set(
+					err, EPERM,
+					"join the user namespace: it was not made by davit; a "
+					"process of that container made its own");
 			joins->fds[i] = fcntl(userns_fd, F_DUPFD_CLOEXEC, 3);
 			if (joins->fds[i] < 0)
 				return err_errno(err, "keep the user namespace");
@@ -87,6 +93,31 @@ static int joins_open(const struct oci_runtime_config *config, int userns_fd, st
 }
 
 /* ---- the helper that joins ---- */
+
+static int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int r = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return r;
+}
+
+/* In a process namespace with others nobody may look into what is still half davit: its memory, its
+ * descriptors, /proc/PID/exe. So the clone is born closed, even to our parent if that is no root, and
+ * what the parent would do through /proc is done before. */
+static int close_to_others(struct child *child)
+{
+	if (!child->plan->pid_namespace_is_joined)
+		return 0;
+	if (child->plan->config->process.has_oom_score_adj) {
+		int r = write_text("/proc/self/oom_score_adj", child->plan->oom_score);
+		if (r < 0)
+			return child_fail_code(child, CHILD_OOM_SCORE, 0, r);
+	}
+	return prctl(PR_SET_DUMPABLE, 0) < 0 ? child_fail(child, CHILD_START, 0) : 0;
+}
 
 /* Namespaces are entered with the rights we came with where these suffice, and the others with
  * those that the user namespace gives. */
@@ -111,7 +142,7 @@ static int join_all(struct child *child, const struct joins *joins)
 
 static _Noreturn void joiner_main(struct child *child, const struct joins *joins, int cgroup_fd)
 {
-	if (join_all(child, joins) == 0) {
+	if (close_to_others(child) == 0 && join_all(child, joins) == 0) {
 		/* A sibling, so that our parent is its parent too. */
 		pid_t pid = clone_process(child->plan->clone_flags | CLONE_PARENT, NULL, cgroup_fd);
 		if (pid < 0 && cgroup_fd >= 0)
@@ -134,12 +165,13 @@ static int send_go(const struct runtime_child *child)
 	return send(child->control_fd, "g", 1, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* 1 and the report, 0 at end of file, -errno. */
-static int receive_report(struct runtime_child *child, struct child_report *ret_report)
+/* 1 and the report, 0 at end of file, -errno. Up to two descriptors come with it; -1 where not. */
+static int receive_report(struct runtime_child *child, struct child_report *ret_report,
+			  int ret_fds[2])
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
+		char space[CMSG_SPACE(2 * sizeof(int))];
 	} control = { 0 };
 	struct iovec part = { ret_report, sizeof(*ret_report) };
 	struct msghdr message = {
@@ -150,19 +182,22 @@ static int receive_report(struct runtime_child *child, struct child_report *ret_
 	};
 	ssize_t n;
 
+	ret_fds[0] = ret_fds[1] = -1;
 	do
 		n = recvmsg(child->control_fd, &message, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n == 0)
 		return 0;
-	if (n != (ssize_t)sizeof(*ret_report))
-		return n < 0 ? -errno : -EPROTO;
+	if (n < 0)
+		return -errno;
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_type == SCM_RIGHTS) {
-		fd_close(&child->console_fd);
-		memcpy(&child->console_fd, CMSG_DATA(header), sizeof(int));
-	}
-	return 1;
+	if (header && header->cmsg_type == SCM_RIGHTS)
+		memcpy(ret_fds, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
+	if (n == (ssize_t)sizeof(*ret_report))
+		return 1;
+	fd_close(&ret_fds[0]);
+	fd_close(&ret_fds[1]);
+	return -EPROTO;
 }
 
 /* Reap the child, forget it, and say why it failed. */
@@ -247,7 +282,7 @@ static int spawn_joined(struct child *start, const struct joins *joins, int cgro
 			int other_end, struct runtime_child *child, struct err *err)
 {
 	struct child_report report;
-	int status;
+	int status, fds[2];
 
 	pid_t helper = clone_process(0, NULL, -1);
 	if (helper == 0) {
@@ -256,8 +291,13 @@ static int spawn_joined(struct child *start, const struct joins *joins, int cgro
 	}
 	if (helper < 0)
 		return err_errno(err, "fork");
-	/* The child itself says nothing before it is told to go. */
-	int r = receive_report(child, &report);
+	/* The helper's word and the child's, where it sends its namespaces, may come in any order. */
+	int r = receive_report(child, &report, fds);
+	if (r > 0 && report.step == CHILD_NAMESPACES) {
+		child->mount_ns_fd = fds[0];
+		child->net_ns_fd = fds[1];
+		r = receive_report(child, &report, fds);
+	}
 	(void)process_reap(helper, &status);
 	if (r <= 0)
 		return err_set(err, EIO, "join namespaces: the helper process died");
@@ -277,23 +317,47 @@ static int open_namespace(pid_t pid, const char *name, struct err *err)
 	return fd < 0 ? err_errno(err, "open namespace '%s'", path) : fd;
 }
 
-static int write_oom_score(pid_t pid, int score, struct err *err)
+static int set_oom_score(const struct runtime_child *child, struct err *err)
 {
-	char path[48], text[16];
+	struct child_report report = { .step = CHILD_OOM_SCORE };
+	char path[48];
 
-	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
-	autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(err, "open '%s'", path);
-	int n = snprintf(text, sizeof(text), "%d", score);
-	if (write(fd, text, (size_t)n) >= 0)
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", child->pid);
+	report.code = -write_text(path, child->plan->oom_score);
+	return report.code ? launch_plan_explain(child->plan, &report, err) : 0;
+}
+
+/* Descriptors of its namespaces keep these in being until we are done. */
+static int open_namespaces(struct runtime_child *child, struct err *err)
+{
+	bool with_network = child->plan->has_own_network_namespace;
+
+	if (child->mount_ns_fd >= 0)
 		return 0;
-	if (errno == EACCES || errno == EPERM)
-		return err_set(err, EPERM,
-			       "OOM score adjustment %d: this user may only raise it above the "
-			       "caller's own",
-			       score);
-	return err_errno(err, "OOM score adjustment %d", score);
+	if (child->plan->pid_namespace_is_joined) {
+		/* Its /proc is closed to us, so it sends them. */
+		int fds[2];
+		struct child_report report;
+		int r = receive_report(child, &report, fds);
+		if (r <= 0)
+			return err_set(err, EIO, "the container's first process died at its start");
+		child->mount_ns_fd = fds[0];
+		child->net_ns_fd = fds[1];
+		return report.step == CHILD_NAMESPACES
+			       ? 0
+			       : launch_plan_explain(child->plan, &report, err);
+	}
+	int r = open_namespace(child->pid, "mnt", err);
+	if (r < 0)
+		return r;
+	child->mount_ns_fd = r;
+	if (!with_network)
+		return 0;
+	r = open_namespace(child->pid, "net", err);
+	if (r < 0)
+		return r;
+	child->net_ns_fd = r;
+	return 0;
 }
 
 /* What the parent does to the child before it may go on. */
@@ -301,27 +365,18 @@ static int equip(struct runtime_child *child, const struct cgroup *cgroup, bool 
 		 struct err *err)
 {
 	const struct launch_plan *plan = child->plan;
-	const struct oci_process *process = &plan->config->process;
 	int r = 0;
 
 	if (cgroup && !in_cgroup)
 		r = cgroup_add(cgroup, child->pid, err);
 	if (r >= 0 && plan->has_own_user_namespace)
 		r = userns_write_maps(child->pid, &plan->map, err);
-	if (r >= 0 && process->has_oom_score_adj)
-		r = write_oom_score(child->pid, process->oom_score_adj, err);
+	if (r >= 0 && plan->config->process.has_oom_score_adj && !plan->pid_namespace_is_joined)
+		r = set_oom_score(child, err);
 	/* While it is still one of ours: afterwards its IDs may be none of ours, and its
 	 * /proc closed to us. */
-	if (r >= 0) {
-		r = open_namespace(child->pid, "mnt", err);
-		if (r >= 0)
-			child->mount_ns_fd = r;
-	}
-	if (r >= 0 && plan->has_own_network_namespace) {
-		r = open_namespace(child->pid, "net", err);
-		if (r >= 0)
-			child->net_ns_fd = r;
-	}
+	if (r >= 0)
+		r = open_namespaces(child, err);
 	return r < 0 ? r : 0;
 }
 
@@ -439,10 +494,12 @@ int runtime_spawn(const struct oci_runtime_config *config, const struct cgroup *
 int runtime_ready(struct runtime_child *child, struct err *err)
 {
 	struct child_report report;
+	int fds[2];
 
-	int r = receive_report(child, &report);
+	int r = receive_report(child, &report, fds);
 	if (r <= 0)
 		return fail_without_report(child, err);
+	child->console_fd = fds[0];
 	if (report.step != CHILD_READY)
 		return fail_with_report(child, &report, err);
 	return 0;
@@ -488,6 +545,7 @@ static int set_rlimits(const struct runtime_child *child, struct err *err)
 int runtime_exec(struct runtime_child *child, int *ret_exit_code, struct err *err)
 {
 	struct child_report report;
+	int fds[2];
 
 	int r = set_rlimits(child, err);
 	if (r < 0) {
@@ -497,7 +555,7 @@ int runtime_exec(struct runtime_child *child, int *ret_exit_code, struct err *er
 	}
 	/* A child that died meanwhile is found out by the next line. */
 	(void)send_go(child);
-	r = receive_report(child, &report);
+	r = receive_report(child, &report, fds);
 	if (r == 0 || r == -ECONNRESET) {
 		fd_close(&child->control_fd);
 		launch_plan_free(take_ptr(&child->plan));

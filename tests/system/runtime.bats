@@ -9,7 +9,7 @@ setup() {
 	ROOT=$PWD/root
 	mkdir -p "$ROOT/bin" "$ROOT/etc" "$ROOT/tmp" upper work outside
 	cp /bin/busybox "$ROOT/bin/busybox"
-	for applet in sh cat ls id mount stat touch mkdir ln grep sed tr pwd hostname sleep true readlink chmod dd head ps stty; do
+	for applet in sh cat ls id mount stat touch mkdir ln grep sed tr pwd hostname sleep true readlink chmod dd head ps stty unshare; do
 		ln -s busybox "$ROOT/bin/$applet"
 	done
 	chmod 755 . "$ROOT" upper work
@@ -200,6 +200,27 @@ outside_is_untouched() { [ -z "$(ls -A outside)" ] || fail "outside: $(ls -A out
 	fi
 	assert_line "$(readlink /proc/$pid/ns/net)"
 	assert_contains "sleep 30"
+	kill "$pid"
+	wait $outer || :
+}
+
+@test "the OOM score is set, and refused where it may not be lowered" {
+	run_status 0 probe --oom 500 -- cat /proc/self/oom_score_adj
+	assert_output 500
+	is_root && return
+	run_status 125 probe --oom -900 -- true
+	[[ $stderr == *"-900"* ]]
+}
+
+@test "a user namespace that a container's process made itself is not joined" {
+	need_user
+	"$PROBE" --lower "$ROOT" --upper "$PWD/upper" --work "$PWD/work" --caps 1ffffffffff -- sh -c 'unshare -U sleep 30' 3>&- &
+	local outer=$! pid
+	wait_until 5 pgrep -f -x "sleep 30"
+	pid=$(pgrep -n -f -x "sleep 30")
+	mkdir -p upper2 work2
+	run_status 125 "$PROBE" --lower "$ROOT" --upper "$PWD/upper2" --work "$PWD/work2" --join-user "$pid" -- true
+	[[ $stderr == *"user namespace"* ]]
 	kill "$pid"
 	wait $outer || :
 }
