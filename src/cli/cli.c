@@ -60,14 +60,21 @@ static int usage_error(const struct err *err, const char *where)
 /* Twice in a run: global options stand in front of the command or behind it. */
 static void apply_globals(const struct cli_globals *globals)
 {
-	static const char *const levels[] = { [LOG_LEVEL_ERROR] = "error",
-					      [LOG_LEVEL_WARN] = "warn",
-					      [LOG_LEVEL_INFO] = "info",
-					      [LOG_LEVEL_DEBUG] = "debug" };
+	/* The second row: what users of other engines write. */
+	static const struct {
+		const char *name;
+		enum log_level level;
+	} levels[] = {
+		{ "error", LOG_LEVEL_ERROR }, { "warn", LOG_LEVEL_WARN },
+		{ "info", LOG_LEVEL_INFO },   { "debug", LOG_LEVEL_DEBUG },
+
+		{ "fatal", LOG_LEVEL_ERROR }, { "panic", LOG_LEVEL_ERROR },
+		{ "trace", LOG_LEVEL_DEBUG }, { "warning", LOG_LEVEL_WARN },
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
-		if (strcmp(levels[i], globals->log_level) == 0)
-			log_set_level((enum log_level)i);
+		if (strcmp(levels[i].name, globals->log_level) == 0)
+			log_set_level(levels[i].level);
 	if (globals->timing)
 		timing_enable();
 }

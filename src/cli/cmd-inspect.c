@@ -28,7 +28,7 @@ static const struct {
 		    struct err *err);
 } kinds[] = {
 	{ "container", inspect_container },
-	
+
 	{ "image", inspect_image },
 	{ "volume", inspect_volume },
 };

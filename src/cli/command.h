@@ -72,6 +72,8 @@ struct cli_globals {
 	const char *root;    /* NULL: the default place */
 	const char *runroot; /* NULL: the default place */
 	const char *log_level;
+	/* Each names the only one there is so far; others are refused, not ignored. */
+	const char *cgroup_manager, *storage_driver;
 	bool timing;
 	bool help;
 	bool version;

@@ -20,13 +20,17 @@ const struct command_group command_groups[] = {
 
 #define FIELD(f) offsetof(struct cli_globals, f)
 const struct option_spec global_options[] = {
+	{ "cgroup-manager", 0, OPTION_CHOICE, FIELD(cgroup_manager), "MANAGER",
+	  "Who makes control groups", .choices = "cgroupfs" },
 	{ "help", 'h', OPTION_FLAG, FIELD(help), NULL, "Show help and end" },
 	{ "log-level", 0, OPTION_CHOICE, FIELD(log_level), "LEVEL", "How much to tell on the way",
-	  .choices = "debug|info|warn|error", .initial = "warn" },
+	  .choices = "debug|info|warn|error|trace|warning|fatal|panic", .initial = "warn" },
 	{ "root", 0, OPTION_STRING, FIELD(root), "DIR",
 	  "Where images, containers and volumes are kept", .complete = COMPLETE_FILES },
 	{ "runroot", 0, OPTION_STRING, FIELD(runroot), "DIR",
 	  "Where the state of running containers is kept; a tmpfs", .complete = COMPLETE_FILES },
+	{ "storage-driver", 0, OPTION_CHOICE, FIELD(storage_driver), "DRIVER",
+	  "How layers become a root file system", .choices = "overlay" },
 	{ "timing", 0, OPTION_FLAG, FIELD(timing), NULL,
 	  "Tell on standard error where the time went" },
 	{ "version", 'v', OPTION_FLAG, FIELD(version), NULL, "Show the version and end",

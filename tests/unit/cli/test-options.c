@@ -214,14 +214,14 @@ static void test_mistakes_read_as_users_know_them(void **state)
 
 static void test_own_options_hide_global_ones(void **state)
 {
-	bool global = false, local = false;
-	const struct option_spec global_specs[] = {
+	static bool global, local;
+	static const struct option_spec global_specs[] = {
 		{ "help", 'h', OPTION_FLAG, 0, NULL, "" },
 		{ "version", 'v', OPTION_FLAG, 0, NULL, "", OPTION_TOP_ONLY },
 		OPTION_END,
 	};
-	const struct option_spec own[] = { { "hostname", 'h', OPTION_FLAG, 0, NULL, "" },
-					   OPTION_END };
+	static const struct option_spec own[] = { { "hostname", 'h', OPTION_FLAG, 0, NULL, "" },
+						  OPTION_END };
 
 	parser.sets[0] = (struct option_set){ own, &local };
 	parser.sets[1] = (struct option_set){ global_specs, &global };
