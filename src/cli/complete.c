@@ -16,6 +16,7 @@ struct place {
 	const struct option_spec *pending; /* the option whose value comes next */
 	int operands;			   /* in front of the cursor, behind the command */
 	bool options_ended;
+	bool is_lost; /* there is no such command */
 };
 
 static bool begins_with(const char *text, const char *prefix)
@@ -53,6 +54,7 @@ static void walk_operand(struct place *place, char *word)
 	}
 	if (place->command)
 		place->parser.sets[0].specs = place->command->options;
+	place->is_lost = !place->command && (!place->group || !place->parser.is_top);
 	place->parser.is_top = false;
 }
 
@@ -178,6 +180,8 @@ static void offer_operand(struct cli *cli, const struct place *place, const char
 	const struct command *command = place->command;
 	enum completion_source source;
 
+	if (place->is_lost)
+		return;
 	if (!command) {
 		offer_commands(place->group, prefix, out);
 		return;
