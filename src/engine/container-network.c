@@ -13,6 +13,7 @@
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/published-ports.h"
+#include "engine/run-directory.h"
 #include "network/files.h"
 #include "runtime/runtime.h"
 #include "store/database.h"
@@ -36,6 +37,17 @@ static int own_lease(struct database *db, const char *id, struct in_addr *ret_ad
 	if (r > 0 && inet_pton(AF_INET, statement_text(query, 0), ret_address) != 1)
 		r = 0;
 	return r;
+}
+
+static int drop_lease(struct database *db, const char *id, struct err *err)
+{
+	autostatement struct statement *query = NULL;
+
+	int r = database_prepare(db, "DELETE FROM leases WHERE container_id = ?", &query, err);
+	if (r < 0)
+		return r;
+	statement_bind_text(query, 1, id);
+	return statement_run(query, err);
 }
 
 static int taken_addresses(struct database *db, const char *network, struct in_addr **ret_list,
@@ -85,8 +97,14 @@ static int lease_address(struct container_network *network, struct engine *engin
 		return r;
 	autorollback struct database *transaction = db;
 	r = own_lease(db, network->id, &network->address, err);
-	if (r != 0)
-		return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	if (r > 0 && network_address_fits(&network->host, network->address))
+		return 0;
+	if (r > 0) /* the bridge has another subnet since then */
+		r = drop_lease(db, network->id, err);
+	if (r < 0)
+		return r;
 	r = taken_addresses(db, name, &taken, &count, err);
 	if (r == 0)
 		r = network_lease(&network->host, taken, count, first, &network->address, err);
@@ -215,6 +233,19 @@ void container_network_clear(struct container_network *network)
 	free(network->helper_path);
 }
 
+/* Whether a container may still need the ports that the firewall has for it. It does not when it was started here and is
+ * over; of others, which may be starting or have another run directory, nothing is known. */
+static bool may_be_live(void *arg, const char *id)
+{
+	const struct container_network *network = arg;
+	autofree char *path =
+		xasprintf("%.*s/%s", (int)(strrchr(network->run_dir, '/') - network->run_dir),
+			  network->run_dir, id);
+	struct run_status status;
+
+	return run_directory_status(path, &status) < 0 || !status.was_started || status.is_running;
+}
+
 int container_network_start(struct container_network *network, const struct runtime_child *child,
 			    struct err *err)
 {
@@ -229,6 +260,8 @@ int container_network_start(struct container_network *network, const struct runt
 		.pasta_options = network->pasta_options,
 		.run_dir = network->run_dir,
 		.helper_path = network->helper_path,
+		.container_is_live = may_be_live,
+		.live_arg = network,
 	};
 
 	int r = network_start(&request, &network->status, err);

@@ -99,6 +99,14 @@ int network_lease(const struct network_host *host, const struct in_addr *taken, 
 	return 0;
 }
 
+bool network_address_fits(const struct network_host *host, struct in_addr address)
+{
+	const struct ip_prefix one = { .family = AF_INET, .v4 = address, .prefix = 32 };
+
+	return host->mode == NETWORK_BRIDGE && address.s_addr != host->bridge.gateway.s_addr &&
+	       ip_prefix_overlaps(&one, &host->bridge.subnet);
+}
+
 /* -- start --------------------------------------------------------------------------------------
  */
 

@@ -65,6 +65,9 @@ int network_prepare(enum network_mode mode, const struct network_settings *setti
 int network_lease(const struct network_host *host, const struct in_addr *taken, size_t taken_count,
 		  struct in_addr after, struct in_addr *ret_address, struct err *err);
 
+/* Whether the address is one of this network; a lease may be older than the bridge. */
+bool network_address_fits(const struct network_host *host, struct in_addr address);
+
 struct network_request {
 	const struct network_host *host;
 	const char *container_id;
