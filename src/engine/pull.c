@@ -27,6 +27,7 @@
 #include "oci/reference.h"
 #include "registry/client.h"
 #include "registry/paths.h"
+#include "registry/policy.h"
 #include "registry/registries.h"
 #include "registry/short-name.h"
 #include "store/blob.h"
@@ -70,6 +71,7 @@ struct pull {
 	struct oci_platform platform;
 	struct registry_paths paths;
 	struct registries *registries;
+	struct policy *policy;
 	struct registry_client *client;
 	int lock_fd; /* keeps sweeps away */
 };
@@ -78,6 +80,7 @@ static void pull_clear(struct pull *pull)
 {
 	registry_client_close(pull->client);
 	registries_free(pull->registries);
+	policy_free(pull->policy);
 	registry_paths_clear(&pull->paths);
 	oci_platform_clear(&pull->platform);
 	fd_close(&pull->lock_fd);
@@ -110,11 +113,25 @@ static int pull_begin(struct pull *pull, struct engine *engine, const struct pul
 	return r;
 }
 
+static void need_paths(struct pull *pull)
+{
+	if (!pull->paths.registries_conf)
+		registry_paths_init(&pull->paths, getenv, geteuid());
+}
+
+static int need_policy(struct pull *pull, struct err *err)
+{
+	if (pull->policy)
+		return 0;
+	need_paths(pull);
+	return policy_load(&pull->paths, &pull->policy, err);
+}
+
 static int need_registries(struct pull *pull, struct err *err)
 {
 	if (pull->registries)
 		return 0;
-	registry_paths_init(&pull->paths, getenv, geteuid());
+	need_paths(pull);
 	return registries_load(&pull->paths, &pull->registries, err);
 }
 
@@ -397,7 +414,12 @@ static int pull_reference(struct pull *pull, const struct reference *reference, 
 	autofree char *name = reference_print(reference);
 
 	progress_say(pull->options->progress, "Trying to pull %s...", name);
-	int r = fetch_image(pull, reference, &image, ret_id, err);
+	int r = need_policy(pull, err);
+	if (r >= 0)
+		r = policy_check_registry(pull->policy, reference, err);
+	if (r < 0)
+		return r;
+	r = fetch_image(pull, reference, &image, ret_id, err);
 	if (r < 0 && !may_pass(err->code))
 		discard(pull, &image);
 	return r < 0 ? err_wrap(err, "image '%s'", name) : 0;
@@ -592,13 +614,30 @@ static int import_image(struct pull *pull, struct image_source *source,
 	return 0;
 }
 
+/* Whether policy.json lets images come from this file or directory. */
+static int check_file_policy(struct pull *pull, enum image_transport transport,
+			     const char *location, struct err *err)
+{
+	autofree char *path = xstrndup(location, strcspn(location, ":"));
+	autofree char *full = strcmp(path, "-") == 0 ? xstrdup("/dev/stdin") : realpath(path, NULL);
+	const char *prefix = image_transport_prefix(
+		transport == IMAGE_TRANSPORT_NONE ? IMAGE_TRANSPORT_DOCKER_ARCHIVE : transport);
+	autofree char *name = xstrndup(prefix, strcspn(prefix, ":"));
+	int r = need_policy(pull, err);
+
+	return r < 0 ? r : policy_check_file(pull->policy, name, full ? full : path, err);
+}
+
 static int import_all(struct pull *pull, enum image_transport transport, const char *location,
 		      const char *name, struct strlist *loaded, struct strlist *ids,
 		      struct err *err)
 {
 	autosource struct image_source *source = NULL;
-	int r = image_source_open(pull->store, transport, location, &pull->platform,
-				  pull->options->progress, &source, err);
+	int r = check_file_policy(pull, transport, location, err);
+
+	if (r >= 0)
+		r = image_source_open(pull->store, transport, location, &pull->platform,
+				      pull->options->progress, &source, err);
 
 	for (size_t i = 0; r >= 0 && i < image_source_count(source); i++)
 		r = import_image(pull, source, image_source_image(source, i), name, loaded, ids,

@@ -88,6 +88,9 @@ void registry_paths_init(struct registry_paths *paths, char *(*get_environment)(
 	else
 		paths->alias_cache = xasprintf("%s/containers/short-name-aliases.conf", cache_dir);
 	if (config_dir)
+		strlist_addf(&paths->policies, "%s/containers/policy.json", config_dir);
+	strlist_add(&paths->policies, "/etc/containers/policy.json");
+	if (config_dir)
 		strlist_addf(&paths->certs_dirs, "%s/containers/certs.d", config_dir);
 	strlist_add(&paths->certs_dirs, "/etc/containers/certs.d");
 	strlist_add(&paths->certs_dirs, "/etc/docker/certs.d");
@@ -100,6 +103,7 @@ void registry_paths_clear(struct registry_paths *paths)
 	free(paths->alias_cache);
 	free(paths->auth_file);
 	strlist_clear(&paths->auth_fallbacks);
+	strlist_clear(&paths->policies);
 	strlist_clear(&paths->certs_dirs);
 	*paths = (struct registry_paths){ 0 };
 }

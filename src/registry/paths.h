@@ -13,6 +13,7 @@ struct registry_paths {
 	char *alias_cache;	       /* short names that the user has chosen a registry for */
 	char *auth_file;	       /* read and written */
 	struct strlist auth_fallbacks; /* only read, in order */
+	struct strlist policies;       /* policy.json: the first that exists */
 	struct strlist certs_dirs;     /* parents of HOST[:PORT] directories, all are used */
 };
 
