@@ -1,9 +1,14 @@
 #include "kernel/caps.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <stddef.h>
 #include <strings.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/err.h"
 
 /* By number, from linux/capability.h; new ones are only ever appended. */
 static const char *const names[] = {
@@ -82,4 +87,22 @@ uint64_t capability_all(void)
 		all = (UINT64_C(1) << (last + 1)) - 1;
 	}
 	return all;
+}
+
+int capability_keep(uint64_t keep, struct err *err)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return err_errno(err, "read capabilities");
+	for (int i = 0; i < 2; i++) {
+		uint32_t part = (uint32_t)(keep >> (32 * i));
+		data[i].effective &= part;
+		data[i].permitted &= part;
+		data[i].inheritable &= part;
+	}
+	if (syscall(SYS_capset, &header, data) < 0)
+		return err_errno(err, "drop capabilities");
+	return 0;
 }

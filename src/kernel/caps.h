@@ -16,3 +16,6 @@ int capability_from_name(const char *name);
 const char *capability_name(int number); /* "CAP_…", NULL out of range */
 /* All the capabilities this kernel has. */
 uint64_t capability_all(void);
+
+/* Give up all that this thread has but `keep`. */
+int capability_keep(uint64_t keep, struct err *err);

@@ -1,8 +1,13 @@
 /* layer_unpack() in a child process inside the user's mapping. What comes back besides an error
- * comes through a page of shared memory. */
+ * comes through a page of shared memory.
+ *
+ * The child parses what a stranger wrote, often as root. So it keeps only the capabilities that
+ * unpacking needs, and where the kernel has Landlock it can write nowhere but below layers/: a
+ * fault in a parser is not the end of the host. */
 #include "store/layer.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -10,8 +15,13 @@
 #include <sys/prctl.h>
 
 #include "base/err.h"
+#include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "kernel/caps.h"
+#include "kernel/landlock.h"
 #include "kernel/userns.h"
+#include "store/store-internal.h"
 
 struct shared {
 	_Atomic uint64_t progress;
@@ -33,10 +43,37 @@ static void note_progress(void *arg, uint64_t blob_bytes)
 	atomic_store_explicit(&shared->progress, blob_bytes, memory_order_relaxed);
 }
 
+static int confine(int store_fd, struct err *err)
+{
+	/* The last one is for trusted.* attributes, among them overlayfs's mark of an opaque
+	 * directory. */
+	static const int needed[] = {
+		CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER,    CAP_FSETID,
+		CAP_MKNOD, CAP_SETFCAP,	     CAP_SYS_ADMIN,
+	};
+	uint64_t keep = 0;
+	autoclose int layers_fd = layer_open_directory(store_fd, err);
+
+	if (layers_fd < 0)
+		return layers_fd;
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
+		keep |= UINT64_C(1) << needed[i];
+	int r = capability_keep(keep, err);
+	if (r < 0)
+		return r;
+	r = landlock_write_only_below(layers_fd, err);
+	if (r == 0)
+		log_debug("no Landlock in this kernel; layers are unpacked without it");
+	return r;
+}
+
 static int worker_main(void *arg, struct err *err)
 {
 	struct layer_worker *worker = arg;
 
+	int r = confine(worker->store_fd, err);
+	if (r < 0)
+		return r;
 	/* Without whoever wants the layer there is no use in going on; siblings hold the other end
 	 * of growth_fd, so that its closing would not tell. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);

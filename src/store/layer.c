@@ -31,6 +31,7 @@
 #include "base/random.h"
 #include "store/decompress.h"
 #include "store/extract.h"
+#include "store/store-internal.h"
 #include "store/tar.h"
 
 #define LAYERS	     "layers"
@@ -400,7 +401,7 @@ bool layer_exists(int store_fd, const char *diff_id)
 	return path && faccessat(store_fd, path, F_OK, AT_EACCESS) == 0;
 }
 
-static int open_layers(int store_fd, struct err *err)
+int layer_open_directory(int store_fd, struct err *err)
 {
 	if (mkdirat(store_fd, LAYERS, 0700) < 0 && errno != EEXIST)
 		return err_errno(err, "create directory '" LAYERS "' in the store");
@@ -478,7 +479,7 @@ int layer_unpack(int store_fd, const struct layer_source *source,
 		*ret_result = result;
 		return 0;
 	}
-	layers_fd = open_layers(store_fd, err);
+	layers_fd = layer_open_directory(store_fd, err);
 	if (layers_fd < 0)
 		return layers_fd;
 	int r = make_tmp(layers_fd, &tmp_name, &tmp_fd, err);
@@ -509,7 +510,7 @@ int layer_remove(int store_fd, const char *diff_id, struct err *err)
 
 	if (!hex)
 		return bad_diff_id(diff_id, err);
-	layers_fd = open_layers(store_fd, err);
+	layers_fd = layer_open_directory(store_fd, err);
 	if (layers_fd < 0)
 		return layers_fd;
 	/* Into a locked directory of its own, so that no sweep works on the same tree. */

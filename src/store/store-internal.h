@@ -1,6 +1,8 @@
 /* What the files of src/store share. Not for other rooms. */
 #pragma once
 
+struct err;
+
 /* The version that this davit reads and writes, and the statements that lead from version N to N+1:
  * schema_migrations[0] makes an empty file into version 1. */
 #define SCHEMA_VERSION 1
@@ -8,3 +10,6 @@ extern const char *const schema_migrations[SCHEMA_VERSION];
 
 /* The part behind "sha256:", which is the name of a file or directory; borrowed. */
 const char *digest_hex(const char *digest);
+
+/* The store's directory "layers", made when missing. */
+int layer_open_directory(int store_fd, struct err *err);
