@@ -1,6 +1,7 @@
 #include "network/pasta.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -10,6 +11,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -378,43 +380,45 @@ static int pasta_arguments(const struct network_request *request, int tap_fd,
 /* Descriptors of the helper, see davit-pasta.c. */
 enum helper_fd { HELPER_LOG = 2, HELPER_TAP = 3, HELPER_CONTAINER = 4, HELPER_READY = 5 };
 
-/* Only async-signal-safe calls: the caller's memory may be in any state. */
-static _Noreturn void exec_helper(const char *path, char *const *arguments, int log_fd, int tap_fd,
-				  int container_fd, int ready_fd)
+/* posix_spawn() stands still like vfork(2) until the program runs, instead of copying our memory. */
+static int spawn_helper(const char *path, char *const *arguments, const int *sources,
+			size_t source_count, pid_t *ret_pid, struct err *err)
 {
-	const int sources[] = { log_fd, tap_fd, container_fd, ready_fd };
-	int raised[ARRAY_SIZE(sources)];
-	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	sigset_t none;
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none, pipe_only;
+	int raised[4] = { -1, -1, -1, -1 };
 
-	/* Out of the way first: a source may lie where another one goes. */
-	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
-		raised[i] = sources[i] < 0 ? -1 : fcntl(sources[i], F_DUPFD_CLOEXEC, 16);
-	dup2(null_fd, 0);
-	dup2(null_fd, 1);
-	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
-		if (raised[i] >= 0)
-			dup2(raised[i], HELPER_LOG + (int)i);
+	assert(source_count <= ARRAY_SIZE(raised));
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
+	posix_spawn_file_actions_adddup2(&actions, 0, 1);
+	for (size_t i = 0; i < source_count; i++) {
+		if (sources[i] < 0)
+			continue;
+		/* Out of the way: a source may lie where another one goes. */
+		raised[i] = fcntl(sources[i], F_DUPFD_CLOEXEC, 16);
+		posix_spawn_file_actions_adddup2(&actions, raised[i], HELPER_LOG + (int)i);
+	}
 	/* A terminal's signals are for the container. pasta refuses to run when SIGPIPE is ignored,
 	 * which some service managers do. */
-	setsid();
-	signal(SIGPIPE, SIG_DFL);
 	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	execv(path, arguments);
-	static const char text[] = "cannot start davit-pasta\n";
-	(void)!write(HELPER_LOG, text, sizeof(text) - 1); /* nobody else to tell */
-	_exit(127);
-}
+	sigemptyset(&pipe_only);
+	sigaddset(&pipe_only, SIGPIPE);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+						      POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &pipe_only);
 
-static pid_t spawn_helper(const char *path, char *const *arguments, int log_fd, int tap_fd,
-			  int container_fd, int ready_fd)
-{
-	pid_t pid = vfork();
-
-	if (pid == 0)
-		exec_helper(path, arguments, log_fd, tap_fd, container_fd, ready_fd);
-	return pid;
+	int error = posix_spawn(ret_pid, path, &actions, &attributes, arguments, environ);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&actions);
+	for (size_t i = 0; i < source_count; i++)
+		fd_close(&raised[i]);
+	if (error)
+		return err_set(err, error, "start '%s': %s", path, strerror(error));
+	return 0;
 }
 
 /* Both ends of a named pipe. davit-pasta holds one for both directions until pasta is dead: who
@@ -457,10 +461,11 @@ int pasta_start(const struct network_request *request, struct network_status *st
 		return -err->code;
 	tap_fd = tap.fd;
 
-	pid_t pid = spawn_helper(request->helper_path, arguments.items, log, tap_fd,
-				 request->pid_fd, ready_write);
-	if (pid < 0)
-		return err_errno(err, "start davit-pasta");
+	const int sources[] = { log, tap_fd, request->pid_fd, ready_write };
+	pid_t pid;
+	if (spawn_helper(request->helper_path, arguments.items, sources, ARRAY_SIZE(sources), &pid,
+			 err) < 0)
+		return -err->code;
 
 	snprintf(status->interface, sizeof(status->interface), TAP_NAME);
 	snprintf(status->address, sizeof(status->address), OWN_ADDRESS);
