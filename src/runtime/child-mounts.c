@@ -420,6 +420,8 @@ int child_mount_root(struct child *child)
 		if (child->root_fd < 0)
 			return child_fail(child, CHILD_ROOT, 0);
 	}
+	if (plan->root_is_layer && set_attributes(child->root_fd, 0, MOUNT_ATTR_RDONLY, 0, 0) < 0)
+		return child_fail(child, CHILD_ROOT, 0);
 	if (!attached && move_mount(child->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return child_fail(child, CHILD_ROOT, 0);
 	return 0;

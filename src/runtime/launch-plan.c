@@ -165,7 +165,7 @@ static int plan_root(struct launch_plan *plan, struct err *err)
 		/* overlayfs wants two layers at least; one alone is a directory not to be written.
 		 */
 		plan->root_source = overlay->lowers.items[0];
-		plan->root_readonly = true;
+		plan->root_readonly = plan->root_is_layer = true;
 		return 0;
 	}
 	if (overlay->lowers.count == 0)
@@ -637,6 +637,12 @@ static int explain_mount(const struct launch_plan *plan, const struct child_repo
 				       "mount '%s': the image has a symbolic link there, which is "
 				       "not followed",
 				       mount->target);
+		if (report->code == EROFS)
+			return err_set(
+				err, EROFS,
+				"mount '%s': the image has no such mount point, and the root file "
+				"system is read-only",
+				mount->target);
 		return err_errno(err, "mount '%s': open or create the mount point", mount->target);
 	case CHILD_MOUNT_OPTION:
 		return err_errno(err, "mount '%s': option '%s'%s%s", mount->target,

@@ -85,6 +85,7 @@ struct launch_plan {
 	bool has_overlay, overlay_userxattr;
 	const char *root_source; /* without an overlay: the directory that is the root; config's */
 	bool root_readonly;
+	bool root_is_layer;	  /* shared with others: read-only before anything is made in it */
 	char *overlay_fallback;	  /* the options as one string for mount(2), owned */
 	char *volatile_mark;	  /* what a volatile overlay leaves in its work directory, owned */
 	bool bind_before_private; /* some bind mount stays connected with the host's */

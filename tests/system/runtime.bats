@@ -159,6 +159,15 @@ outside_is_untouched() { [ -z "$(ls -A outside)" ] || fail "outside: $(ls -A out
 	assert_line refused
 }
 
+@test "a layer used as it is stays as it is" {
+	mkdir -p "$ROOT/proc" "$ROOT/sys" "$ROOT/dev"
+	run_status 0 "$PROBE" --lower "$ROOT" -- sh -c 'touch /new || echo refused'
+	assert_output refused
+	run_status 125 "$PROBE" --lower "$ROOT" --bind "$PWD/outside:/no/such" -- true
+	[[ $stderr == *"/no/such"* && $stderr == *read-only* ]]
+	[ ! -e "$ROOT/no" ]
+}
+
 @test "a missing bind source is named" {
 	run_status 125 probe --bind "$PWD/none:/mnt" -- true
 	[[ $stderr == *"/mnt"* && $stderr == *"none"* ]]
