@@ -165,7 +165,10 @@ static int start_worker(struct work *work, struct layer *layer, struct err *err)
 		.digest = layer->blob->digest,
 		.size_bytes = (uint64_t)layer->blob->size,
 	};
-	struct layer_options options = { 0 };
+	struct layer_options options = {
+		/* Whoever has one ID only cannot give files to anybody else. */
+		.flags = work->map->is_single_id ? LAYER_IGNORE_OWNERS : 0,
+	};
 	int r = layer_worker_start(store_root_fd(work->store), &source, &options, work->map,
 				   work->join_pid, &layer->worker, err);
 	if (r < 0)

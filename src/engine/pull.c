@@ -692,7 +692,12 @@ static int pull_word(struct engine *engine, const char *name, const struct pull_
 		*err = own;
 		return -own.code;
 	}
-	if (!is_local && (options->policy == PULL_NEVER || transport == IMAGE_TRANSPORT_STORAGE)) {
+	if (!is_local && options->policy == PULL_NEVER)
+		return err_set(err, ENOENT,
+			       "%s: image not known here, and the policy is never to pull; pull it "
+			       "first",
+			       rest);
+	if (!is_local && transport == IMAGE_TRANSPORT_STORAGE) {
 		*err = own;
 		return -own.code;
 	}
@@ -739,7 +744,7 @@ int image_obtain(struct engine *engine, const char *word, const struct pull_opti
 		return r;
 	if (options->policy == PULL_MISSING || options->policy == PULL_NEVER) {
 		r = image_resolve(engine, word, &image, &own);
-		if (r == -ENOENT && options->policy == PULL_MISSING)
+		if (r == -ENOENT) /* image_pull() knows what that means */
 			r = 0;
 		if (r < 0) {
 			*err = own;
