@@ -86,7 +86,7 @@ static size_t *measure(const char *text, size_t *ret_columns)
 		if (text[size] == '\t') {
 			size_t width = text_width(text, size);
 
-			if (column == columns) {
+			if (column >= columns) {
 				widths = xreallocarray(widths, ++columns, sizeof(*widths));
 				widths[column] = 0;
 			}

@@ -237,7 +237,7 @@ static int compare(struct json_object **args, int *ret_order, struct err *err)
 	static int call_##name(struct json_object **args, int count,                               \
 			       struct json_object **ret_value, struct err *err)                    \
 	{                                                                                          \
-		int order, r = compare(args, &order, err);                                         \
+		int order = 0, r = compare(args, &order, err);                                     \
 		return r < 0 ? r : give_bool(condition, ret_value);                                \
 	}
 DEFINE_ORDER(lt, order < 0)
@@ -268,7 +268,7 @@ static int length_of(struct json_object *value, int64_t *ret_length, struct err 
 static int call_len(struct json_object **args, int count, struct json_object **ret_value,
 		    struct err *err)
 {
-	int64_t length;
+	int64_t length = 0;
 	int r = length_of(args[0], &length, err);
 
 	if (r >= 0)
@@ -279,7 +279,7 @@ static int call_len(struct json_object **args, int count, struct json_object **r
 static int index_one(struct json_object *value, struct json_object *key,
 		     struct json_object **ret_value, struct err *err)
 {
-	int64_t length, at;
+	int64_t length = 0, at;
 	int r;
 
 	if (json_object_is_type(value, json_type_object)) {
@@ -335,7 +335,7 @@ static int call_index(struct json_object **args, int count, struct json_object *
 static int call_slice(struct json_object **args, int count, struct json_object **ret_value,
 		      struct err *err)
 {
-	int64_t length, bounds[2];
+	int64_t length = 0, bounds[2];
 
 	if (!is_text(args[0]) && !json_object_is_type(args[0], json_type_array))
 		return err_set(err, EINVAL, "can't slice a %s", template_type_name(args[0]));
@@ -527,8 +527,8 @@ static bool format_argument(const struct directive *d, struct json_object *value
 		return is_int;
 	case 'b':
 		for (int bit = 63; bit >= 0; bit--)
-			if (buf->size || number >> bit & 1 || bit == 0)
-				strbuf_addc(buf, number >> bit & 1 ? '1' : '0');
+			if (buf->size || (uint64_t)number >> bit & 1 || bit == 0)
+				strbuf_addc(buf, (uint64_t)number >> bit & 1 ? '1' : '0');
 		return is_int && number >= 0;
 	case 'x':
 	case 'X':

@@ -25,13 +25,13 @@ enum operand_kind {
 /* A value, and the fields that are looked up in it: "$x.Config.Image". */
 struct operand {
 	enum operand_kind kind;
+	int field_count;
 	struct position at;
 	const char *name;
 	struct json_object *literal;
 	const struct template_function *function;
 	const struct pipeline *pipeline;
 	const char **fields;
-	int field_count;
 };
 
 /* One stage of a pipeline: a value, or a function and its arguments. */

@@ -3,6 +3,7 @@
  * may come from files. */
 #include "base/template-internal.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -321,7 +322,7 @@ static int parse_name(struct parser *parser, struct operand *operand)
 
 static int parse_operand(struct parser *parser, struct operand *operand)
 {
-	struct pipeline *pipeline;
+	struct pipeline *pipeline = NULL;
 	const char *start = parser->p;
 	size_t size;
 	int r;
@@ -487,7 +488,7 @@ static int parse_list(struct parser *parser, struct node **ret_nodes, enum list_
 static int parse_control(struct parser *parser, struct node *node, const char *word)
 {
 	int known = parser->known_count;
-	struct pipeline *pipeline;
+	struct pipeline *pipeline = NULL;
 	enum list_end end;
 	int r = parse_pipeline(parser, false, &pipeline);
 
@@ -583,7 +584,7 @@ static int parse_action(struct parser *parser, struct node *node)
 		enum node_kind kind;
 	} controls[] = { { "if", NODE_IF }, { "with", NODE_WITH }, { "range", NODE_RANGE } };
 	static const char *const foreign[] = { "define", "template", "block" };
-	struct pipeline *pipeline;
+	struct pipeline *pipeline = NULL;
 	int r;
 
 	node->at = position_of(parser, parser->p);
@@ -608,6 +609,7 @@ static int parse_action(struct parser *parser, struct node *node)
 	r = parse_pipeline(parser, false, &pipeline);
 	if (r < 0)
 		return r;
+	assert(pipeline);
 	if (pipeline->variable_count == 2)
 		return fail(parser, "two variables need a range");
 	node->pipeline = pipeline;

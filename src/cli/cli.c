@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -18,7 +19,7 @@
 
 bool cli_given(const struct cli *cli, const char *option_name)
 {
-	return options_given(cli->parser, option_name);
+	return options_given(&cli->parser, option_name);
 }
 
 int cli_report(const struct err *err, enum exit_status status)
@@ -29,13 +30,14 @@ int cli_report(const struct err *err, enum exit_status status)
 
 int cli_error(enum exit_status status, const char *fmt, ...)
 {
+	autofree char *text = NULL;
 	va_list ap;
 
-	fputs("Error: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	if (vasprintf(&text, fmt, ap) < 0)
+		abort();
 	va_end(ap);
-	fputc('\n', stderr);
+	fprintf(stderr, "Error: %s\n", text);
 	return (int)status;
 }
 
@@ -142,39 +144,39 @@ static int run_command(struct cli *cli, const struct command *command, const cha
 		       char **argv)
 {
 	void *args = command->args_size ? xcalloc(1, command->args_size) : NULL;
-	struct option_parser parser = {
-		.sets = { { command->options, args }, { global_options, &cli->globals } },
-		.environment = cli->environment,
-		.stop_at_operand = command->stop_at_operand,
-	};
+	struct option_parser *parser = &cli->parser;
 	struct err err = { 0 };
 	int r;
 
 	cli->command = command;
-	cli->parser = &parser;
+	*parser = (struct option_parser){
+		.sets = { { command->options, args }, { global_options, &cli->globals } },
+		.environment = cli->environment,
+		.stop_at_operand = command->stop_at_operand,
+	};
 	if (command->traits & COMMAND_RAW) {
 		r = command->run(cli, args, argc, argv, &err);
 		goto done;
 	}
-	r = options_parse(&parser, argc, argv, &err);
+	r = options_parse(parser, argc, argv, &err);
 	if (r >= 0 && cli->globals.help) {
 		help_command(command, stdout);
 		r = EXIT_OK;
 		goto done;
 	}
 	if (r >= 0)
-		r = check_operands(command, name, parser.operand_count, &err);
+		r = check_operands(command, name, parser->operand_count, &err);
 	if (r < 0) {
 		r = usage_error(&err, name);
 		goto done;
 	}
 	apply_globals(&cli->globals);
-	r = command->run(cli, args, parser.operand_count, parser.operands, &err);
+	r = command->run(cli, args, parser->operand_count, parser->operands, &err);
 done:
 	if (r < 0)
 		r = cli_report(&err, EXIT_ENGINE);
 	r = finish(cli, r);
-	options_clear(&parser);
+	options_clear(parser);
 	free(args);
 	return r;
 }

@@ -84,8 +84,8 @@ struct cli {
 	struct cli_globals globals;
 	char *const *environment;
 	const struct command *command;
-	const struct option_parser *parser; /* of the command's own words: for cli_given() */
-	struct engine *engine;		    /* made by the first cli_engine() */
+	struct option_parser parser; /* of the command's own words: for cli_given() */
+	struct engine *engine;	     /* made by the first cli_engine() */
 };
 
 enum command_traits {

@@ -240,9 +240,7 @@ static int take_value(struct option_parser *parser, const struct found *found, c
 					spec->short_name, spec->name);
 		return err_wrap(err, "invalid argument \"%s\" for \"--%s\" flag", text, spec->name);
 	}
-	parser->given =
-		xreallocarray(parser->given, parser->given_count + 1, sizeof(*parser->given));
-	parser->given[parser->given_count++] = spec;
+	strlist_add(&parser->given, spec->name);
 	return 0;
 }
 
@@ -391,17 +389,12 @@ void options_clear(struct option_parser *parser)
 								 base + spec->offset));
 	}
 	free(parser->operands);
-	free(parser->given);
+	strlist_clear(&parser->given);
 	parser->operands = NULL;
-	parser->given = NULL;
 	parser->operand_count = 0;
-	parser->given_count = 0;
 }
 
 bool options_given(const struct option_parser *parser, const char *name)
 {
-	for (size_t i = 0; i < parser->given_count; i++)
-		if (strcmp(parser->given[i]->name, name) == 0)
-			return true;
-	return false;
+	return strlist_contains(&parser->given, name);
 }

@@ -62,12 +62,12 @@ struct option_spec {
 	const char *help;    /* one line, no full stop */
 	/* The rest is usually left out, or written as .choices = … */
 	enum option_traits traits;
-	const char *choices; /* "always|missing|never"; also offered by completion */
+	enum completion_source complete; /* of the value, beside `choices` */
+	const char *choices;		 /* "always|missing|never"; also offered by completion */
 	const char *if_bare; /* makes the value optional: what --x alone means; "--x value" does
 				not take the value then, only "--x=value" does */
 	const char *initial; /* the field's value when the option is not given, as a user would
 				write it; shown in --help */
-	enum completion_source complete;
 	const struct option_spec *include;
 };
 
@@ -93,8 +93,7 @@ struct option_parser {
 	/* Results */
 	char **operands; /* array owned, texts borrowed; NULL at its end */
 	int operand_count;
-	const struct option_spec **given; /* array owned; rows in the order of the command line */
-	size_t given_count;
+	struct strlist given; /* names, in the order of the command line */
 };
 
 /* Parse argv[0 … argc-1], which has no program name in front. Fields without an `initial` keep
