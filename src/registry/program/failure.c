@@ -55,7 +55,16 @@ static bool connect_failure(const struct transfer *transfer, const struct host *
 			    struct err *err)
 {
 	int code = (int)transfer->os_errno;
+	/* "Failed to connect to NAME port …": of somebody else when a proxy is in between */
+	autofree char *name = xstrndup(host->address, strcspn(host->address, ":"));
 
+	if (!strstr(transfer->error_text, name) && host->address[0] != '[') {
+		err_set(err, EHOSTUNREACH,
+			"registry '%s': the proxy does not answer: %s; check https_proxy and "
+			"http_proxy in the environment",
+			host->domain, transfer->error_text);
+		return false;
+	}
 	switch (code) {
 	case ECONNREFUSED:
 		err_set(err, ECONNREFUSED,

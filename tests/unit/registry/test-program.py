@@ -351,6 +351,16 @@ def redirects_in_circles_end():
 
 
 @test
+def proxies_of_the_environment_are_used_for_others_only():
+    env = {"HTTP_PROXY": "http://" + mock.name, "HTTPS_PROXY": "http://" + mock.name}
+    succeeds(plain("registry.invalid/ok", env=env))  # the mock answers for everybody
+    fails(plain("registry.invalid/ok", env={**env, "NO_PROXY": "registry.invalid"}), "cannot be resolved")
+    nowhere = {"http_proxy": "http://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1"}
+    succeeds(plain(mock.name + "/ok", env=nowhere))
+    fails(plain("registry.invalid/ok", env=nowhere), "registry.invalid", "the proxy", "https_proxy")
+
+
+@test
 def mirrors_are_tried_in_order():
     write("registries.conf", """
 [[registry]]
