@@ -35,6 +35,7 @@
 #include "engine/identity.h"
 #include "engine/mount-spec.h"
 #include "engine/plan.h"
+#include "engine/skeleton.h"
 #include "engine/volume.h"
 #include "kernel/cgroup.h"
 #include "kernel/seccomp.h"
@@ -60,7 +61,7 @@ struct start {
 	struct identity identity;
 	struct strlist layer_dirs;
 	struct container_network network;
-	char *directory, *run_dir, *init_path;
+	char *directory, *run_dir, *init_path, *skeleton;
 	int userns_fd;	   /* to join, -1: make one */
 	int client_fds[2]; /* command's end, monitor's end */
 	int report_fds[2];
@@ -76,6 +77,7 @@ static void start_clear(struct start *start)
 	free(start->directory);
 	free(start->run_dir);
 	free(start->init_path);
+	free(start->skeleton);
 	fd_close(&start->userns_fd);
 	for (int i = 0; i < 2; i++) {
 		fd_close(&start->client_fds[i]);
@@ -94,6 +96,9 @@ static int find_layers(struct start *start, struct err *err)
 		strlist_add(&start->layer_dirs, start->spec->rootfs);
 		return 0;
 	}
+	r = skeleton_open(start->engine, &start->skeleton, err);
+	if (r < 0)
+		return r;
 	for (size_t i = start->spec->layers.count; i > 0; i--)
 		strlist_take(&start->layer_dirs,
 			     store_layer_path(store, start->spec->layers.items[i - 1]));
@@ -254,6 +259,7 @@ static int prepare(struct start *start, struct err *err)
 		.volumes_dir = volumes,
 		.init_path = start->init_path,
 		.layer_dirs = &start->layer_dirs,
+		.skeleton = start->skeleton,
 		.host_memory_bytes =
 			sysinfo(&host) == 0 ? (uint64_t)host.totalram * host.mem_unit : 0,
 	};

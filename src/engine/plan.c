@@ -537,6 +537,8 @@ static void plan_root(const struct plan_input *input, struct oci_runtime_config 
 	 * hides nothing that the runtime still has to find. */
 	config->root_path = path_join(input->container_dir, "upper");
 	strlist_extend(&config->overlay.lowers, input->layer_dirs);
+	if (input->skeleton)
+		strlist_add(&config->overlay.lowers, input->skeleton);
 	config->overlay.upper = path_join(input->container_dir, "upper");
 	config->overlay.work = path_join(input->container_dir, "work");
 	config->overlay.is_volatile = spec->auto_remove;

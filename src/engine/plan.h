@@ -30,8 +30,8 @@ struct plan_input {
 	const char *volumes_dir;   /* ROOT/volumes */
 	const char *init_path;	   /* davit-init, for spec->init */
 	const struct strlist *layer_dirs; /* uppermost first; empty with spec->rootfs */
+	const char *skeleton;		  /* lies below them; NULL: none */
 	uint64_t host_memory_bytes;
-	bool has_pasta_files; /* hosts and resolv.conf were written to run_dir and shall be bound */
 };
 
 int plan_container(const struct plan_input *input, struct oci_runtime_config **ret_config,
