@@ -124,6 +124,14 @@ static int send_namespaces(struct child *child)
 
 /* ---- before the mounts ---- */
 
+static int enter_cgroups(struct child *child)
+{
+	for (size_t i = 0; i < child->cgroup_fd_count; i++)
+		if (write(child->cgroup_fds[i], "0", 1) < 0)
+			return child_fail(child, CHILD_CGROUP, (int)i);
+	return 0;
+}
+
 static int become_root(struct child *child)
 {
 	const struct launch_plan *plan = child->plan;
@@ -173,6 +181,8 @@ static int enter_namespaces(struct child *child)
 		wait_for_mounts(child);
 	else if (child->wait_for_start)
 		wait_for_parent(child);
+	if (enter_cgroups(child) < 0)
+		return -1;
 	if (become_root(child) < 0)
 		return -1;
 	if (plan->unshare_cgroup && plan->shows_cgroup_v1 && child_read_cgroups(child) < 0)

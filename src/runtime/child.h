@@ -13,6 +13,8 @@ struct child {
 	int control_fd;
 	const int *stdio; /* three, as in struct runtime_stdio */
 	bool wait_for_start;
+	const int *cgroup_fds; /* to write "0" to, see cgroup_entry_fds() */
+	size_t cgroup_fd_count;
 	int root_fd;			 /* the container's root */
 	int mapped_fds[PLAN_MAPPED_MAX]; /* as the mapper sent them */
 	int *bind_fds;			 /* the detached bind mounts, by index of mount; -1 */

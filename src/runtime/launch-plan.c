@@ -741,6 +741,7 @@ static const char *const step_words[CHILD_STEP_COUNT] = {
 	[CHILD_START] = "start the container's first process",
 	[CHILD_CLONE] = "make the container's first process",
 	[CHILD_IDS] = "become root of the user namespace",
+	[CHILD_CGROUP] = "enter the control group",
 	[CHILD_CGROUP_NAMESPACE] = "make a cgroup namespace",
 	[CHILD_KEYRING] = "make a session keyring",
 	[CHILD_HOSTNAME] = "set the host name",

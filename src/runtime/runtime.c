@@ -255,7 +255,7 @@ static int spawn_direct(struct child *start, const struct cgroup *cgroup, int cg
 {
 	unsigned long flags = start->plan->clone_flags;
 
-	*ret_in_cgroup = cgroup_fd >= 0;
+	*ret_in_cgroup = *ret_in_cgroup || cgroup_fd >= 0;
 	pid_t pid = clone_process(flags, &child->pid_fd, cgroup_fd);
 	if (pid < 0 && cgroup_fd >= 0) {
 		/* Some mixes of hierarchies and delegation let one move in but not be born there.
@@ -413,7 +413,9 @@ static int spawn(struct runtime_child *child, const struct cgroup *cgroup, int u
 	static const int none[3] = { -1, -1, -1 };
 	struct launch_plan *plan = child->plan;
 	int cgroup_fd = cgroup ? cgroup_clone_fd(cgroup) : -1;
-	bool in_cgroup = false;
+	const int *entry_fds = NULL;
+	size_t entry_count = cgroup ? cgroup_entry_fds(cgroup, &entry_fds) : 0;
+	bool in_cgroup = entry_count > 0;
 
 	int r = joins_open(plan->config, userns_fd, joins, err);
 	if (r < 0)
@@ -432,8 +434,10 @@ static int spawn(struct runtime_child *child, const struct cgroup *cgroup, int u
 		.control_fd = child_end,
 		.stdio = stdio ? stdio->fds : none,
 		.wait_for_start = plan->has_own_user_namespace || joins->count ||
-				  plan->mapped_count || (cgroup && cgroup_fd < 0) ||
+				  plan->mapped_count || (cgroup && cgroup_fd < 0 && !in_cgroup) ||
 				  plan->config->process.has_oom_score_adj,
+		.cgroup_fds = entry_fds,
+		.cgroup_fd_count = entry_count,
 		.root_fd = -1,
 		.bind_fds = bind_fds,
 		.null_fd = -1,

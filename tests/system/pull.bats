@@ -10,7 +10,7 @@ teardown() {
 
 # Everything in the store that is neither the database nor an empty directory nor a lock.
 contents() {
-	local list=(find "$STORE" -mindepth 1 ! -type d ! -name 'davit.db*' ! -path "$STORE/locks/*" ! -path "$STORE/cache/*")
+	local list=(find "$STORE" -mindepth 1 ! -type d ! -name 'davit.db*' ! -path "$STORE/locks/*")
 	if is_root; then "${list[@]}"; else unshare --map-auto --map-root-user "${list[@]}"; fi
 }
 
