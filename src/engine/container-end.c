@@ -244,7 +244,8 @@ static int release_kernel_objects(struct engine *engine, const struct container 
 			"%s/%s",
 			spec->cgroup_parent && *spec->cgroup_parent ? spec->cgroup_parent : "davit",
 			container->id);
-		if (cgroup_open(path, &cgroup, err) == 0)
+		autofree char *location = run_directory_read_cgroup(run_dir);
+		if (cgroup_open(location ? location : path, &cgroup, err) == 0)
 			r = cgroup_remove(cgroup, err);
 		cgroup_free(cgroup);
 	}

@@ -326,6 +326,9 @@ static int launch(struct start *start, struct cgroup **cgroup, const struct pipe
 	if (start->config->cgroups_path) {
 		int r = cgroup_create(start->config->cgroups_path, &start->config->resources,
 				      cgroup, &left_out, err);
+		if (r == 0 && *cgroup && start->engine->is_rootless)
+			r = run_directory_write_cgroup(start->run_dir, cgroup_location(*cgroup),
+						       err);
 		if (r < 0)
 			return r;
 		if (left_out)
@@ -434,6 +437,8 @@ static _Noreturn void launcher(struct start *start)
 	monitor.console_fd = child.console_fd;
 	monitor.client_fd = start->client_fds[1];
 	monitor.run_dir_fd = run_dir_fd;
+	if (cgroup)
+		monitor.oom_fd = cgroup_open_oom_events(cgroup);
 	monitor.hold_fds = hold;
 	monitor.hold_count = ARRAY_SIZE(hold);
 	monitor.cleanup = cleanup;

@@ -445,6 +445,11 @@ static void plan_limits(const struct plan_input *input, struct oci_runtime_confi
 		limits->memory_limit_is_default = true;
 	}
 	limits->memory_swap = spec->memory_swap;
+	if (spec->memory > 0 && limits->memory_swap == 0 && spec->memory <= INT64_MAX / 2) {
+		/* A process that is over its memory limit would otherwise fill the host's swap. */
+		limits->memory_swap = spec->memory * 2;
+		limits->memory_swap_is_default = true;
+	}
 	limits->memory_reservation = spec->memory_reservation;
 	limits->cpu_shares = (uint64_t)spec->cpu_shares;
 	limits->cpu_quota = spec->cpu_quota;

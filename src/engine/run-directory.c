@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -95,6 +96,23 @@ int run_directory_write_pid(const char *path, pid_t pid, pid_t monitor_pid, int6
 					process_start_time(monitor_pid), started_nsec);
 
 	return file_write(AT_FDCWD, file, line, strlen(line), 0600, 0, err);
+}
+
+#define FILE_CGROUP "cgroup"
+
+int run_directory_write_cgroup(const char *path, const char *location, struct err *err)
+{
+	autofree char *file = path_join(path, FILE_CGROUP);
+
+	return file_write(AT_FDCWD, file, location, strlen(location), 0600, 0, err);
+}
+
+char *run_directory_read_cgroup(const char *path)
+{
+	char line[PATH_MAX];
+
+	return read_line(path, FILE_CGROUP, line, sizeof(line)) == 0 && *line ? xstrdup(line)
+									      : NULL;
 }
 
 int exit_code_of(int wait_status)

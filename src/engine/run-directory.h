@@ -29,6 +29,11 @@ int run_directory_status(const char *path, struct run_status *ret_status);
 int run_directory_write_pid(const char *path, pid_t pid, pid_t monitor_pid, int64_t started_nsec,
 			    struct err *err);
 
+/* Where its control group is, for a user whose groups can be in several places: cgroup_location().
+ * Reading gives NULL if there is none, else a string that is the caller's. */
+int run_directory_write_cgroup(const char *path, const char *location, struct err *err);
+char *run_directory_read_cgroup(const char *path);
+
 /* Field 22 of /proc/PID/stat, in clock ticks since boot; 0 when there is no such process. */
 uint64_t process_start_time(pid_t pid);
 
