@@ -442,8 +442,10 @@ int pasta_start(const struct network_request *request, struct network_status *st
 {
 	autostrlist struct strlist arguments = STRLIST_EMPTY;
 	bool has_ports = request->ports && request->ports->count;
+	/* Of the user's own options pasta knows only when it starts whether they are good. */
+	bool is_waited_for = has_ports || (request->pasta_options && *request->pasta_options);
 	autofree char *log_path = path_join(request->run_dir, LOG_NAME);
-	autofree char *ready_path = has_ports ? path_join(request->run_dir, READY_NAME) : NULL;
+	autofree char *ready_path = is_waited_for ? path_join(request->run_dir, READY_NAME) : NULL;
 	autoclose int tap_fd = -1, ready_read = -1, ready_write = -1;
 
 	struct tap tap = { .has_ipv6 = request->host->pasta.ipv6_link[0], .fd = -1 };
@@ -451,10 +453,10 @@ int pasta_start(const struct network_request *request, struct network_status *st
 		open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 	if (log < 0)
 		return err_errno(err, "open '%s'", log_path);
-	if (has_ports && open_ready(ready_path, &ready_read, &ready_write, err) < 0)
+	if (is_waited_for && open_ready(ready_path, &ready_read, &ready_write, err) < 0)
 		return -err->code;
 	strlist_add(&arguments, "davit-pasta");
-	strlist_add(&arguments, has_ports ? "now" : "later");
+	strlist_add(&arguments, is_waited_for ? "now" : "later");
 	strlist_add(&arguments, request->host->pasta.program);
 	if (pasta_arguments(request, HELPER_TAP, ready_path, &arguments, err) < 0 ||
 	    run_inside(request->pid_fd, make_tap, &tap, err) < 0)
@@ -479,22 +481,25 @@ int pasta_start(const struct network_request *request, struct network_status *st
 	return 0;
 }
 
-/* The last line that pasta said. */
-static void last_words(int log_fd, struct strbuf *text)
+/* What pasta said first: the reason; what follows may be its help. Where there is no system logger it
+ * also complains about that. */
+static void first_words(int log_fd, struct strbuf *ret_text)
 {
+	static const char noise[] = "Failed to send ";
+	autostrbuf struct strbuf log = STRBUF_EMPTY;
 	char path[64];
 	struct err ignored;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", log_fd); /* ours is for writing only */
-	if (file_read(AT_FDCWD, path, text, 65536, &ignored) < 0)
+	if (file_read(AT_FDCWD, path, &log, 65536, &ignored) < 0)
 		return;
-	while (text->size && text->data[text->size - 1] == '\n')
-		text->data[--text->size] = '\0';
-	char *line = text->data ? strrchr(text->data, '\n') : NULL;
-	if (line) {
-		size_t size = strlen(line + 1);
-		memmove(text->data, line + 1, size + 1);
-		text->size = size;
+	for (const char *line = strbuf_text(&log); *line;) {
+		size_t size = strcspn(line, "\n");
+		if (size && strncmp(line, noise, sizeof(noise) - 1) != 0) {
+			strbuf_add(ret_text, line, size);
+			return;
+		}
+		line += size + (line[size] == '\n');
 	}
 }
 
@@ -507,9 +512,9 @@ int pasta_wait(struct network_status *status, struct err *err)
 		ssize_t size = fd_read_full(status->wait_fd, word, 1);
 		if (size < 1) {
 			autostrbuf struct strbuf text = STRBUF_EMPTY;
-			last_words(status->log_fd, &text);
-			result = err_set(err, EIO, "publish ports: pasta: %s",
-					 text.size ? strbuf_text(&text) : "ended at once");
+			first_words(status->log_fd, &text);
+			result = err_set(err, EIO, "start the network: %s",
+					 text.size ? strbuf_text(&text) : "pasta ended at once");
 			if (status->helper_pid > 1)
 				(void)kill(status->helper_pid, SIGTERM); /* our child */
 		}
