@@ -112,7 +112,6 @@ static int prune(struct cli *cli, void *arguments, int argc, char **argv, struct
 	struct image_prune how = { .all = args->all, .leftovers = args->external };
 	autostrlist struct strlist deleted = STRLIST_EMPTY;
 	struct engine *engine;
-	int64_t bytes;
 	int r = cli_engine(cli, &engine, err);
 
 	for (size_t i = 0; r >= 0 && i < args->filters.count; i++)
@@ -128,7 +127,7 @@ static int prune(struct cli *cli, void *arguments, int argc, char **argv, struct
 		}
 	}
 	if (r >= 0)
-		r = image_prune(engine, &how, &deleted, &bytes, err);
+		r = image_prune(engine, &how, &deleted, err);
 	strlist_clear(&how.labels);
 	strlist_clear(&how.not_labels);
 	for (size_t i = 0; i < deleted.count; i++)

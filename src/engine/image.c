@@ -206,14 +206,8 @@ static int is_prunable(struct store *store, struct image *image, const struct im
 	return 1;
 }
 
-/* What deleting it frees: its layers that no other image has. */
-static int64_t unshared_bytes(const struct image *image)
-{
-	return image->size_bytes;
-}
-
 int image_prune(struct engine *engine, const struct image_prune *prune, struct strlist *deleted,
-		int64_t *ret_bytes, struct err *err)
+		struct err *err)
 {
 	autoimage_list struct image_list list = { 0 };
 	struct store *store;
@@ -223,7 +217,6 @@ int image_prune(struct engine *engine, const struct image_prune *prune, struct s
 		r = image_list(store, &list, err);
 	if (r < 0)
 		return r;
-	*ret_bytes = 0;
 	for (size_t i = 0; i < list.count; i++) {
 		struct err own = { 0 };
 		r = is_prunable(store, list.items[i], prune, err);
@@ -239,7 +232,6 @@ int image_prune(struct engine *engine, const struct image_prune *prune, struct s
 			return r;
 		}
 		strlist_add(deleted, list.items[i]->id);
-		*ret_bytes += unshared_bytes(list.items[i]);
 	}
 	store_sweep(store, prune->leftovers ? 0 : HOUR_NSEC);
 	return image_empty_trash(engine, err);

@@ -46,9 +46,9 @@ struct image_prune {
 	int64_t before_nsec; /* only images created earlier; 0: any */
 	struct strlist labels, not_labels; /* "KEY" or "KEY=VALUE", all of which must hold */
 };
-/* IDs and names of what was removed are appended; *ret_bytes is the disk space that came free. */
+/* IDs of what was removed are appended. */
 int image_prune(struct engine *engine, const struct image_prune *prune, struct strlist *deleted,
-		int64_t *ret_bytes, struct err *err);
+		struct err *err);
 
 /* Whether the labels ("KEY=VALUE") have "KEY" or "KEY=VALUE". */
 bool labels_match(const struct strlist *labels, const char *wanted);
