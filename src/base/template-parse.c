@@ -494,6 +494,7 @@ static int parse_control(struct parser *parser, struct node *node, const char *w
 
 	if (r < 0)
 		return r;
+	assert(pipeline);
 	if (pipeline->variable_count == 2 && node->kind != NODE_RANGE)
 		return fail(parser, "too many variables in %s", word);
 	node->pipeline = pipeline;
@@ -609,7 +610,6 @@ static int parse_action(struct parser *parser, struct node *node)
 	r = parse_pipeline(parser, false, &pipeline);
 	if (r < 0)
 		return r;
-	assert(pipeline);
 	if (pipeline->variable_count == 2)
 		return fail(parser, "two variables need a range");
 	node->pipeline = pipeline;

@@ -45,10 +45,11 @@ static void list_fields(struct json_object *object, struct strbuf *buf)
 		return;
 	strbuf_adds(buf, "; known: ");
 	for (size_t i = 0; i < count; i++)
-		strbuf_addf(buf, "%s%s", i ? ", " : "", keys[i]);
-	if (buf->size > 300) {
+		if (!strchr(keys[i], '_')) /* those are keys for sorting */
+			strbuf_addf(buf, "%s%s", buf->data[buf->size - 1] == ' ' ? "" : ", ",
+				    keys[i]);
+	if (buf->size > 300)
 		strbuf_reset(buf);
-	}
 }
 
 /* One field of a value; the result is borrowed. */

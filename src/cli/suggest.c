@@ -1,5 +1,6 @@
 #include "cli/suggest.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define LONGEST 40
@@ -47,7 +48,13 @@ void suggestion_offer(struct suggestion *best, const char *name)
 {
 	int distance = edit_distance(best->typed, name);
 
-	if (distance < best->distance) {
+	/* Of two at the same distance the one of the same length: letters are changed more
+	 * often than forgotten. */
+	bool is_tie = best->name && distance == best->distance &&
+		      strlen(name) == strlen(best->typed) &&
+		      strlen(best->name) != strlen(best->typed);
+
+	if (distance < best->distance || is_tie) {
 		best->distance = distance;
 		best->name = name;
 	}

@@ -247,6 +247,10 @@ static void test_suggestions_are_near(void **state)
 	best = suggestion_for("x");
 	suggestion_offer(&best, "y");
 	assert_null(best.name);
+	best = suggestion_for("rum");
+	suggestion_offer(&best, "rm");
+	suggestion_offer(&best, "run");
+	assert_string_equal(best.name, "run");
 	best = suggestion_for("pasue");
 	suggestion_offer(&best, "pause");
 	assert_string_equal(best.name, "pause");
