@@ -1,8 +1,10 @@
 #include "cli/attach-container.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/timing.h"
 #include "cli/exit.h"
 #include "engine/container-end.h"
@@ -48,7 +50,17 @@ int attach_container(struct engine *engine, const struct container *container,
 	int exit_code =
 		outcome.end == ATTACH_EXITED ? exit_code_of(outcome.wait_status) : EXIT_ENGINE;
 	if (outcome.end == ATTACH_LOST) {
-		/* The container goes on without its monitor, or ended with it; the kernel knows. */
+		struct run_status now;
+		autofree char *run_dir = container_run_directory(engine, container->id);
+		/* The monitor was killed. Nobody carries what the container says any more, so
+		 * waiting for it would look like a container that hangs. */
+		(void)run_directory_status(run_dir, &now);
+		if (now.is_running)
+			return err_set(err, ECONNRESET,
+				       "container '%s': its monitor was killed, so its input, "
+				       "output and log are lost; it still runs, end it with "
+				       "'davit rm -f %s'",
+				       container->name, container->name);
 		r = container_wait(engine, container, &exit_code, err);
 		if (r < 0)
 			return r;

@@ -281,6 +281,13 @@ static int cleanup_locked(struct engine *engine, const struct container *contain
 	return r;
 }
 
+int container_cleanup_locked(struct engine *engine, const struct container *container,
+			     struct err *err)
+{
+	int r = container->needs_cleanup ? cleanup_locked(engine, container, err) : 0;
+	return r < 0 ? err_wrap(err, "clean up container '%s'", container->name) : 0;
+}
+
 int container_cleanup(struct engine *engine, const char *id, struct err *err)
 {
 	autocontainer struct container *container = NULL;
@@ -291,10 +298,9 @@ int container_cleanup(struct engine *engine, const char *id, struct err *err)
 		r = container_find(engine, id, CONTAINER_WITH_SPEC, &container, err);
 	if (r == -ENOENT)
 		return 0; /* somebody else has done it all */
-	if (r == 0 && container->needs_cleanup)
-		r = cleanup_locked(engine, container, err);
-	return r < 0 ? err_wrap(err, "clean up container '%s'", container ? container->name : id)
-		     : 0;
+	if (r < 0)
+		return err_wrap(err, "clean up container '%s'", id);
+	return container_cleanup_locked(engine, container, err);
 }
 
 void container_repair(struct engine *engine, const struct container *container)
@@ -358,34 +364,24 @@ void container_sweep(struct engine *engine, struct container *const *list, size_
 	}
 }
 
-int container_remove(struct engine *engine, struct container *container, enum remove_flags flags,
-		     int64_t timeout_sec, struct err *err)
+/* It may be started by somebody else in between, so whether it runs is asked under the lock; and as
+ * stopping it waits for others who want the lock, it is let go for that. */
+#define REMOVE_ATTEMPTS 10
+
+/* The lock is held. Returns 0 when it is gone, -EINPROGRESS with its state now when it runs. */
+static int remove_if_stopped(struct engine *engine, const char *id, enum remove_flags flags,
+			     struct container **ret_running, struct err *err)
 {
 	autocontainer struct container *now = NULL;
-	autofree char *run_dir = container_run_directory(engine, container->id);
-	autoclose int lock_fd = -1;
-	int r;
+	autofree char *run_dir = container_run_directory(engine, id);
 
-	if (container->state == CONTAINER_RUNNING) {
-		if (!(flags & REMOVE_FORCE))
-			return err_set(err, EBUSY,
-				       "cannot remove container %s as it is running; stop it with "
-				       "'davit stop %s', or use --force",
-				       container->name, container->name);
-		r = container_stop(engine, container, timeout_sec, err);
-		if (r < 0)
-			return r;
-	}
-	r = container_lock(engine, container->id, &lock_fd, err);
-	if (r == -ENOENT)
-		r = 0; /* its files are gone, its record may not be */
-	if (r == 0)
-		r = container_find(engine, container->id, CONTAINER_WITH_SPEC, &now, err);
+	int r = container_find(engine, id, CONTAINER_WITH_SPEC, &now, err);
 	if (r == -ENOENT)
 		return 0;
-	if (r == 0 && now->state == CONTAINER_RUNNING)
-		return err_set(err, EBUSY, "container %s was started again meanwhile",
-			       container->name);
+	if (r == 0 && now->state == CONTAINER_RUNNING) {
+		*ret_running = take_ptr(&now);
+		return -EINPROGRESS;
+	}
 	if (r == 0 && now->needs_cleanup) {
 		autocontainer_spec struct container_spec *spec = NULL;
 		r = container_spec_of(now, &spec, err);
@@ -393,9 +389,36 @@ int container_remove(struct engine *engine, struct container *container, enum re
 			r = release_kernel_objects(engine, now, spec, err);
 	}
 	if (r == 0)
-		r = remove_locked(engine, container->id,
-				  (flags & REMOVE_VOLUMES) || now->auto_remove, err);
+		r = remove_locked(engine, id, (flags & REMOVE_VOLUMES) || now->auto_remove, err);
 	if (r == 0)
 		r = file_remove_tree(AT_FDCWD, run_dir, err);
 	return r;
+}
+
+int container_remove(struct engine *engine, const struct container *container,
+		     enum remove_flags flags, int64_t timeout_sec, struct err *err)
+{
+	for (int attempt = 0; attempt < REMOVE_ATTEMPTS; attempt++) {
+		autocontainer struct container *running = NULL;
+		autoclose int lock_fd = -1;
+
+		int r = container_lock(engine, container->id, &lock_fd, err);
+		if (r < 0 && r != -ENOENT) /* its files are gone, its record may not be */
+			return r;
+		r = remove_if_stopped(engine, container->id, flags, &running, err);
+		if (r != -EINPROGRESS)
+			return r;
+		if (!(flags & REMOVE_FORCE))
+			return err_set(err, EBUSY,
+				       "cannot remove container %s as it is running; stop it with "
+				       "'davit stop %s', or use --force",
+				       container->name, container->name);
+		fd_close(&lock_fd);
+		r = container_stop(engine, running, timeout_sec, err);
+		if (r < 0)
+			return r;
+	}
+	return err_set(err, EBUSY,
+		       "container %s is started again and again; end what does it, then remove it",
+		       container->name);
 }

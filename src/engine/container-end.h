@@ -29,6 +29,10 @@ int container_wait(struct engine *engine, const struct container *container, int
  * is fine. Does nothing when it runs. */
 int container_cleanup(struct engine *engine, const char *id, struct err *err);
 
+/* The same for one who holds its lock and has found it since. */
+int container_cleanup_locked(struct engine *engine, const struct container *container,
+			     struct err *err);
+
 /* Clean up after a container that was found to need it, unless somebody is at it in this moment. For commands that
  * list: what a killed command left behind goes away with the next look. Failures are only logged. */
 void container_repair(struct engine *engine, const struct container *container);
@@ -42,6 +46,7 @@ enum remove_flags {
 	REMOVE_VOLUMES = 1 << 1, /* its anonymous volumes too */
 };
 
-/* -EBUSY if it runs and REMOVE_FORCE is not given. */
-int container_remove(struct engine *engine, struct container *container, enum remove_flags flags,
-		     int64_t timeout_sec, struct err *err);
+/* -EBUSY if it runs and REMOVE_FORCE is not given. One that somebody starts meanwhile is stopped
+ * like one that ran before. */
+int container_remove(struct engine *engine, const struct container *container,
+		     enum remove_flags flags, int64_t timeout_sec, struct err *err);

@@ -29,6 +29,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/timing.h"
+#include "engine/container-end.h"
 #include "engine/container-network.h"
 #include "engine/container.h"
 #include "engine/engine.h"
@@ -500,6 +501,31 @@ static void forget_start(struct start *start, bool was_created)
 			start->container->oom_killed, start->container->finished_nsec, &ignored);
 }
 
+/* The lock is held; since the caller has found it, others may have started, ended or removed it.
+ * Whatever is left of its last run has to go before the next: an old exit file would tell of the new
+ * run that it is over. */
+static int look_again(struct engine *engine, struct container *container, struct err *err)
+{
+	for (;;) {
+		struct container *now;
+		int r = container_find(engine, container->id, CONTAINER_WITH_SPEC, &now, err);
+		if (r < 0)
+			return r;
+		struct container before = *container;
+		*container = *now;
+		*now = before;
+		container_free(now);
+		if (container->state == CONTAINER_RUNNING)
+			return err_set(err, EALREADY, "container %s is already running",
+				       container->name);
+		if (!container->needs_cleanup)
+			return 0;
+		r = container_cleanup_locked(engine, container, err);
+		if (r < 0)
+			return r;
+	}
+}
+
 int container_start(struct engine *engine, struct container *container, enum start_flags flags,
 		    struct start_result *ret_result, int *ret_exit_code, struct err *err)
 {
@@ -510,9 +536,9 @@ int container_start(struct engine *engine, struct container *container, enum sta
 	int r = container_lock(engine, container->id, &lock_fd, err);
 	if (r < 0)
 		return r;
-	container_refresh(engine, container);
-	if (container->state == CONTAINER_RUNNING)
-		return err_set(err, EALREADY, "container %s is already running", container->name);
+	r = look_again(engine, container, err);
+	if (r < 0)
+		return r;
 
 	struct start start = {
 		.engine = engine,
@@ -534,10 +560,12 @@ int container_start(struct engine *engine, struct container *container, enum sta
 		r = prepare(&start, err);
 	if (r == 0)
 		r = run_launcher(&start, &ret_result->pid, ret_exit_code, err);
-	if (r < 0)
+	if (r < 0) {
 		forget_start(&start, was_created);
-	else
+	} else {
 		ret_result->client_fd = take_fd(&start.client_fds[0]);
+		container_refresh(engine, container); /* who sends signals needs its process */
+	}
 	start_clear(&start);
 	return r;
 }

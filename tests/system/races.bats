@@ -1,0 +1,66 @@
+#!/usr/bin/env bats
+# Several commands at one container at once, and processes of davit's that are killed: every command tells the truth, and
+# the last one leaves nothing behind.
+load helpers
+
+setup() { default_setup; }
+teardown() { default_teardown; }
+
+state() { davit inspect -f "{{.State.$1}}" "$2"; }
+is_running() { [ "$(state Running "$1" 2>/dev/null)" = true ]; }
+
+@test "signals to a foreground run reach the container" {
+	davit_background run --name c "$BUSYBOX" sh -c 'trap "exit 5" TERM; echo ready; while :; do sleep 0.05; done' >"$BATS_TEST_TMPDIR/out"
+	pid=$!
+	wait_until 10 grep -q ready "$BATS_TEST_TMPDIR/out"
+	kill -TERM $pid
+	status=0
+	wait $pid || status=$?
+	[ $status -eq 5 ] || fail "the container's own exit code"
+}
+
+@test "rm -f of a container that is being started waits and removes it" {
+	for delay in 0.001 0.003 0.005 0.008; do
+		davit_background run -d --name c "$BUSYBOX" sleep 100 >/dev/null
+		pid=$!
+		wait_until 10 davit inspect c
+		sleep $delay
+		run_davit rm -f -t 0 c
+		wait $pid || :
+		davit rm -f -t 0 c >/dev/null
+		run_davit ps -aq
+		assert_output ""
+	done
+}
+
+@test "a monitor that is killed ends the foreground run with an error that says so" {
+	need_davit
+	davit_background run --name c "$BUSYBOX" sleep 100 2>"$BATS_TEST_TMPDIR/err"
+	pid=$!
+	wait_until 10 is_running c
+	kill -KILL "$(state ConmonPid c)"
+	status=0
+	wait $pid || status=$?
+	[ $status -eq 125 ] || fail "status $status"
+	grep -q "container 'c': its monitor was killed" "$BATS_TEST_TMPDIR/err" || fail "names container and cause"
+	run_davit rm -f -t 0 c
+}
+
+@test "what a killed run left is put away before the next start" {
+	need_davit
+	davit run -d --name c "$BUSYBOX" sleep 100 >/dev/null
+	init=$(state Pid c)
+	kill -KILL "$(state ConmonPid c)"
+	kill -KILL "$init"
+	wait_until 5 eval '! kill -0 $init'
+	echo "9 0 1" >"$RUNDIR/containers/$(davit inspect -f '{{.Id}}' c)/exit"
+	run_davit start c
+	is_running c || fail "runs, although the last run's exit file was there"
+	run_davit rm -f -t 0 c
+}
+
+@test "a pid file that cannot be written leaves no container" {
+	run_error 125 run --rm --pidfile /nonexistent/pid "$BUSYBOX" sleep 100 -- /nonexistent/pid
+	run_davit ps -aq
+	assert_output ""
+}
