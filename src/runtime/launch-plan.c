@@ -21,10 +21,7 @@
 #define CGROUP2_MAGIC	      0x63677270
 #define INITIAL_USER_NS_INODE 0xEFFFFFFDU /* include/linux/proc_ns.h of the kernel, ABI by use */
 
-static const struct {
-	const char *name;
-	unsigned long clone_flag;
-} namespaces[OCI_NS_COUNT] = {
+const struct plan_namespace plan_namespaces[OCI_NS_COUNT] = {
 	[OCI_NS_USER] = { "user", CLONE_NEWUSER },
 	[OCI_NS_MOUNT] = { "mount", CLONE_NEWNS },
 	[OCI_NS_PID] = { "pid", CLONE_NEWPID },
@@ -73,7 +70,7 @@ static bool is_initial_user_namespace(void)
 	return stat("/proc/self/ns/user", &st) < 0 || st.st_ino == INITIAL_USER_NS_INODE;
 }
 
-static int plan_namespaces(struct launch_plan *plan, bool joins_user_namespace, struct err *err)
+static int plan_own_namespaces(struct launch_plan *plan, bool joins_user_namespace, struct err *err)
 {
 	const struct oci_runtime_config *config = plan->config;
 
@@ -82,7 +79,7 @@ static int plan_namespaces(struct launch_plan *plan, bool joins_user_namespace, 
 		if (i == OCI_NS_USER && joins_user_namespace)
 			continue;
 		if (ns->wanted && !ns->path)
-			plan->clone_flags |= namespaces[i].clone_flag;
+			plan->clone_flags |= plan_namespaces[i].clone_flag;
 	}
 	const struct oci_namespace_config *mounts = &config->namespaces[OCI_NS_MOUNT];
 	if (!mounts->wanted || mounts->path)
@@ -444,7 +441,7 @@ static int sysctl_check(const struct launch_plan *plan, const char *key, const c
 		return err_set(err, EINVAL,
 			       "sysctl '%s' would change the host; give the container its own %s "
 			       "namespace",
-			       key, namespaces[needed].name);
+			       key, plan_namespaces[needed].name);
 	return 0;
 }
 
@@ -567,7 +564,7 @@ int launch_plan_make(const struct oci_runtime_config *config, bool joins_user_na
 	struct launch_plan *plan = xcalloc(1, sizeof(*plan));
 
 	plan->config = config;
-	int r = plan_namespaces(plan, joins_user_namespace, err);
+	int r = plan_own_namespaces(plan, joins_user_namespace, err);
 	if (r >= 0)
 		r = plan_root(plan, err);
 	if (r >= 0)
@@ -608,227 +605,4 @@ void launch_plan_free(struct launch_plan *plan)
 	strlist_clear(&plan->stub_args);
 	free(plan->stub_argv);
 	free(plan);
-}
-
-/* ---- words ---- */
-
-static int explain_mount(const struct launch_plan *plan, const struct child_report *report,
-			 struct err *err)
-{
-	const struct plan_mount *mount = &plan->mounts[report->index];
-
-	errno = report->code;
-	switch (report->step) {
-	case CHILD_BIND_SOURCE:
-		if (report->code == ENOENT)
-			return err_set(err, ENOENT,
-				       "mount '%s': source '%s' does not exist; create it first",
-				       mount->target, mount->source);
-		if (report->code == EINVAL && plan->is_in_user_namespace &&
-		    !mount->options.bind_recursive)
-			return err_set(err, EINVAL,
-				       "mount '%s': source '%s' has other mounts below it; use "
-				       "'rbind' instead of 'bind'",
-				       mount->target, mount->source);
-		return err_errno(err, "mount '%s': open source '%s'", mount->target, mount->source);
-	case CHILD_MOUNT_TARGET:
-		if (report->code == ELOOP && mount->no_symlinks)
-			return err_set(err, ELOOP,
-				       "mount '%s': the image has a symbolic link there, which is "
-				       "not followed",
-				       mount->target);
-		if (report->code == EROFS)
-			return err_set(
-				err, EROFS,
-				"mount '%s': the image has no such mount point, and the root file "
-				"system is read-only",
-				mount->target);
-		return err_errno(err, "mount '%s': open or create the mount point", mount->target);
-	case CHILD_MOUNT_OPTION:
-		return err_errno(err, "mount '%s': option '%s'%s%s", mount->target,
-				 mount->options.options[report->detail].key,
-				 *report->said ? ": " : "", report->said);
-	case CHILD_MOUNT_MAP:
-		if (report->code == EINVAL)
-			return err_set(
-				err, EINVAL,
-				"mount '%s': the file system of '%s' has no ID-mapped mounts",
-				mount->target, mount->source);
-		return err_errno(err, "mount '%s': map the IDs of '%s'", mount->target,
-				 mount->source);
-	case CHILD_MOUNT_FLAGS:
-		if (report->code == EPERM && plan->is_in_user_namespace)
-			return err_set(
-				err, EPERM,
-				"mount '%s': its flags cannot be loosened in a user namespace",
-				mount->target);
-		return err_errno(err, "mount '%s': set its flags", mount->target);
-	case CHILD_MOUNT_COPY_UP:
-		return err_errno(err, "mount '%s': copy what the image has there", mount->target);
-	default:
-		if (report->code == ENOTDIR)
-			return err_set(err, ENOTDIR,
-				       "mount '%s': a file cannot be mounted on a directory, nor a "
-				       "directory on a file",
-				       mount->target);
-		return err_errno(err, "mount '%s'%s%s%s%s", mount->target,
-				 mount->kind == PLAN_MOUNT_BIND ? "" : " of type ",
-				 mount->kind == PLAN_MOUNT_BIND ? "" : mount->type,
-				 *report->said ? ": " : "", report->said);
-	}
-}
-
-static int explain_overlay(const struct launch_plan *plan, const struct child_report *report,
-			   struct err *err)
-{
-	const struct oci_overlay *overlay = &plan->config->overlay;
-	const char *separator = *report->said ? ": " : "";
-
-	errno = report->code;
-	if (report->index >= 0 && (size_t)report->index < overlay->lowers.count)
-		return err_errno(err, "root file system: layer '%s'%s%s",
-				 overlay->lowers.items[report->index], separator, report->said);
-	if (report->code == EBUSY)
-		return err_set(err, EBUSY,
-			       "root file system: '%s' is in use by another container's overlay",
-			       overlay->upper ? overlay->upper : "");
-	if (report->index < 0 && !*report->said && strlen(plan->overlay_fallback) >= 4096)
-		return err_set(err, E2BIG,
-			       "root file system: more layers than this kernel can join (Linux 6.8 "
-			       "can)");
-	if (report->code == ENODEV)
-		return err_set(err, ENODEV,
-			       "root file system: this kernel has no overlayfs; load it with "
-			       "modprobe overlay");
-	return err_errno(err, "root file system: mount the overlay%s%s", separator, report->said);
-}
-
-static int explain_exec(const struct launch_plan *plan, const struct child_report *report,
-			struct err *err)
-{
-	const char *command = plan->config->process.args.items[0];
-	const char *path = plan->candidates.items[report->index];
-
-	switch (report->code) {
-	case ENOENT:
-		if (report->detail) /* the file is there, so what interprets it is not */
-			return err_set(err, ENOENT,
-				       "run '%s': its interpreter or dynamic linker does not exist "
-				       "in the image (no such file or directory)",
-				       path);
-		if (plan->searched_path)
-			return err_set(err, ENOENT, "executable file '%s' not found in $PATH",
-				       command);
-		return err_set(err, ENOENT,
-			       "executable file '%s' not found: no such file or directory",
-			       command);
-	case ENOEXEC:
-		return err_set(err, ENOEXEC,
-			       "run '%s': exec format error; built for another platform, or a "
-			       "script without '#!' line?",
-			       path);
-	case EACCES:
-	case EPERM:
-		return err_set(err, report->code, "run '%s': permission denied", path);
-	default:
-		errno = report->code;
-		return err_errno(err, "run '%s'", path);
-	}
-}
-
-/* The steps that need no more than a name. */
-static const char *const step_words[CHILD_STEP_COUNT] = {
-	[CHILD_START] = "start the container's first process",
-	[CHILD_CLONE] = "make the container's first process",
-	[CHILD_IDS] = "become root of the user namespace",
-	[CHILD_CGROUP] = "enter the control group",
-	[CHILD_CGROUP_NAMESPACE] = "make a cgroup namespace",
-	[CHILD_KEYRING] = "make a session keyring",
-	[CHILD_HOSTNAME] = "set the host name",
-	[CHILD_DOMAINNAME] = "set the domain name",
-	[CHILD_LOOPBACK] = "bring up the loopback interface",
-	[CHILD_PROPAGATION] = "make the mounts private",
-	[CHILD_DEVICE_LINK] = "make the links of /dev",
-	[CHILD_TERMINAL] = "make a terminal; does the container have a devpts at /dev/pts?",
-	[CHILD_STDIO] = "set up standard input and output",
-	[CHILD_LABEL] = "set the security label; is the security module active on this host?",
-	[CHILD_PIVOT] = "change the root directory",
-	[CHILD_CAPABILITIES] = "set the capabilities",
-	[CHILD_GROUPS] = "set the groups",
-	[CHILD_SECCOMP] = "set the seccomp filter",
-};
-
-int launch_plan_explain(const struct launch_plan *plan, const struct child_report *report,
-			struct err *err)
-{
-	const struct oci_runtime_config *config = plan->config;
-
-	errno = report->code;
-	switch (report->step) {
-	case CHILD_JOIN:
-		return err_errno(err, "join the %s namespace", namespaces[report->index].name);
-	case CHILD_OOM_SCORE:
-		if (report->code == EACCES || report->code == EPERM)
-			return err_set(
-				err, report->code,
-				"OOM score adjustment %s: this user may only raise it above the "
-				"caller's own",
-				plan->oom_score);
-		return err_errno(err, "OOM score adjustment %s", plan->oom_score);
-	case CHILD_CLONE:
-		if (plan->has_own_user_namespace &&
-		    (report->code == EPERM || report->code == ENOSPC))
-			return userns_explain_refusal(report->code, err);
-		if (report->code == EAGAIN)
-			return err_set(err, EAGAIN,
-				       "make the container's first process: too many processes; "
-				       "raise the limit of processes of this user or cgroup");
-		break;
-	case CHILD_BIND_SOURCE:
-	case CHILD_MOUNT_MAP:
-	case CHILD_MOUNT_TARGET:
-	case CHILD_MOUNT_OPTION:
-	case CHILD_MOUNT:
-	case CHILD_MOUNT_FLAGS:
-	case CHILD_MOUNT_COPY_UP:
-		return explain_mount(plan, report, err);
-	case CHILD_OVERLAY:
-		return explain_overlay(plan, report, err);
-	case CHILD_OVERLAY_MAP:
-		if (report->code == EINVAL)
-			return err_set(
-				err, EINVAL,
-				"root file system: where the layers are has no ID-mapped mounts; "
-				"use another file system or --userns=host");
-		return err_errno(err, "root file system: map the IDs of its layers");
-	case CHILD_ROOT:
-		return err_errno(err, "root file system '%s'",
-				 plan->root_source ? plan->root_source : "");
-	case CHILD_DEVICE:
-		return err_errno(err, "device '%s'", plan->devices[report->index].path);
-	case CHILD_SYSCTL:
-		return err_errno(err, "sysctl '%s'", config->sysctls[report->index].key);
-	case CHILD_MASK:
-		return err_errno(err, "mask '%s'", config->masked_paths.items[report->index]);
-	case CHILD_READONLY:
-		return err_errno(err, "make '%s' read-only",
-				 config->readonly_paths.items[report->index]);
-	case CHILD_CWD:
-		return err_errno(err, "working directory '%s'", plan->cwd);
-	case CHILD_USER:
-		if (report->code == EINVAL)
-			return err_set(
-				err, EINVAL,
-				"user %u, group %u: not mapped into the user namespace; give "
-				"this user a larger range in /etc/subuid and /etc/subgid",
-				config->process.uid, config->process.gid);
-		return err_errno(err, "become user %u, group %u", config->process.uid,
-				 config->process.gid);
-	case CHILD_EXEC:
-		return explain_exec(plan, report, err);
-	default:
-		break;
-	}
-	const char *words = report->step < CHILD_STEP_COUNT ? step_words[report->step] : NULL;
-	return err_errno(err, "%s", words ? words : "start the container");
 }

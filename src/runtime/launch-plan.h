@@ -19,6 +19,13 @@
 
 struct err;
 
+struct plan_namespace {
+	const char *name;
+	unsigned long clone_flag;
+};
+
+extern const struct plan_namespace plan_namespaces[OCI_NS_COUNT];
+
 enum plan_mount_kind {
 	PLAN_MOUNT_BIND,
 	PLAN_MOUNT_FILE_SYSTEM,
@@ -121,3 +128,6 @@ void launch_plan_free(struct launch_plan *plan);
 /* Put a failure into words. Returns -report->code. */
 int launch_plan_explain(const struct launch_plan *plan, const struct child_report *report,
 			struct err *err);
+
+/* Print it, at the log level debug. */
+void launch_plan_log(const struct launch_plan *plan);

@@ -474,6 +474,7 @@ int runtime_spawn(const struct oci_runtime_config *config, const struct cgroup *
 	int r = launch_plan_make(config, userns_fd >= 0, &child.plan, err);
 	if (r < 0)
 		return r;
+	launch_plan_log(child.plan);
 	r = control_pair(pair, err);
 	if (r < 0) {
 		runtime_child_clear(&child);

@@ -1,0 +1,311 @@
+/* A launch plan in words: what failed, for the user, and what was planned, for the debug log. */
+#include "runtime/launch-plan.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+
+static int explain_mount(const struct launch_plan *plan, const struct child_report *report,
+			 struct err *err)
+{
+	const struct plan_mount *mount = &plan->mounts[report->index];
+
+	errno = report->code;
+	switch (report->step) {
+	case CHILD_BIND_SOURCE:
+		if (report->code == ENOENT)
+			return err_set(err, ENOENT,
+				       "mount '%s': source '%s' does not exist; create it first",
+				       mount->target, mount->source);
+		if (report->code == EINVAL && plan->is_in_user_namespace &&
+		    !mount->options.bind_recursive)
+			return err_set(err, EINVAL,
+				       "mount '%s': source '%s' has other mounts below it; use "
+				       "'rbind' instead of 'bind'",
+				       mount->target, mount->source);
+		return err_errno(err, "mount '%s': open source '%s'", mount->target, mount->source);
+	case CHILD_MOUNT_TARGET:
+		if (report->code == ELOOP && mount->no_symlinks)
+			return err_set(err, ELOOP,
+				       "mount '%s': the image has a symbolic link there, which is "
+				       "not followed",
+				       mount->target);
+		if (report->code == EROFS)
+			return err_set(
+				err, EROFS,
+				"mount '%s': the image has no such mount point, and the root file "
+				"system is read-only",
+				mount->target);
+		return err_errno(err, "mount '%s': open or create the mount point", mount->target);
+	case CHILD_MOUNT_OPTION:
+		return err_errno(err, "mount '%s': option '%s'%s%s", mount->target,
+				 mount->options.options[report->detail].key,
+				 *report->said ? ": " : "", report->said);
+	case CHILD_MOUNT_MAP:
+		if (report->code == EINVAL)
+			return err_set(
+				err, EINVAL,
+				"mount '%s': the file system of '%s' has no ID-mapped mounts",
+				mount->target, mount->source);
+		return err_errno(err, "mount '%s': map the IDs of '%s'", mount->target,
+				 mount->source);
+	case CHILD_MOUNT_FLAGS:
+		if (report->code == EPERM && plan->is_in_user_namespace)
+			return err_set(
+				err, EPERM,
+				"mount '%s': its flags cannot be loosened in a user namespace",
+				mount->target);
+		return err_errno(err, "mount '%s': set its flags", mount->target);
+	case CHILD_MOUNT_COPY_UP:
+		return err_errno(err, "mount '%s': copy what the image has there", mount->target);
+	default:
+		if (report->code == ENOTDIR)
+			return err_set(err, ENOTDIR,
+				       "mount '%s': a file cannot be mounted on a directory, nor a "
+				       "directory on a file",
+				       mount->target);
+		return err_errno(err, "mount '%s'%s%s%s%s", mount->target,
+				 mount->kind == PLAN_MOUNT_BIND ? "" : " of type ",
+				 mount->kind == PLAN_MOUNT_BIND ? "" : mount->type,
+				 *report->said ? ": " : "", report->said);
+	}
+}
+
+static int explain_overlay(const struct launch_plan *plan, const struct child_report *report,
+			   struct err *err)
+{
+	const struct oci_overlay *overlay = &plan->config->overlay;
+	const char *separator = *report->said ? ": " : "";
+
+	errno = report->code;
+	if (report->index >= 0 && (size_t)report->index < overlay->lowers.count)
+		return err_errno(err, "root file system: layer '%s'%s%s",
+				 overlay->lowers.items[report->index], separator, report->said);
+	if (report->code == EBUSY)
+		return err_set(err, EBUSY,
+			       "root file system: '%s' is in use by another container's overlay",
+			       overlay->upper ? overlay->upper : "");
+	if (report->index < 0 && !*report->said && strlen(plan->overlay_fallback) >= 4096)
+		return err_set(err, E2BIG,
+			       "root file system: more layers than this kernel can join (Linux 6.8 "
+			       "can)");
+	if (report->code == ENODEV)
+		return err_set(err, ENODEV,
+			       "root file system: this kernel has no overlayfs; load it with "
+			       "modprobe overlay");
+	return err_errno(err, "root file system: mount the overlay%s%s", separator, report->said);
+}
+
+static int explain_exec(const struct launch_plan *plan, const struct child_report *report,
+			struct err *err)
+{
+	const char *command = plan->config->process.args.items[0];
+	const char *path = plan->candidates.items[report->index];
+
+	switch (report->code) {
+	case ENOENT:
+		if (report->detail) /* the file is there, so what interprets it is not */
+			return err_set(err, ENOENT,
+				       "run '%s': its interpreter or dynamic linker does not exist "
+				       "in the image (no such file or directory)",
+				       path);
+		if (plan->searched_path)
+			return err_set(err, ENOENT, "executable file '%s' not found in $PATH",
+				       command);
+		return err_set(err, ENOENT,
+			       "executable file '%s' not found: no such file or directory",
+			       command);
+	case ENOEXEC:
+		return err_set(err, ENOEXEC,
+			       "run '%s': exec format error; built for another platform, or a "
+			       "script without '#!' line?",
+			       path);
+	case EACCES:
+	case EPERM:
+		return err_set(err, report->code, "run '%s': permission denied", path);
+	default:
+		errno = report->code;
+		return err_errno(err, "run '%s'", path);
+	}
+}
+
+/* The steps that need no more than a name. */
+static const char *const step_words[CHILD_STEP_COUNT] = {
+	[CHILD_START] = "start the container's first process",
+	[CHILD_CLONE] = "make the container's first process",
+	[CHILD_IDS] = "become root of the user namespace",
+	[CHILD_CGROUP] = "enter the control group",
+	[CHILD_CGROUP_NAMESPACE] = "make a cgroup namespace",
+	[CHILD_KEYRING] = "make a session keyring",
+	[CHILD_HOSTNAME] = "set the host name",
+	[CHILD_DOMAINNAME] = "set the domain name",
+	[CHILD_LOOPBACK] = "bring up the loopback interface",
+	[CHILD_PROPAGATION] = "make the mounts private",
+	[CHILD_DEVICE_LINK] = "make the links of /dev",
+	[CHILD_TERMINAL] = "make a terminal; does the container have a devpts at /dev/pts?",
+	[CHILD_STDIO] = "set up standard input and output",
+	[CHILD_LABEL] = "set the security label; is the security module active on this host?",
+	[CHILD_PIVOT] = "change the root directory",
+	[CHILD_CAPABILITIES] = "set the capabilities",
+	[CHILD_GROUPS] = "set the groups",
+	[CHILD_SECCOMP] = "set the seccomp filter",
+};
+
+int launch_plan_explain(const struct launch_plan *plan, const struct child_report *report,
+			struct err *err)
+{
+	const struct oci_runtime_config *config = plan->config;
+
+	errno = report->code;
+	switch (report->step) {
+	case CHILD_JOIN:
+		return err_errno(err, "join the %s namespace", plan_namespaces[report->index].name);
+	case CHILD_OOM_SCORE:
+		if (report->code == EACCES || report->code == EPERM)
+			return err_set(
+				err, report->code,
+				"OOM score adjustment %s: this user may only raise it above the "
+				"caller's own",
+				plan->oom_score);
+		return err_errno(err, "OOM score adjustment %s", plan->oom_score);
+	case CHILD_CLONE:
+		if (plan->has_own_user_namespace &&
+		    (report->code == EPERM || report->code == ENOSPC))
+			return userns_explain_refusal(report->code, err);
+		if (report->code == EAGAIN)
+			return err_set(err, EAGAIN,
+				       "make the container's first process: too many processes; "
+				       "raise the limit of processes of this user or cgroup");
+		break;
+	case CHILD_BIND_SOURCE:
+	case CHILD_MOUNT_MAP:
+	case CHILD_MOUNT_TARGET:
+	case CHILD_MOUNT_OPTION:
+	case CHILD_MOUNT:
+	case CHILD_MOUNT_FLAGS:
+	case CHILD_MOUNT_COPY_UP:
+		return explain_mount(plan, report, err);
+	case CHILD_OVERLAY:
+		return explain_overlay(plan, report, err);
+	case CHILD_OVERLAY_MAP:
+		if (report->code == EINVAL)
+			return err_set(
+				err, EINVAL,
+				"root file system: where the layers are has no ID-mapped mounts; "
+				"use another file system or --userns=host");
+		return err_errno(err, "root file system: map the IDs of its layers");
+	case CHILD_ROOT:
+		return err_errno(err, "root file system '%s'",
+				 plan->root_source ? plan->root_source : "");
+	case CHILD_DEVICE:
+		return err_errno(err, "device '%s'", plan->devices[report->index].path);
+	case CHILD_SYSCTL:
+		return err_errno(err, "sysctl '%s'", config->sysctls[report->index].key);
+	case CHILD_MASK:
+		return err_errno(err, "mask '%s'", config->masked_paths.items[report->index]);
+	case CHILD_READONLY:
+		return err_errno(err, "make '%s' read-only",
+				 config->readonly_paths.items[report->index]);
+	case CHILD_CWD:
+		return err_errno(err, "working directory '%s'", plan->cwd);
+	case CHILD_USER:
+		if (report->code == EINVAL)
+			return err_set(
+				err, EINVAL,
+				"user %u, group %u: not mapped into the user namespace; give "
+				"this user a larger range in /etc/subuid and /etc/subgid",
+				config->process.uid, config->process.gid);
+		return err_errno(err, "become user %u, group %u", config->process.uid,
+				 config->process.gid);
+	case CHILD_EXEC:
+		return explain_exec(plan, report, err);
+	default:
+		break;
+	}
+	const char *words = report->step < CHILD_STEP_COUNT ? step_words[report->step] : NULL;
+	return err_errno(err, "%s", words ? words : "start the container");
+}
+
+/* ---- the debug log ---- */
+
+static void log_mount(const struct plan_mount *mount)
+{
+	static const struct {
+		uint64_t attribute;
+		const char *word;
+	} attributes[] = {
+		{ MOUNT_ATTR_RDONLY, "ro" },	   { MOUNT_ATTR_NOSUID, "nosuid" },
+		{ MOUNT_ATTR_NODEV, "nodev" },	   { MOUNT_ATTR_NOEXEC, "noexec" },
+		{ MOUNT_ATTR_NOATIME, "noatime" },
+	};
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+	const struct mount_options *options = &mount->options;
+
+	for (size_t i = 0; i < ARRAY_SIZE(attributes); i++)
+		if ((options->set | options->tree_set) & attributes[i].attribute)
+			strbuf_addf(&text, " %s", attributes[i].word);
+	for (size_t i = 0; i < options->option_count; i++)
+		strbuf_addf(&text, " %s%s%s", options->options[i].key,
+			    options->options[i].value ? "=" : "",
+			    options->options[i].value ? options->options[i].value : "");
+	if (mount->kind == PLAN_MOUNT_BIND)
+		log_debug("plan: %s '%s' on '%s'%s", options->bind_recursive ? "rbind" : "bind",
+			  mount->source, mount->target, strbuf_text(&text));
+	else
+		log_debug("plan: %s on '%s'%s", mount->type, mount->target, strbuf_text(&text));
+}
+
+static void log_user_namespace(const struct launch_plan *plan)
+{
+	for (size_t i = 0; i < plan->map.uid_count; i++)
+		log_debug("plan: users %u+%u are the host's %u", plan->map.uid[i].inside,
+			  plan->map.uid[i].size, plan->map.uid[i].outside);
+	for (size_t i = 0; i < plan->map.gid_count; i++)
+		log_debug("plan: groups %u+%u are the host's %u", plan->map.gid[i].inside,
+			  plan->map.gid[i].size, plan->map.gid[i].outside);
+}
+
+void launch_plan_log(const struct launch_plan *plan)
+{
+	const struct oci_runtime_config *config = plan->config;
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+
+	if (log_level() < LOG_LEVEL_DEBUG)
+		return;
+	for (int i = 0; i < OCI_NS_COUNT; i++)
+		if (config->namespaces[i].path)
+			strbuf_addf(&text, " %s=%s", plan_namespaces[i].name,
+				    config->namespaces[i].path);
+		else if (plan->clone_flags & plan_namespaces[i].clone_flag)
+			strbuf_addf(&text, " %s", plan_namespaces[i].name);
+	log_debug("plan: namespaces%s", strbuf_text(&text));
+	if (plan->is_in_user_namespace)
+		log_user_namespace(plan);
+	if (plan->has_overlay)
+		log_debug("plan: root overlay, %s", plan->overlay_fallback);
+	else
+		log_debug("plan: root '%s'%s", plan->root_source,
+			  plan->root_readonly ? " read-only" : "");
+	for (size_t i = 0; i < plan->mount_count; i++)
+		log_mount(&plan->mounts[i]);
+	for (size_t i = 0; i < plan->device_count; i++)
+		log_debug("plan: device '%s' %u:%u", plan->devices[i].path,
+			  major(plan->devices[i].number), minor(plan->devices[i].number));
+	for (size_t i = 0; i < plan->sysctl_count; i++)
+		log_debug("plan: sysctl '%s' = '%s'", plan->sysctls[i].path,
+			  plan->sysctls[i].value);
+	log_debug("plan: user %u, group %u, bounding set %llx, %zu filter instructions%s%s",
+		  config->process.uid, config->process.gid,
+		  (unsigned long long)config->process.capabilities.bounding, config->seccomp.count,
+		  config->process.no_new_privileges ? ", no new privileges" : "",
+		  plan->use_stub ? ", through the stub" : "");
+	autofree char *command = strlist_join(&config->process.args, "' '");
+	log_debug("plan: run '%s' in '%s'", command, plan->cwd);
+}
