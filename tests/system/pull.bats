@@ -8,10 +8,10 @@ teardown() {
 	remove_store
 }
 
-# Everything in the store that is neither the database nor an empty directory nor a lock.
+# Files of images in the store, finished or not.
 contents() {
-	local list=(find "$STORE" -mindepth 1 ! -type d ! -name 'davit.db*' ! -path "$STORE/locks/*")
-	if is_root; then "${list[@]}"; else unshare --map-auto --map-root-user "${list[@]}"; fi
+	local list=(find "$STORE/blobs" "$STORE/layers" "$STORE/tmp" ! -type d)
+	if is_root; then "${list[@]}"; else unshare --map-auto --map-root-user "${list[@]}"; fi 2>/dev/null
 }
 
 check_store_is_empty() {
