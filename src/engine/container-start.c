@@ -1,22 +1,23 @@
-/* The command prepares everything that can be prepared (directories, files, plan, filter), then
- *forks the launcher. The launcher makes the container, so that it is its parent, tells how that
- *went through a pipe, and becomes the monitor by execve(2). So the monitor is tiny although it was
- *made by all this code, and nobody is re-parented.
+/* The command prepares everything that can be prepared (directories, files, plan, filter), then starts the launcher.
+ * The launcher makes the container, so that it is its parent, and becomes the monitor by execve(2). So the monitor is
+ * tiny although it was made by all this code, and nobody is re-parented.
  *
  *	command                        launcher
- *	prepare, fork ───────────────→ cgroup, runtime_spawn
- *	   │                           network while the child mounts
- *	   │                           runtime_ready, runtime_exec, pid file
- *	read the report ←───────────── report
- *	attach or leave                execve davit-monitor
+ *	prepare ─────────────────────→ cgroup, runtime_spawn
+ *	   │ (stands still)            network while the child mounts
+ *	   │                           runtime_ready, pid file, runtime_exec
+ *	read the report ←───────────── execve davit-monitor
+ *	attach or leave
  *
- * Whoever of the two is killed, the other one notices by the pipe or the socket between them. */
+ * Whoever of the two is killed, the other one notices: by the report that is missing, or by the socket between them. */
 #include "engine/container-start.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
@@ -45,15 +46,17 @@
 #include "runtime/runtime.h"
 #include "store/store.h"
 
-/* What the launcher tells the command. Fits in one atomic pipe write. */
+/* What the launcher tells the command. */
 struct start_report {
+	bool is_made;  /* false: it was killed before it could say anything */
 	int exit_code; /* 0: it runs */
 	pid_t pid;
 	struct err err;
 };
-_Static_assert(sizeof(struct start_report) <= 4096, "a report is one atomic write");
 
-/* All that the launcher needs, made before the fork. */
+#define LAUNCHER_STACK_BYTES (512 * 1024)
+
+/* All that the launcher needs, made before it starts. */
 struct start {
 	struct engine *engine;
 	struct container *container;
@@ -65,7 +68,7 @@ struct start {
 	char *directory, *run_dir, *init_path, *skeleton;
 	int userns_fd;	   /* to join, -1: make one */
 	int client_fds[2]; /* command's end, monitor's end */
-	int report_fds[2];
+	struct start_report report;
 };
 
 static void start_clear(struct start *start)
@@ -80,10 +83,8 @@ static void start_clear(struct start *start)
 	free(start->init_path);
 	free(start->skeleton);
 	fd_close(&start->userns_fd);
-	for (int i = 0; i < 2; i++) {
-		fd_close(&start->client_fds[i]);
-		fd_close(&start->report_fds[i]);
-	}
+	fd_close(&start->client_fds[0]);
+	fd_close(&start->client_fds[1]);
 }
 
 static int find_layers(struct start *start, struct err *err)
@@ -367,16 +368,6 @@ static int launch(struct start *start, struct cgroup **cgroup, const struct pipe
 	return r;
 }
 
-static void send_report(const struct start *start, int exit_code, pid_t pid, const struct err *err)
-{
-	struct start_report report = { .exit_code = exit_code, .pid = pid };
-
-	if (err)
-		report.err = *err;
-	(void)fd_write_all(start->report_fds[1], &report,
-			   sizeof(report)); /* a command that was killed cannot be told */
-}
-
 static _Noreturn void launcher(struct start *start)
 {
 	struct pipes pipes = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
@@ -394,8 +385,6 @@ static _Noreturn void launcher(struct start *start)
 	autofree char *log_path = start->spec->log_path ? xstrdup(start->spec->log_path)
 							: path_join(start->directory, "ctr.log");
 
-	fd_close(&start->client_fds[0]);
-	fd_close(&start->report_fds[0]);
 	int run_dir_fd = open(start->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r = run_dir_fd < 0 ? err_errno(&err, "open '%s'", start->run_dir) : 0;
 	/* Whatever could fail comes before there is a container that would have to be ended again.
@@ -415,7 +404,9 @@ static _Noreturn void launcher(struct start *start)
 		if (cgroup)
 			(void)cgroup_remove(cgroup, &ignored);
 		container_network_abandon(&start->network);
-		send_report(start, exit_code, 0, &err);
+		start->report = (struct start_report){ .is_made = true,
+						       .exit_code = exit_code,
+						       .err = err };
 		_exit(1);
 	}
 
@@ -447,7 +438,7 @@ static _Noreturn void launcher(struct start *start)
 	monitor.log_max_bytes = start->spec->log_size_max > 0 ? start->spec->log_size_max : 0;
 	monitor.timeout_seconds = start->spec->timeout;
 	timing_print();
-	send_report(start, 0, child.pid, NULL);
+	start->report = (struct start_report){ .is_made = true, .pid = child.pid };
 	(void)monitor_exec(&monitor, &err);
 
 	/* Nobody would mind the container: end it rather than leave it to itself. The command has
@@ -457,32 +448,38 @@ static _Noreturn void launcher(struct start *start)
 	_exit(1);
 }
 
-/* Fork the launcher and hear how it went. */
+static int launcher_main(void *arg)
+{
+	launcher(arg);
+}
+
+/* Start the launcher and hear how it went. It works on our memory while we stand still, as after vfork(2): copying our
+ * page tables, only to drop them at the execve(2), would cost a tenth of the whole start. Its descriptors are its
+ * own. */
 static int run_launcher(struct start *start, pid_t *ret_pid, int *ret_exit_code, struct err *err)
 {
-	struct start_report report;
-
-	if (pipe2(start->report_fds, O_CLOEXEC) < 0)
-		return err_errno(err, "create a pipe");
-	pid_t pid = fork();
-	if (pid < 0)
-		return err_errno(err, "fork");
-	if (pid == 0)
-		launcher(start);
-	fd_close(&start->report_fds[1]);
+	char *stack = mmap(NULL, LAUNCHER_STACK_BYTES, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+	if (stack == MAP_FAILED)
+		return err_errno(err, "memory for the launcher");
+	pid_t pid = clone(launcher_main, stack + LAUNCHER_STACK_BYTES,
+			  CLONE_VM | CLONE_VFORK | SIGCHLD, start);
+	int r = pid < 0 ? err_errno(err, "start the launcher") : 0;
+	munmap(stack, LAUNCHER_STACK_BYTES);
 	fd_close(&start->client_fds[1]);
-	ssize_t n = fd_read_full(start->report_fds[0], &report, sizeof(report));
-	if (n == sizeof(report) && report.exit_code == 0) {
-		*ret_pid = report.pid;
+	if (r < 0)
+		return r;
+	if (start->report.is_made && start->report.exit_code == 0) {
+		*ret_pid = start->report.pid;
 		return 0;
 	}
 	(void)waitpid(pid, NULL, 0); /* it ends by itself after a failure */
-	if (n != sizeof(report))
+	if (!start->report.is_made)
 		return err_set(err, ECHILD,
 			       "start container '%s': the launching process was killed",
 			       start->container->name);
-	*ret_exit_code = report.exit_code;
-	*err = report.err;
+	*ret_exit_code = start->report.exit_code;
+	*err = start->report.err;
 	return -err->code;
 }
 
@@ -547,7 +544,6 @@ int container_start(struct engine *engine, struct container *container, enum sta
 		.run_dir = container_run_directory(engine, container->id),
 		.userns_fd = -1,
 		.client_fds = { -1, -1 },
-		.report_fds = { -1, -1 },
 	};
 	bool was_created = container->state == CONTAINER_CREATED;
 	clock_gettime(CLOCK_REALTIME, &now);
