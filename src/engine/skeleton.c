@@ -13,9 +13,6 @@
 #include "base/random.h"
 #include "engine/engine.h"
 
-/* The number changes with the content: an older one is not touched, containers may be using it. */
-#define SKELETON_NAME "skeleton-1"
-
 static const char *const directories[] = { "dev", "etc", "proc", "run", "sys" };
 static const char *const files[] = { "etc/hostname", "etc/hosts", "etc/resolv.conf",
 				     "run/.containerenv" };

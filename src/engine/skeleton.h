@@ -6,5 +6,9 @@
 struct engine;
 struct err;
 
+/* In ROOT. The number changes with the content: an older one is not touched, containers may be using
+ * it. */
+#define SKELETON_NAME "skeleton-1"
+
 /* Its path, owned by the caller; made at the first call. */
 int skeleton_open(struct engine *engine, char **ret_path, struct err *err);
