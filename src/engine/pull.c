@@ -662,6 +662,25 @@ int image_load_archive(struct engine *engine, const char *location, const char *
 	return import_all(&pull, transport, rest, name, loaded, NULL, err);
 }
 
+/* A local image of another platform than the one that was asked for is as good as none. */
+static bool suits(const struct pull_options *options, const struct image *image)
+{
+	struct oci_platform wanted;
+	struct err ignored = { 0 }; /* the pull tells what is wrong with the words */
+
+	if (!options->platform && !options->os && !options->architecture && !options->variant)
+		return true;
+	if (find_platform(options, &wanted, &ignored) < 0)
+		return false;
+	const char *variant = image->variant && *image->variant ? image->variant : NULL;
+	bool same =
+		strcmp(wanted.os, image->os ? image->os : "") == 0 &&
+		strcmp(wanted.architecture, image->architecture ? image->architecture : "") == 0 &&
+		(!variant || !wanted.variant || strcmp(wanted.variant, variant) == 0);
+	oci_platform_clear(&wanted);
+	return same;
+}
+
 static int pull_word(struct engine *engine, const char *name, const struct pull_options *options,
 		     struct strlist *ids, struct err *err)
 {
@@ -688,6 +707,10 @@ static int pull_word(struct engine *engine, const char *name, const struct pull_
 	}
 
 	bool is_local = image_resolve(engine, rest, &image, &own) >= 0;
+	if (is_local && !suits(options, image)) {
+		is_local = false;
+		(void)err_set(&own, ENOENT, "%s: image not known for this platform", rest);
+	}
 	if (!is_local && own.code != ENOENT) {
 		*err = own;
 		return -own.code;
@@ -750,6 +773,8 @@ int image_obtain(struct engine *engine, const char *word, const struct pull_opti
 			*err = own;
 			return r;
 		}
+		if (image && !suits(options, image))
+			image_free(take_ptr(&image));
 	}
 	if (!image) {
 		r = image_pull(engine, word, options, &ids, err);
