@@ -84,6 +84,7 @@ static int make_hierarchy(const char *controllers, unsigned attributes)
 	int context_fd = fsopen(unified ? "cgroup2" : "cgroup", FSOPEN_CLOEXEC);
 	if (context_fd < 0)
 		return -errno;
+	(void)fsconfig(context_fd, FSCONFIG_SET_STRING, "source", "cgroup", 0);
 	if ((unified || configure_v1(context_fd, controllers) == 0) &&
 	    fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
 		fd = fsmount(context_fd, FSMOUNT_CLOEXEC, attributes);
@@ -141,6 +142,7 @@ static int make_tree(void)
 	int context_fd = fsopen("tmpfs", FSOPEN_CLOEXEC);
 	if (context_fd < 0)
 		return -errno;
+	(void)fsconfig(context_fd, FSCONFIG_SET_STRING, "source", "cgroup", 0);
 	if (fsconfig(context_fd, FSCONFIG_SET_STRING, "mode", "755", 0) == 0 &&
 	    fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
 		fd = fsmount(context_fd, FSMOUNT_CLOEXEC,

@@ -60,10 +60,12 @@ static int set_filter(struct child *child)
 	return 0;
 }
 
-static int become_user(struct child *child)
+int child_become_user(struct child *child)
 {
 	const struct oci_process *process = &child->plan->config->process;
 
+	if (drop_bounding(process->capabilities.bounding) < 0)
+		return child_fail(child, CHILD_CAPABILITIES, 0);
 	if (setgroups(process->additional_gid_count, process->additional_gids) < 0) {
 		/* A one-ID mapping keeps the groups of the user who calls. */
 		if (errno != EPERM || !child->plan->groups_are_fixed)
@@ -82,11 +84,6 @@ int child_drop_privileges(struct child *child)
 	const struct oci_process *process = &child->plan->config->process;
 	const struct capability_sets *caps = &process->capabilities;
 
-	if (drop_bounding(caps->bounding) < 0)
-		return child_fail(child, CHILD_CAPABILITIES, 0);
-	int r = become_user(child);
-	if (r < 0)
-		return r;
 	if (!process->no_new_privileges && child->plan->config->seccomp.count) {
 		/* Without no_new_privs a filter needs CAP_SYS_ADMIN, so it comes before the
 		 * capabilities go, and has to allow capset(2) and prctl(2). Leaving root has
@@ -95,7 +92,7 @@ int child_drop_privileges(struct child *child)
 		    set_capabilities(UINT64_C(1) << CAP_SYS_ADMIN | caps->permitted,
 				     UINT64_C(1) << CAP_SYS_ADMIN | caps->permitted, 0) < 0)
 			return child_fail(child, CHILD_CAPABILITIES, 0);
-		r = set_filter(child);
+		int r = set_filter(child);
 		if (r < 0)
 			return r;
 	}

@@ -378,6 +378,11 @@ static int enter_working_directory(struct child *child)
 		if (r == 0)
 			r = chdir(cwd);
 	}
+	/* Some file systems let their users in, but no root: try again as the user. */
+	bool again = r < 0 && errno == EACCES && !child->cwd_is_open;
+	child->cwd_is_open = again;
+	if (again)
+		return 0;
 	if (r < 0)
 		return child_fail(child, CHILD_CWD, 0);
 	if (syscall(SYS_getcwd, path, sizeof(path)) < 0)
@@ -438,7 +443,9 @@ void child_main(struct child *child)
 	umask(plan->config->process.umask >= 0 ? (mode_t)plan->config->process.umask
 					       : inherited_umask);
 	reset_signals();
-	if (set_label(child) < 0 || child_drop_privileges(child) < 0 || child_execute(child) < 0)
+	if (set_label(child) < 0 || child_become_user(child) < 0 ||
+	    (child->cwd_is_open && enter_working_directory(child) < 0) ||
+	    child_drop_privileges(child) < 0 || child_execute(child) < 0)
 		report_and_exit(child);
 	_exit(1);
 }

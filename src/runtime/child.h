@@ -21,6 +21,7 @@ struct child {
 	int null_fd;			 /* the host's /dev/null: what files are masked with */
 	int terminal_fd;		 /* the slave side */
 	int label_fd;
+	bool cwd_is_open;   /* root was not let in; the user may be */
 	int stub_fd;	    /* a memfd, -1: the command is executed without it */
 	char cgroups[4096]; /* /proc/self/cgroup, where it is needed */
 	struct child_report report;
@@ -56,6 +57,7 @@ int child_make_terminal(struct child *child, int *ret_master_fd);
 int child_open_null(struct child *child);
 
 /* child-privileges.c */
+int child_become_user(struct child *child);
 int child_drop_privileges(struct child *child);
 
 /* child-exec.c */
