@@ -60,7 +60,8 @@ int human_parse_bytes(const char *text, int64_t *ret_bytes, struct err *err)
 char *human_size(double bytes, int digits, const char *separator)
 {
 	static const char *const names[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
-	double half = 0.5; /* of the last digit shown: what rounds up to 1000 goes to the next unit */
+	double half =
+		0.5; /* of the last digit shown: what rounds up to 1000 goes to the next unit */
 	size_t i = 0;
 
 	for (int digit = 3; digit < digits; digit++)

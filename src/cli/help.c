@@ -1,5 +1,6 @@
 #include "cli/help.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -86,41 +87,71 @@ static void print_option(const struct option_spec *spec, int width, FILE *out)
 	fprintf(out, "%-*s  %s%s\n", width, strbuf_text(&heading), spec->help, strbuf_text(&tail));
 }
 
-static void print_options(const char *title, const struct option_spec *specs, FILE *out)
+static int compare_names(const void *a, const void *b)
 {
+	const struct option_spec *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+/* The visible rows in alphabetical order, with a NULL behind them; array owned by the caller. */
+static const struct option_spec **sorted_options(const struct option_spec *specs)
+{
+	const struct option_spec **rows = NULL, *spec;
 	struct option_walk walk;
-	const struct option_spec *spec;
-	size_t base;
-	int width = 0;
+	size_t base, count = 0;
 
 	options_walk_start(&walk, specs);
-	while ((spec = options_walk_next(&walk, &base))) {
+	do {
+		spec = options_walk_next(&walk, &base);
+		if (spec && (spec->traits & OPTION_HIDDEN))
+			continue;
+		rows = xreallocarray(rows, count + 1, sizeof(void *));
+		rows[count++] = spec;
+	} while (spec);
+	qsort(rows, count - 1, sizeof(void *), compare_names);
+	return rows;
+}
+
+static void print_options(const char *title, const struct option_spec *specs, FILE *out)
+{
+	autofree const struct option_spec **rows = sorted_options(specs);
+	int width = 0;
+
+	for (size_t i = 0; rows[i]; i++) {
 		autostrbuf struct strbuf heading = STRBUF_EMPTY;
 
-		if (spec->traits & OPTION_HIDDEN)
-			continue;
-		option_heading(spec, &heading);
+		option_heading(rows[i], &heading);
 		if ((int)heading.size > width)
 			width = (int)heading.size;
 	}
 	if (!width)
 		return;
 	fprintf(out, "\n%s:\n", title);
-	options_walk_start(&walk, specs);
-	while ((spec = options_walk_next(&walk, &base)))
-		if (!(spec->traits & OPTION_HIDDEN))
-			print_option(spec, width, out);
+	for (size_t i = 0; rows[i]; i++)
+		print_option(rows[i], width, out);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* The commands that have a name in the group, or a name of one word when there is no group. */
 static void print_commands(const char *group, FILE *out)
 {
+	autostrlist struct strlist lines = STRLIST_EMPTY;
+
 	for (const struct command *const *at = commands; *at; at++) {
 		autofree char *name = command_name_in(*at, group);
 
 		if (name && !((*at)->traits & COMMAND_HIDDEN))
-			fprintf(out, "  %-11s %s\n", name, (*at)->summary);
+			strlist_addf(&lines, "  %-11s %s", name, (*at)->summary);
 	}
+	if (lines.count)
+		qsort(lines.items, lines.count, sizeof(lines.items[0]), compare_texts);
+	for (size_t i = 0; i < lines.count; i++)
+		fprintf(out, "%s\n", lines.items[i]);
 }
 
 void help_top(FILE *out)
