@@ -3,7 +3,7 @@
  *
  * v1 has a list of rules in which later ones win. The program looks at them from the last to the
  * first and answers with the first that fits; where none does, the answer is no. It has for each
- * rule
+ * rule:
  *
  *	if (type differs) skip;  if (access has other bits) skip;
  *	if (major differs) skip; if (minor differs) skip;  return 0 or 1
@@ -110,25 +110,36 @@ static void emit_rule(struct program *program, const struct cgroup_device_rule *
 	}
 }
 
+size_t cgroup_devices_compile(const struct cgroup_device_rule *rules, size_t count,
+			      struct bpf_insn **ret_code)
+{
+	struct program program = {
+		xcalloc(count + 1, RULE_INSTRUCTIONS * sizeof(struct bpf_insn)),
+		0,
+	};
+	bool decided = false;
+
+	emit_load_context(&program);
+	for (size_t i = count; i > 0 && !decided; i--) {
+		emit_rule(&program, &rules[i - 1]);
+		/* The kernel refuses instructions that are never reached. */
+		decided = rules[i - 1].type == 'a';
+	}
+	if (!decided)
+		emit_return(&program, false);
+	*ret_code = program.code;
+	return program.count;
+}
+
 int cgroup_devices_attach(int dir_fd, const struct cgroup_device_rule *rules, size_t count)
 {
 	static const char licence[] = "Apache-2.0";
 	union bpf_attr load = { 0 }, attach = { 0 };
+	autofree struct bpf_insn *code = NULL;
 
-	autofree struct bpf_insn *code =
-		xcalloc(count + 1, RULE_INSTRUCTIONS * sizeof(struct bpf_insn));
-	struct program program = { code, 0 };
-	emit_load_context(&program);
-	bool decided = false;
-	for (size_t i = count; i > 0 && !decided; i--) {
-		emit_rule(&program, &rules[i - 1]);
-		decided = rules[i - 1].type == 'a'; /* the verifier refuses what is never reached */
-	}
-	if (!decided)
-		emit_return(&program, false);
 	load.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
-	load.insn_cnt = (uint32_t)program.count;
-	load.insns = (uintptr_t)program.code;
+	load.insn_cnt = (uint32_t)cgroup_devices_compile(rules, count, &code);
+	load.insns = (uintptr_t)code;
 	load.license = (uintptr_t)licence;
 	autoclose int fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
 	if (fd < 0)

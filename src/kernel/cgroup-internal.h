@@ -77,3 +77,8 @@ const struct cgroup_setting *cgroup_first_wanted(const struct cgroup_settings *s
 /* cgroup-devices.c: allow only what the rules do, by a program attached to a v2 group. 0 or
  * -errno. */
 int cgroup_devices_attach(int dir_fd, const struct cgroup_device_rule *rules, size_t count);
+
+/* The program; the code is the caller's, the result its length. */
+struct bpf_insn;
+size_t cgroup_devices_compile(const struct cgroup_device_rule *rules, size_t count,
+			      struct bpf_insn **ret_code);

@@ -2,8 +2,8 @@
  *
  * On a host with the unified hierarchy it is one mount. On v1 and hybrid hosts it is a tmpfs with a
  * directory a hierarchy, as programs expect it there that look up their memory limit. Only those
- * hierarchies appear in which the container has a group of its own: the others would show the
- * host's. Which these are /proc/self/cgroup tells before the cgroup namespace is made and all of
+ * hierarchies appear in which the container has a group of its own, none for an ordinary user's:
+ * the others would show the host's. Which these are /proc/self/cgroup tells before the cgroup namespace is made and all of
  * them read "/". */
 #include "runtime/child.h"
 
@@ -150,20 +150,6 @@ static int make_tree(void)
 	int r = fd < 0 ? -errno : fd;
 	close(context_fd);
 	return r;
-}
-
-bool child_has_cgroup_v1(const struct child *child)
-{
-	/* A line of a v1 hierarchy that ends with more than "/". */
-	for (const char *line = child->cgroups; *line;) {
-		const char *end = strchr(line, '\n');
-		if (!end)
-			return false;
-		if (strncmp(line, "0:", 2) != 0 && !(end[-1] == '/' && end[-2] == ':'))
-			return true;
-		line = end + 1;
-	}
-	return false;
 }
 
 int child_mount_cgroup_v1(struct child *child, const struct plan_mount *mount, int index)

@@ -244,7 +244,12 @@ static int mount_file_system(struct child *child, const struct plan_mount *mount
 
 static int mount_cgroup(struct child *child, const struct plan_mount *mount, int index)
 {
-	if (child_has_cgroup_v1(child))
+	const struct launch_plan *plan = child->plan;
+
+	/* In the host's cgroup namespace, the host's view. */
+	if (plan->shows_cgroup_v1 && !plan->config->namespaces[OCI_NS_CGROUP].wanted)
+		return mount_fallback(child, mount, index);
+	if (plan->shows_cgroup_v1)
 		return child_mount_cgroup_v1(child, mount, index);
 	int fd = make_file_system(child, mount, index, "cgroup2");
 	if (fd < 0)

@@ -47,7 +47,6 @@ int child_attach(struct child *child, int fd, const struct plan_mount *mount, in
 
 /* child-cgroups.c */
 int child_read_cgroups(struct child *child);
-bool child_has_cgroup_v1(const struct child *child);
 int child_mount_cgroup_v1(struct child *child, const struct plan_mount *mount, int index);
 
 /* child-devices.c */
