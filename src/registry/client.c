@@ -563,9 +563,10 @@ int registry_client_list_tags(struct registry_client *client, const struct refer
 		int r = get_tags_page(client, reference, query, tags, &next, err);
 		if (r < 0)
 			return r;
+		bool in_circles = next && strcmp(next, query) == 0;
 		free(query);
 		query = next;
-		if (page >= TAG_PAGES_MAX) {
+		if (in_circles || page >= TAG_PAGES_MAX) {
 			autofree char *repository = reference_repository(reference);
 			return err_set(err, EFBIG, "tags of '%s': a list without end", repository);
 		}
