@@ -27,8 +27,8 @@
 #define NAME	"localhost/davit/helloweb:latest"
 #define CREATED "2025-01-01T00:00:00Z"
 
-/* Between these two lies the program. */
-extern const char builtin_helloweb[], builtin_helloweb_end[];
+extern const char builtin_helloweb[];
+extern const uint64_t builtin_helloweb_size;
 
 bool builtin_image_is(const struct reference *reference)
 {
@@ -57,7 +57,7 @@ static int make_layer(struct strbuf *ret_tar, struct err *err)
 			    { "tmp/", 01777 } };
 	struct tar_sink sink = { .write = add_to_buffer, .arg = ret_tar };
 	autotarwriter struct tar_writer *writer = tar_writer_new(&sink);
-	size_t size = (size_t)(builtin_helloweb_end - builtin_helloweb);
+	size_t size = (size_t)builtin_helloweb_size;
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(directories); i++) {

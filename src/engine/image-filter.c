@@ -125,19 +125,19 @@ int image_filter_parse(struct engine *engine, const struct strlist *words,
 		struct condition *condition = &filter->conditions[filter->count];
 		bool is_known = false;
 
+		if (!equals)
+			return err_set(err, EINVAL,
+				       "invalid filter '%s': it must be of the form KEY=VALUE",
+				       word);
 		if (equals > word && equals[-1] == '!' && strncmp(word, "label!", 6) != 0)
 			return err_set(err, EINVAL, "filter '%s': only label can be negated", word);
-		for (size_t j = 0; equals && j < ARRAY_SIZE(filter_words); j++) {
+		for (size_t j = 0; j < ARRAY_SIZE(filter_words); j++) {
 			if (strlen(filter_words[j].word) == size &&
 			    strncmp(filter_words[j].word, word, size) == 0) {
 				condition->key = filter_words[j].key;
 				is_known = true;
 			}
 		}
-		if (!equals)
-			return err_set(err, EINVAL,
-				       "invalid filter '%s': it must be of the form KEY=VALUE",
-				       word);
 		if (!is_known)
 			return err_set(err, EINVAL,
 				       "unsupported image filter '%.*s'; known are after, before, "
