@@ -84,36 +84,74 @@ static int open_database(struct engine *engine, struct database **ret_db, struct
 	return 0;
 }
 
-void container_refresh(struct engine *engine, struct container *container)
+/* Between the reading of the row and of the run directory somebody may have cleaned up, which is
+ * written into the row before the directory goes. Returns 1 when the row tells how it ended, 0 when
+ * it does not, -ENOENT when the container was removed. No other statement may be at work: it would
+ * hold the row as it was. */
+static int read_end_again(struct engine *engine, struct container *container)
+{
+	autostatement struct statement *query = NULL;
+	struct database *db;
+	struct err ignored; /* what cannot be read does not tell */
+
+	if (open_database(engine, &db, &ignored) < 0 ||
+	    database_prepare(db,
+			     "SELECT state = 'exited', started_nsec, finished_nsec, exit_code, "
+			     "oom_killed FROM containers WHERE id = ?",
+			     &query, &ignored) < 0)
+		return 0;
+	statement_bind_text(query, 1, container->id);
+	int r = statement_step(query, &ignored);
+	if (r <= 0)
+		return r < 0 ? 0 : -ENOENT;
+	if (!statement_int(query, 0))
+		return 0;
+	container->started_nsec = statement_int(query, 1);
+	container->finished_nsec = statement_int(query, 2);
+	container->exit_code = (int)statement_int(query, 3);
+	container->oom_killed = statement_int(query, 4);
+	return 1;
+}
+
+/* Returns -ENOENT if it is seen that it was removed meanwhile. */
+static int refresh(struct engine *engine, struct container *container)
 {
 	autofree char *directory = container_run_directory(engine, container->id);
 	struct run_status *run = &container->run;
+	int r = 0;
 
 	(void)run_directory_status(directory, run); /* what cannot be read is not running */
 	if (run->is_running) {
 		container->state = CONTAINER_RUNNING;
 		container->started_nsec = run->started_nsec;
-	} else if (run->was_started) {
-		/* It ended, and nobody has put that into the row yet. Without a monitor nobody
-		 * knows how. */
+	} else if (run->has_exit && run->was_started) {
+		/* It ended, and nobody has put that into the row yet. */
 		container->state = CONTAINER_EXITED;
 		container->started_nsec = run->started_nsec;
-		container->exit_code = run->has_exit ? exit_code_of(run->wait_status) : -1;
+		container->exit_code = exit_code_of(run->wait_status);
 		container->oom_killed = run->oom_killed;
-		container->finished_nsec =
-			run->has_exit ? run->finished_nsec : container->finished_nsec;
+		container->finished_nsec = run->finished_nsec;
 		container->needs_cleanup = true;
-	} else if (container->state == CONTAINER_RUNNING) {
+	} else if (container->state == CONTAINER_RUNNING || run->was_started) {
 		/* The row is from before a reboot, or from a start that is going on or was killed
-		 * in the middle. */
+		 * in the middle, or the monitor was killed: nobody knows how it ended. */
+		r = read_end_again(engine, container);
 		container->state = CONTAINER_EXITED;
-		container->exit_code = -1;
-		container->needs_cleanup = true;
+		container->needs_cleanup = r <= 0 || access(directory, F_OK) == 0;
+		if (r <= 0)
+			container->exit_code = -1;
+		if (r <= 0 && run->was_started)
+			container->started_nsec = run->started_nsec;
 	}
+	return r < 0 ? r : 0;
 }
 
-static struct container *container_of_row(struct engine *engine, struct statement *row,
-					  enum container_details details)
+void container_refresh(struct engine *engine, struct container *container)
+{
+	(void)refresh(engine, container);
+}
+
+static struct container *container_of_row(struct statement *row, enum container_details details)
 {
 	struct container *container = xcalloc(1, sizeof(*container));
 	const char *state = statement_text(row, 8);
@@ -137,7 +175,6 @@ static struct container *container_of_row(struct engine *engine, struct statemen
 			container->state = (enum container_state)i;
 	if (details & CONTAINER_WITH_SPEC)
 		container->spec_text = xstrdup(statement_text(row, COLUMN_SPEC));
-	container_refresh(engine, container);
 	return container;
 }
 
@@ -178,7 +215,7 @@ int container_find(struct engine *engine, const char *name, enum container_detai
 		statement_bind_text(query, 1, name);
 		r = statement_step(query, err);
 		if (r > 0) {
-			found = container_of_row(engine, query, details);
+			found = container_of_row(query, details);
 			r = statement_step(query, err);
 		}
 		if (r < 0)
@@ -189,7 +226,7 @@ int container_find(struct engine *engine, const char *name, enum container_detai
 				"more than one container's ID begins with '%s'; give more digits",
 				name);
 	}
-	if (!found)
+	if (!found || refresh(engine, found) < 0)
 		return err_set(err, ENOENT,
 			       "no container with name or ID \"%s\" found: no such container",
 			       name);
@@ -218,14 +255,21 @@ int container_list(struct engine *engine, enum container_details details,
 	while ((r = statement_step(query, err)) > 0) {
 		if ((count & (count + 1)) == 0) /* room for 1, 3, 7, … */
 			list = xreallocarray(list, 2 * count + 1, sizeof(struct container *));
-		list[count++] = container_of_row(engine, query, details);
+		list[count++] = container_of_row(query, details);
 	}
 	if (r < 0) {
 		container_list_free(list, count);
 		return r;
 	}
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (refresh(engine, list[i]) < 0)
+			container_free(list[i]);
+		else
+			list[kept++] = list[i];
+	}
 	*ret_list = list;
-	*ret_count = count;
+	*ret_count = kept;
 	return 0;
 }
 

@@ -5,7 +5,9 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +15,8 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/number.h"
+#include "base/timing.h"
 #include "monitor/protocol.h"
 
 /* These files are a line each; a fixed buffer on the stack is enough and costs one read. */
@@ -32,7 +36,7 @@ static int read_line(const char *directory, const char *name, char *line, size_t
 uint64_t process_start_time(pid_t pid)
 {
 	char directory[32], line[1024];
-	uint64_t ticks = 0;
+	int64_t ticks;
 
 	snprintf(directory, sizeof(directory), "/proc/%d", (int)pid);
 	if (pid <= 0 || read_line(directory, "stat", line, sizeof(line)) < 0)
@@ -41,9 +45,9 @@ uint64_t process_start_time(pid_t pid)
 	const char *at = strrchr(line, ')');
 	for (int field = 3; at && field <= 22; field++)
 		at = strchr(at + 1, ' ');
-	if (!at || sscanf(at, " %" SCNu64, &ticks) != 1)
+	if (!at || number_take(&(const char *){ at + 1 }, 0, INT64_MAX, &ticks) < 0)
 		return 0;
-	return ticks;
+	return (uint64_t)ticks;
 }
 
 static bool process_lives(pid_t pid, uint64_t start_time)
@@ -60,29 +64,75 @@ static bool process_lives(pid_t pid, uint64_t start_time)
 	return at && at[1] && at[2] != 'Z' && at[2] != 'X';
 }
 
+/* The numbers that `count` words of a file hold; anything else is as good as no file. */
+static bool read_numbers(const char *directory, const char *name, int64_t *numbers, int count)
+{
+	char line[256];
+	const char *at = line;
+
+	if (read_line(directory, name, line, sizeof(line)) < 0)
+		return false;
+	for (int i = 0; i < count; i++) {
+		if (number_take(&at, 0, INT64_MAX, &numbers[i]) < 0)
+			return false;
+		at += *at == ' ';
+	}
+	return true;
+}
+
+static void read_exit(const char *path, struct run_status *status)
+{
+	int64_t numbers[3];
+
+	if (!read_numbers(path, MONITOR_FILE_EXIT, numbers, 3))
+		return;
+	status->has_exit = true;
+	status->is_running = false;
+	status->wait_status = (int)numbers[0];
+	status->oom_killed = numbers[1] != 0;
+	status->finished_nsec = numbers[2];
+}
+
+/* The init has ended and its monitor is about to write down how: wait for that, since until then
+ * nobody knows. A monitor that does not get to it does not hold up others. */
+#define EXIT_FILE_MSEC 1000
+
+static void await_exit(const char *path, struct run_status *status)
+{
+	int64_t end = clock_now_usec() / 1000 + EXIT_FILE_MSEC;
+
+	autoclose int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (fd < 0 || inotify_add_watch(fd, path, IN_MOVED_TO | IN_DELETE_SELF) < 0)
+		return;
+	for (;;) {
+		char events[4096];
+		struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+		int64_t left = end - clock_now_usec() / 1000;
+
+		read_exit(path, status); /* it may have come before the watch */
+		if (status->has_exit || left <= 0 || poll(&poll_fd, 1, (int)left) == 0 ||
+		    access(path, F_OK) < 0)
+			return;
+		(void)!read(fd, events, sizeof(events)); /* which one it was does not matter */
+	}
+}
+
 int run_directory_status(const char *path, struct run_status *ret_status)
 {
 	struct run_status status = { 0 };
-	char line[256];
-	int pid, monitor_pid, wait_status, oom;
-	uint64_t start_time, monitor_start_time;
+	int64_t numbers[5];
 
-	if (read_line(path, MONITOR_FILE_PID, line, sizeof(line)) == 0 &&
-	    sscanf(line, "%d %" SCNu64 " %d %" SCNu64 " %" SCNd64, &pid, &start_time, &monitor_pid,
-		   &monitor_start_time, &status.started_nsec) == 5) {
+	if (read_numbers(path, MONITOR_FILE_PID, numbers, 5)) {
 		status.was_started = true;
-		status.pid = pid;
-		status.monitor_pid = monitor_pid;
-		status.is_running = process_lives(pid, start_time);
-		status.monitor_lives = process_lives(monitor_pid, monitor_start_time);
+		status.pid = (pid_t)numbers[0];
+		status.monitor_pid = (pid_t)numbers[2];
+		status.started_nsec = numbers[4];
+		status.is_running = process_lives(status.pid, (uint64_t)numbers[1]);
+		status.monitor_lives = process_lives(status.monitor_pid, (uint64_t)numbers[3]);
 	}
-	if (read_line(path, MONITOR_FILE_EXIT, line, sizeof(line)) == 0 &&
-	    sscanf(line, "%d %d %" SCNd64, &wait_status, &oom, &status.finished_nsec) == 3) {
-		status.has_exit = true;
-		status.is_running = false;
-		status.wait_status = wait_status;
-		status.oom_killed = oom != 0;
-	}
+	read_exit(path, &status);
+	if (status.was_started && !status.is_running && !status.has_exit && status.monitor_lives)
+		await_exit(path, &status);
 	*ret_status = status;
 	return 0;
 }
