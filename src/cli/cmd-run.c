@@ -16,6 +16,7 @@
 #include "engine/container-start.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "monitor/detach-keys.h"
 
 struct run_args {
 	struct container_args container;
@@ -84,6 +85,8 @@ static int run(struct cli *cli, void *arguments, int argc, char **argv, struct e
 	    !isatty(STDIN_FILENO))
 		log_warn("the input is no terminal, so -t shows no prompt and no line editing");
 	int r = choose_streams(args, &request, err);
+	if (r == 0 && args->detach_keys)
+		r = detach_keys_parse(args->detach_keys, &(struct detach_keys){ 0 }, err);
 	if (r == 0)
 		r = cli_engine(cli, &engine, err);
 	if (r == 0)

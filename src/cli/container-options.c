@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@
 #include "engine/plan.h"
 #include "engine/published-ports.h"
 #include "engine/signals.h"
+#include "engine/volume.h"
 #include "network/ports.h"
 #include "oci/image-config.h"
 #include "store/image.h"
@@ -252,6 +254,10 @@ static int apply_security_opt(const char *text, struct container_spec *spec, str
 		value++;
 	if (strcmp(key, "no-new-privileges") == 0) {
 		spec->no_new_privileges = !value || strcmp(value, "true") == 0;
+		if (value && !spec->no_new_privileges && strcmp(value, "false") != 0)
+			return err_set(err, EINVAL,
+				       "invalid --security-opt '%s'; the value is true or false",
+				       text);
 		return 0;
 	}
 	if (!value || !*value)
@@ -270,7 +276,7 @@ static int apply_security_opt(const char *text, struct container_spec *spec, str
 		strlist_split(&spec->unmask, strcasecmp(value, "all") == 0 ? "ALL" : value, ':');
 	else if (strcmp(key, "apparmor") == 0 && strcmp(value, "unconfined") != 0)
 		spec->apparmor_profile = xstrdup(value);
-	else if (strcmp(key, "label") == 0 && strncmp(value, "disable", 7) != 0)
+	else if (strcmp(key, "label") == 0 && strcmp(value, "disable") != 0)
 		return err_set(
 			err, ENOTSUP,
 			"--security-opt '%s': this host has no SELinux; leave the option out",
@@ -344,6 +350,9 @@ static int build_limits(struct cli *cli, struct engine *engine, const struct con
 	spec->cpuset_mems = xstrdup(args->cpuset_mems);
 	spec->cgroups = xstrdup(args->cgroups ?: engine->settings.cgroups);
 	spec->cgroup_parent = xstrdup(args->cgroup_parent);
+	if (args->oom_score_adj < -1000 || args->oom_score_adj > 1000)
+		return err_set(err, EINVAL, "--oom-score-adj %lld is not from -1000 to 1000",
+			       (long long)args->oom_score_adj);
 	spec->has_oom_score_adj = cli_given(cli, "oom-score-adj");
 	spec->oom_score_adj = args->oom_score_adj;
 	strlist_extend(&spec->ulimits, &args->ulimits);
@@ -383,14 +392,29 @@ static int build_network_mode(struct engine *engine, const struct container_args
 		if (!strchr(args->add_hosts.items[i], ':'))
 			return err_set(err, EINVAL, "invalid --add-host '%s'; write it as NAME:IP",
 				       args->add_hosts.items[i]);
-	strlist_extend(&spec->dns_servers,
-		       args->dns.count ? &args->dns : &engine->settings.dns_servers);
+	const struct strlist *servers =
+		args->dns.count ? &args->dns : &engine->settings.dns_servers;
+	spec->no_resolv = servers->count == 1 && strcmp(servers->items[0], "none") == 0;
+	if (spec->no_resolv && (args->dns_searches.count || args->dns_options.count))
+		return err_set(
+			err, EINVAL,
+			"--dns none leaves /etc/resolv.conf to the image, so --dns-search and "
+			"--dns-option cannot be given with it");
+	if (!spec->no_resolv)
+		strlist_extend(&spec->dns_servers, servers);
 	strlist_extend(&spec->dns_searches, args->dns_searches.count
 						    ? &args->dns_searches
 						    : &engine->settings.dns_searches);
 	strlist_extend(&spec->dns_options, args->dns_options.count ? &args->dns_options
 								   : &engine->settings.dns_options);
-	spec->no_hosts = args->no_hosts || engine->settings.no_hosts;
+	if (args->no_hosts && args->add_hosts.count)
+		return err_set(err, EINVAL,
+			       "--no-hosts and --add-host contradict each other; give one of them");
+	spec->no_hosts = args->no_hosts || (engine->settings.no_hosts && !args->add_hosts.count);
+	if (args->hostname && strlen(args->hostname) > HOST_NAME_MAX)
+		return err_set(err, EINVAL,
+			       "host name '%s' is too long; give at most %d characters",
+			       args->hostname, HOST_NAME_MAX);
 	spec->hostname = xstrdup(args->hostname);
 	return 0;
 }
@@ -477,6 +501,9 @@ static int build_process(struct cli *cli, struct engine *engine, const struct co
 	spec->stop_timeout = cli_given(cli, "stop-timeout") ? args->stop_timeout_sec
 							    : engine->settings.stop_timeout;
 	spec->timeout = args->timeout_sec;
+	if (spec->stop_timeout < 0 || spec->timeout < 0)
+		return err_set(err, EINVAL, "--%s cannot be negative",
+			       spec->timeout < 0 ? "timeout" : "stop-timeout");
 	spec->umask = xstrdup(args->umask ?: engine->settings.umask);
 	long umask_value = strtol(spec->umask, &end, 8);
 	if (*end || end == spec->umask || umask_value < 0 || umask_value > 0777)
@@ -528,8 +555,9 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 
 	/* What can be wrong without the image comes first: nobody wants to wait for a download to hear of a typing error. */
 	int r = cli_engine(cli, &engine, err);
-	if (r == 0)
-		r = build_confinement(engine, args, spec, err);
+	if (r < 0)
+		return r;
+	r = build_confinement(engine, args, spec, err);
 	if (r == 0)
 		r = build_limits(cli, engine, args, spec, err);
 	if (r == 0)
@@ -555,8 +583,10 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 	if (r == 0)
 		r = mount_options_apply(engine, config, &mounts, spec, err);
 	mount_list_clear(&mounts);
-	if (r < 0)
+	if (r < 0) {
+		volume_drop_anonymous(engine, &spec->mounts);
 		return r;
+	}
 	spec->auto_remove = args->remove;
 	spec->cid_file = xstrdup(args->cid_file);
 	spec->pid_file = xstrdup(args->pid_file);

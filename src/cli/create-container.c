@@ -14,6 +14,7 @@
 #include "engine/container-spec.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/volume.h"
 
 static int replace(struct engine *engine, const char *name, struct err *err)
 {
@@ -61,6 +62,8 @@ int create_container(struct cli *cli, const struct container_args *args, bool de
 	}
 	if (r == 0 && cid_fd >= 0 && fd_write_all(cid_fd, (*ret_container)->id, 64) < 0)
 		r = err_errno(err, "write '%s'", args->cid_file);
+	if (r < 0 && spec && !*ret_container)
+		volume_drop_anonymous(engine, &spec->mounts);
 	if (r < 0 && cid_fd >= 0)
 		(void)unlink(args->cid_file); /* ours, and there is no container */
 	return r;

@@ -53,6 +53,11 @@ static int collect_volumes_from(struct engine *engine, const char *text, struct 
 	autocontainer struct container *container = NULL;
 	autocontainer_spec struct container_spec *other = NULL;
 
+	if (colon && strcmp(colon, ":ro") != 0 && strcmp(colon, ":rw") != 0 &&
+	    strcmp(colon, ":z") != 0)
+		return err_set(err, EINVAL,
+			       "unknown option '%s' of --volumes-from '%s'; it is ro, rw or z",
+			       colon + 1, text);
 	int r = container_find(engine, name, CONTAINER_WITH_SPEC, &container, err);
 	if (r == 0)
 		r = container_spec_of(container, &other, err);

@@ -38,7 +38,7 @@ const struct option_spec pull_source_specs[] = {
 
 const struct option_spec pull_option_specs[] = {
 	{ "pull", 0, OPTION_STRING, FIELD(policy), "POLICY", "When to fetch the image",
-	  .choices = "always|missing|newer|never", .if_bare = "always" },
+	  .choices = "always|missing|newer|never" },
 	{ .kind = OPTION_INCLUDE, .offset = 0, .include = pull_source_specs },
 	OPTION_END,
 };

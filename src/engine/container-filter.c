@@ -1,6 +1,7 @@
 #include "engine/container-filter.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "engine/container.h"
 #include "engine/mount-spec.h"
 
@@ -75,9 +77,8 @@ static int check_value(struct engine *engine, struct container_filter *filter, e
 			       value);
 	}
 	if (key == FILTER_EXITED) {
-		char *end;
-		(void)strtol(value, &end, 10);
-		return *end || end == value
+		int64_t unused;
+		return number_parse(value, INT_MIN, INT_MAX, &unused) < 0
 			       ? err_set(err, EINVAL, "exit code '%s' is no number", value)
 			       : 0;
 	}
@@ -181,6 +182,7 @@ static bool value_matches(const struct container_filter *filter, enum filter_key
 			  const struct container_spec *spec)
 {
 	const char *wanted = filter->values[key].items[index];
+	int64_t number;
 
 	switch (key) {
 	case FILTER_ID:
@@ -195,7 +197,9 @@ static bool value_matches(const struct container_filter *filter, enum filter_key
 		return strcmp(container_state_name(container->state), wanted) == 0 ||
 		       (strcmp(wanted, "stopped") == 0 && container->state == CONTAINER_EXITED);
 	case FILTER_EXITED:
-		return container->state == CONTAINER_EXITED && container->exit_code == atol(wanted);
+		return container->state == CONTAINER_EXITED &&
+		       number_parse(wanted, INT_MIN, INT_MAX, &number) == 0 &&
+		       container->exit_code == number;
 	case FILTER_ANCESTOR:
 		return image_matches(container, wanted);
 	case FILTER_BEFORE:

@@ -187,7 +187,7 @@ static int write_files(const struct container_network *network, struct engine *e
 	network_names(&network->host, network->address, &names);
 	if (!spec->no_hosts)
 		r = write_hosts(network, engine, container, spec, &names, hostname, err);
-	if (r == 0)
+	if (r == 0 && !spec->no_resolv)
 		r = write_resolv(network, spec, &names, err);
 	strbuf_addf(&text, "%s\n", hostname);
 	return r < 0 ? r : write_file(network->run_dir, "hostname", &text, err);

@@ -39,7 +39,7 @@ static const struct {
 	STRING(network_mode), STRING(pid_mode), STRING(ipc_mode), STRING(uts_mode), STRING(cgroupns_mode),
 	STRING(userns_mode),
 	STRINGS(ports), STRINGS(expose), BOOL(publish_all), STRINGS(dns_servers), STRINGS(dns_searches),
-	STRINGS(dns_options), STRINGS(add_hosts), BOOL(no_hosts), STRINGS(pasta_options),
+	STRINGS(dns_options), STRINGS(add_hosts), BOOL(no_hosts), BOOL(no_resolv), STRINGS(pasta_options),
 	STRINGS(mounts), BOOL(read_only), BOOL(read_only_tmpfs), INT(shm_size),
 	BOOL(privileged), STRINGS(cap_add), STRINGS(cap_drop), BOOL(no_new_privileges), STRING(seccomp_profile),
 	STRING(apparmor_profile), STRING(selinux_label), STRINGS(mask), STRINGS(unmask), STRINGS(devices),

@@ -47,7 +47,7 @@ struct container_spec {
 	bool publish_all;
 	struct strlist dns_servers, dns_searches, dns_options;
 	struct strlist add_hosts; /* "name:ip" */
-	bool no_hosts;
+	bool no_hosts, no_resolv; /* the image's own files stay */
 	struct strlist pasta_options;
 
 	/* Files */

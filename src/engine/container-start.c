@@ -39,6 +39,7 @@
 #include "engine/plan.h"
 #include "engine/skeleton.h"
 #include "engine/volume.h"
+#include "kernel/caps.h"
 #include "kernel/cgroup.h"
 #include "kernel/seccomp.h"
 #include "monitor/launch.h"
@@ -264,6 +265,9 @@ static int prepare(struct start *start, struct err *err)
 		.skeleton = start->skeleton,
 		.host_memory_bytes =
 			sysinfo(&host) == 0 ? (uint64_t)host.totalram * host.mem_unit : 0,
+		.available_capabilities =
+			map->is_identity ? capability_bounding() : capability_all(),
+		.host_has_mqueue = access("/dev/mqueue", F_OK) == 0,
 	};
 	r = plan_container(&input, &start->config, err);
 	if (r == 0)

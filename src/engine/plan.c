@@ -5,6 +5,7 @@
  * back to the user. */
 #include "engine/plan.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "engine/container-spec.h"
 #include "engine/identity.h"
 #include "engine/mount-spec.h"
@@ -82,6 +84,17 @@ int plan_capabilities(const struct container_spec *spec, const struct settings *
 		for (size_t i = 0; r == 0 && i < settings->default_capabilities.count; i++)
 			r = apply_capability(&set, settings->default_capabilities.items[i], true,
 					     err);
+		for (size_t i = 0; r == 0 && i < spec->cap_add.count; i++)
+			for (size_t d = 0; r == 0 && d < spec->cap_drop.count; d++) {
+				const char *name = spec->cap_add.items[i];
+				int number = capability_from_name(name);
+				if (number >= 0 &&
+				    number == capability_from_name(spec->cap_drop.items[d]))
+					r = err_set(err, EINVAL,
+						    "capability '%s' is both added and dropped; "
+						    "leave one of the two out",
+						    name);
+			}
 		/* "all" of either list is the ground on which the other list's names stand. */
 		bool drops_all = false;
 		for (size_t i = 0; i < spec->cap_drop.count; i++)
@@ -100,6 +113,25 @@ int plan_capabilities(const struct container_spec *spec, const struct settings *
 	return 0;
 }
 
+/* A davit that was itself given less cannot give more. What is wanted as a whole ("all", the
+ * defaults, --privileged) then means what there is; what is wanted by name is missed. */
+static int limit_capabilities(const struct plan_input *input, uint64_t *bounding, struct err *err)
+{
+	uint64_t missing = *bounding & ~input->available_capabilities;
+
+	for (size_t i = 0; missing && i < input->spec->cap_add.count; i++) {
+		const char *name = input->spec->cap_add.items[i];
+		int number = capability_from_name(name);
+		if (number >= 0 && (missing >> number & 1))
+			return err_set(err, EPERM,
+				       "capability '%s' cannot be given: davit itself runs without "
+				       "it; start davit with it, or leave --cap-add out",
+				       name);
+	}
+	*bounding &= input->available_capabilities;
+	return 0;
+}
+
 static int plan_process(const struct plan_input *input, struct oci_runtime_config *config,
 			struct err *err)
 {
@@ -108,6 +140,8 @@ static int plan_process(const struct plan_input *input, struct oci_runtime_confi
 	uint64_t bounding;
 
 	int r = plan_capabilities(spec, input->settings, &bounding, err);
+	if (r == 0)
+		r = limit_capabilities(input, &bounding, err);
 	if (r < 0)
 		return r;
 	if (spec->init) {
@@ -124,6 +158,12 @@ static int plan_process(const struct plan_input *input, struct oci_runtime_confi
 	strlist_extend(&process->env, &spec->env);
 	if (!strlist_env_get(&process->env, "HOME"))
 		strlist_env_set(&process->env, "HOME", input->identity->home);
+	if (!strlist_env_get(&process->env, "HOSTNAME")) {
+		autofree char *hostname =
+			spec->hostname ? xstrdup(spec->hostname) : xstrndup(input->id, 12);
+		if (!mode_is_host(spec->uts_mode))
+			strlist_env_set(&process->env, "HOSTNAME", hostname);
+	}
 	process->terminal = spec->tty;
 	process->cwd = xstrdup(spec->workdir && *spec->workdir ? spec->workdir : "/");
 	process->uid = input->identity->uid;
@@ -159,19 +199,23 @@ static int plan_ulimits(const struct strlist *ulimits, bool is_default,
 {
 	for (size_t i = 0; i < ulimits->count; i++) {
 		const char *text = ulimits->items[i];
-		char name[32], type[48];
-		long long soft, hard;
-		int n = sscanf(text, "%31[a-z]=%lld:%lld", name, &soft, &hard);
-		if (n < 2)
+		size_t size = strcspn(text, "=");
+		const char *at = text + size + (text[size] == '=');
+		int64_t soft = 0, hard;
+		int r = size ? number_take(&at, -1, INT64_MAX, &soft) : -EINVAL;
+		hard = soft;
+		if (r == 0 && *at == ':') {
+			at++;
+			r = number_take(&at, -1, INT64_MAX, &hard);
+		}
+		if (r < 0 || *at)
 			return err_set(err, EINVAL,
 				       "invalid limit '%s'; write it as NAME=SOFT[:HARD], e.g. "
-				       "nofile=1024:2048",
+				       "nofile=1024:2048; -1 means unlimited",
 				       text);
-		if (n == 2)
-			hard = soft;
-		snprintf(type, sizeof(type), "RLIMIT_%s", name);
+		autofree char *type = xasprintf("RLIMIT_%.*s", (int)size, text);
 		for (char *p = type; *p; p++)
-			*p = (char)(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
+			*p = (char)toupper((unsigned char)*p);
 		struct oci_rlimit *limit = oci_runtime_config_add_rlimit(
 			config, type, soft < 0 ? RLIM_INFINITY : (uint64_t)soft,
 			hard < 0 ? RLIM_INFINITY : (uint64_t)hard);
@@ -203,8 +247,9 @@ static void plan_default_mounts(const struct plan_input *input, struct oci_runti
 	if (host_ipc) {
 		oci_runtime_config_add_mount(config, "/dev/shm", "bind", "/dev/shm",
 					     "rbind,nosuid,noexec,nodev");
-		oci_runtime_config_add_mount(config, "/dev/mqueue", "bind", "/dev/mqueue",
-					     "rbind,nosuid,noexec,nodev");
+		if (input->host_has_mqueue)
+			oci_runtime_config_add_mount(config, "/dev/mqueue", "bind", "/dev/mqueue",
+						     "rbind,nosuid,noexec,nodev");
 	} else {
 		autofree char *shm =
 			xasprintf("nosuid,noexec,nodev,mode=1777,size=%lld",
@@ -322,15 +367,16 @@ static int plan_mounts(const struct plan_input *input, struct oci_runtime_config
 		       struct err *err)
 {
 	const struct container_spec *spec = input->spec;
-	static const struct {
+	const struct {
 		const char *name, *target;
-	} files[] = { { "hosts", "/etc/hosts" },
-		      { "resolv.conf", "/etc/resolv.conf" },
-		      { "hostname", "/etc/hostname" } };
+		bool is_left_out;
+	} files[] = { { "hosts", "/etc/hosts", spec->no_hosts },
+		      { "resolv.conf", "/etc/resolv.conf", spec->no_resolv },
+		      { "hostname", "/etc/hostname", false } };
 
 	plan_default_mounts(input, config);
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (!(spec->no_hosts && i == 0) && !spec->rootfs)
+		if (!files[i].is_left_out && !spec->rootfs)
 			bind_file(config, input->run_dir, files[i].name, files[i].target,
 				  spec->read_only ? "bind,rprivate,ro" : "bind,rprivate");
 	bind_file(config, input->run_dir, ".containerenv", "/run/.containerenv", "bind,rprivate");
@@ -361,6 +407,13 @@ static int plan_mounts(const struct plan_input *input, struct oci_runtime_config
 	return 0;
 }
 
+static bool is_device_access(const char *text)
+{
+	size_t size = strlen(text);
+
+	return size > 0 && size <= 3 && strspn(text, "rwm") == size;
+}
+
 static int plan_device(const struct plan_input *input, const char *text,
 		       struct oci_runtime_config *config, struct err *err)
 {
@@ -378,7 +431,7 @@ static int plan_device(const struct plan_input *input, const char *text,
 		inside = parts.items[1];
 	if (parts.count == 3)
 		access = parts.items[2];
-	if (inside[0] != '/' || !*access || strspn(access, "rwm") != strlen(access))
+	if (inside[0] != '/' || !is_device_access(access))
 		return err_set(err, EINVAL,
 			       "invalid device '%s'; write it as HOST[:CONTAINER[:rwm]]", text);
 	if (stat(host, &st) < 0)
@@ -396,6 +449,33 @@ static int plan_device(const struct plan_input *input, const char *text,
 		device->gid = st.st_gid;
 	}
 	oci_runtime_config_add_device_rule(config, true, type, major_number, minor_number, access);
+	return 0;
+}
+
+/* "c 189:* rwm": a type, the numbers ('*': any), what may be done. */
+static int plan_device_rule(const char *text, struct oci_runtime_config *config, struct err *err)
+{
+	const char *at = text + strcspn(text, " ");
+	int64_t numbers[2] = { -1, -1 };
+	int r = at == text + 1 && strchr("abc", *text) ? 0 : -EINVAL;
+
+	at += strspn(at, " ");
+	for (int i = 0; r == 0 && i < 2; i++) {
+		if (*at == '*')
+			at++;
+		else
+			r = number_take(&at, 0, UINT32_MAX, &numbers[i]);
+		if (r == 0 && *at++ != (i == 0 ? ':' : ' '))
+			r = -EINVAL;
+	}
+	if (r == 0 && !is_device_access(at))
+		r = -EINVAL;
+	if (r < 0)
+		return err_set(err, EINVAL,
+			       "invalid --device-cgroup-rule '%s'; write it as 'TYPE MAJOR:MINOR "
+			       "ACCESS', e.g. 'c 189:* rwm'",
+			       text);
+	oci_runtime_config_add_device_rule(config, true, *text, numbers[0], numbers[1], at);
 	return 0;
 }
 
@@ -420,6 +500,11 @@ static int plan_devices(const struct plan_input *input, struct oci_runtime_confi
 			if (r < 0)
 				return r;
 		}
+	for (size_t i = 0; i < input->spec->device_rules.count; i++) {
+		int r = plan_device_rule(input->spec->device_rules.items[i], config, err);
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 

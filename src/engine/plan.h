@@ -32,6 +32,9 @@ struct plan_input {
 	const struct strlist *layer_dirs; /* uppermost first; empty with spec->rootfs */
 	const char *skeleton;		  /* lies below them; NULL: none */
 	uint64_t host_memory_bytes;
+	uint64_t available_capabilities; /* what davit has to give: all where it makes a user
+					    namespace, else its own bounding set */
+	bool host_has_mqueue;		 /* for --ipc host: /dev/mqueue is there to be shared */
 };
 
 int plan_container(const struct plan_input *input, struct oci_runtime_config **ret_config,

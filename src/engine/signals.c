@@ -7,28 +7,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
+
 int signal_from_name(const char *name)
 {
-	int offset;
-	char rest;
+	int64_t number;
 
-	if (isdigit((unsigned char)*name)) {
-		char *end;
-		long number = strtol(name, &end, 10);
-		return *end || number < 1 || number > SIGRTMAX ? -EINVAL : (int)number;
-	}
+	if (isdigit((unsigned char)*name))
+		return number_parse(name, 1, SIGRTMAX, &number) < 0 ? -EINVAL : (int)number;
 	if (strncasecmp(name, "SIG", 3) == 0)
 		name += 3;
-	if (sscanf(name, "RTMIN+%d%c", &offset, &rest) == 1 && offset >= 0 &&
-	    SIGRTMIN + offset <= SIGRTMAX)
-		return SIGRTMIN + offset;
-	if (sscanf(name, "RTMAX-%d%c", &offset, &rest) == 1 && offset >= 0 &&
-	    SIGRTMAX - offset >= SIGRTMIN)
-		return SIGRTMAX - offset;
-	for (int number = 1; number < NSIG; number++) {
-		const char *known = sigabbrev_np(number);
-		if (known && strcasecmp(known, name) == 0)
-			return number;
+	if (strncasecmp(name, "RTMIN+", 6) == 0 &&
+	    number_parse(name + 6, 0, SIGRTMAX - SIGRTMIN, &number) == 0)
+		return SIGRTMIN + (int)number;
+	if (strncasecmp(name, "RTMAX-", 6) == 0 &&
+	    number_parse(name + 6, 0, SIGRTMAX - SIGRTMIN, &number) == 0)
+		return SIGRTMAX - (int)number;
+	for (int known = 1; known < NSIG; known++) {
+		const char *abbreviation = sigabbrev_np(known);
+		if (abbreviation && strcasecmp(abbreviation, name) == 0)
+			return known;
 	}
 	return -EINVAL;
 }

@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "engine/engine.h"
 #include "engine/mount-spec.h"
+#include "engine/mount-spec.h"
 #include "store/database.h"
 #include "store/store.h"
 
@@ -288,4 +289,20 @@ int volume_remove(struct engine *engine, const char *name, struct err *err)
 	if (file_remove_tree(AT_FDCWD, directory, &direct) == 0)
 		return 0;
 	return engine_run_mapped(engine, remove_tree, directory, err);
+}
+
+void volume_drop_anonymous(struct engine *engine, const struct strlist *mounts)
+{
+	for (size_t i = 0; i < mounts->count; i++) {
+		autovolume struct volume *volume = NULL;
+		struct mount_spec mount;
+		struct err ignored; /* what made them useless is the failure to tell */
+		if (mount_spec_load(mounts->items[i], &mount, &ignored) < 0)
+			continue;
+		if (mount.kind == MOUNT_VOLUME &&
+		    volume_find(engine, mount.source, &volume, &ignored) == 0 &&
+		    volume->is_anonymous)
+			(void)volume_remove(engine, volume->name, &ignored);
+		mount_spec_clear(&mount);
+	}
 }

@@ -47,6 +47,10 @@ int volume_users(struct engine *engine, const char *name, struct strlist *names,
 /* -EBUSY if a container has it; the message names one. */
 int volume_remove(struct engine *engine, const char *name, struct err *err);
 
+/* Remove those volumes without a name that belong to no container: it failed to be made after they
+ * were. `mounts` as in struct container_spec. */
+void volume_drop_anonymous(struct engine *engine, const struct strlist *mounts);
+
 /* Before the first use: copy what the layers (uppermost first) have at `path` into the volume, and
  * give its root to the user. Nothing happens when that was done before. Needs the caller's mapping,
  * see engine_run_mapped(). */

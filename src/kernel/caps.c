@@ -89,6 +89,17 @@ uint64_t capability_all(void)
 	return all;
 }
 
+uint64_t capability_bounding(void)
+{
+	uint64_t set = 0;
+
+	for (int number = 0; number < 64; number++)
+		if ((capability_all() >> number & 1) &&
+		    prctl(PR_CAPBSET_READ, number, 0, 0, 0) == 1)
+			set |= UINT64_C(1) << number;
+	return set;
+}
+
 int capability_keep(uint64_t keep, struct err *err)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };

@@ -17,5 +17,8 @@ const char *capability_name(int number); /* "CAP_…", NULL out of range */
 /* All the capabilities this kernel has. */
 uint64_t capability_all(void);
 
+/* Those that this process may still gain or pass on: its bounding set. */
+uint64_t capability_bounding(void);
+
 /* Give up all that this thread has but `keep`. */
 int capability_keep(uint64_t keep, struct err *err);

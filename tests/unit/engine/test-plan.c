@@ -56,6 +56,7 @@ static int set_up(void **state)
 		.init_path = "/libexec/davit-init",
 		.layer_dirs = &ground->layer_dirs,
 		.host_memory_bytes = UINT64_C(10) << 30,
+		.available_capabilities = capability_all(),
 	};
 	*state = ground;
 	return 0;
@@ -184,6 +185,84 @@ static void add_volume(struct ground *ground, const char *text)
 	mount_spec_clear(&mount);
 }
 
+static void test_capabilities_are_those_davit_has(void **state)
+{
+	struct ground *ground = *state;
+	struct oci_runtime_config *config;
+	struct err err;
+
+	ground->input.available_capabilities &= ~bit("SYS_RESOURCE");
+	ground->spec->privileged = true;
+	config = plan(ground);
+	assert_int_equal(config->process.capabilities.bounding,
+			 ground->input.available_capabilities);
+	oci_runtime_config_free(config);
+	/* By name it would be missed. */
+	ground->spec->privileged = false;
+	strlist_add(&ground->spec->cap_add, "sys_resource");
+	assert_int_equal(plan_container(&ground->input, &config, &err), -EPERM);
+	assert_non_null(strstr(err.text, "sys_resource"));
+}
+
+static void test_capability_added_and_dropped_is_an_error(void **state)
+{
+	struct ground *ground = *state;
+	struct oci_runtime_config *config;
+	struct err err;
+
+	strlist_add(&ground->spec->cap_add, "chown");
+	strlist_add(&ground->spec->cap_drop, "CAP_CHOWN");
+	assert_int_equal(plan_container(&ground->input, &config, &err), -EINVAL);
+}
+
+static void test_device_rules_are_read(void **state)
+{
+	static const char *const wrong[] = {
+		"",	   "c",	     "c 1:3",	   "x 1:3 rwm", "c 1 rwm",
+		"c 1:3 x", "c 1:3 ", "c 1:3 rrrr", "c -1:3 r",	"c 99999999999:1 r"
+	};
+	struct ground *ground = *state;
+	struct err err;
+
+	strlist_add(&ground->spec->device_rules, "c 189:* rw");
+	struct oci_runtime_config *config = plan(ground);
+	const struct cgroup_device_rule *rule =
+		&config->resources.devices[config->resources.device_count - 1];
+	assert_true(rule->allow);
+	assert_int_equal(rule->type, 'c');
+	assert_int_equal(rule->major, 189);
+	assert_int_equal(rule->minor, -1);
+	oci_runtime_config_free(config);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		strlist_clear(&ground->spec->device_rules);
+		strlist_add(&ground->spec->device_rules, wrong[i]);
+		assert_int_equal(plan_container(&ground->input, &config, &err), -EINVAL);
+	}
+}
+
+static void test_hostname_is_in_the_environment(void **state)
+{
+	struct ground *ground = *state;
+	struct oci_runtime_config *config = plan(ground);
+
+	assert_string_equal(strlist_env_get(&config->process.env, "HOSTNAME"), "0123456789ab");
+	oci_runtime_config_free(config);
+	strlist_env_set(&ground->spec->env, "HOSTNAME", "mine");
+	config = plan(ground);
+	assert_string_equal(strlist_env_get(&config->process.env, "HOSTNAME"), "mine");
+	oci_runtime_config_free(config);
+}
+
+static void test_hosts_mqueue_is_shared_if_there_is_one(void **state)
+{
+	struct ground *ground = *state;
+
+	ground->spec->ipc_mode = xstrdup("host");
+	struct oci_runtime_config *config = plan(ground);
+	assert_null(find_mount(config, "/dev/mqueue", NULL));
+	oci_runtime_config_free(config);
+}
+
 static void test_mounts_go_from_the_root_down(void **state)
 {
 	struct ground *ground = *state;
@@ -271,6 +350,11 @@ int main(void)
 		TEST(test_all_is_the_ground_for_the_other_list),
 		TEST(test_privileged_loosens_everything),
 		TEST(test_users_limits_are_no_defaults),
+		TEST(test_capabilities_are_those_davit_has),
+		TEST(test_capability_added_and_dropped_is_an_error),
+		TEST(test_device_rules_are_read),
+		TEST(test_hostname_is_in_the_environment),
+		TEST(test_hosts_mqueue_is_shared_if_there_is_one),
 		TEST(test_mounts_go_from_the_root_down),
 		TEST(test_users_mount_replaces_a_default),
 		TEST(test_host_network_keeps_the_hosts_sysctls),
