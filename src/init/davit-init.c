@@ -62,6 +62,14 @@ static int reap(pid_t command, int *ret_wait_status)
 	return found;
 }
 
+/* sigaction(2) as signal(3) has it. */
+static void handle_signal(int number, void (*handler)(int))
+{
+	struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
+
+	sigaction(number, &action, NULL);
+}
+
 int main(int argc, char *argv[])
 {
 	char **command = argv + 1;
@@ -77,7 +85,7 @@ int main(int argc, char *argv[])
 
 	/* An inherited "ignore" would make the kernel reap the command without telling its status.
 	 */
-	signal(SIGCHLD, SIG_DFL);
+	handle_signal(SIGCHLD, SIG_DFL);
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
 	prctl(PR_SET_NAME, "davit-init");

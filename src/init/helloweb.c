@@ -263,6 +263,14 @@ static unsigned parse_port(const char *text)
 	return *text >= '0' && *text <= '9' && !*end && port <= 65535 ? (unsigned)port : 0;
 }
 
+/* sigaction(2) as signal(3) has it. */
+static void handle_signal(int number, void (*handler)(int))
+{
+	struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
+
+	sigaction(number, &action, NULL);
+}
+
 int main(int argc, char *argv[])
 {
 	const char *text = argc > 1 ? argv[1] : getenv("PORT");
@@ -273,10 +281,10 @@ int main(int argc, char *argv[])
 		fprintf(stderr, "usage: helloweb [PORT]\n");
 		return 2;
 	}
-	signal(SIGTERM, on_end);
-	signal(SIGINT, on_end);
-	signal(SIGHUP, on_end);
-	signal(SIGPIPE, SIG_IGN);
+	handle_signal(SIGTERM, on_end);
+	handle_signal(SIGINT, on_end);
+	handle_signal(SIGHUP, on_end);
+	handle_signal(SIGPIPE, SIG_IGN);
 	int listen_fd = listen_on(port);
 	if (listen_fd < 0) {
 		fprintf(stderr, "helloweb: listen on port %u: %s\n", port, strerror(errno));

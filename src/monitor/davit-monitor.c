@@ -529,17 +529,25 @@ static void write_exit_file(const struct monitor *m)
 	close(fd);
 }
 
+/* sigaction(2) as signal(3) has it. */
+static void handle_signal(int number, void (*handler)(int))
+{
+	struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
+
+	sigaction(number, &action, NULL);
+}
+
 /* Become the command that cleans up, with signals as a fresh process has them. */
 static void become_cleanup(char **arguments)
 {
 	sigset_t none;
 
 	for (int number = 1; number < 32; number++)
-		signal(number, SIG_IGN); /* this also forgets those that came while blocked */
+		handle_signal(number, SIG_IGN); /* this also forgets those that came while blocked */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int number = 1; number < 32; number++)
-		signal(number, SIG_DFL);
+		handle_signal(number, SIG_DFL);
 	/* Everything from 3 on is ours alone. Kernels before 5.9 lack the call. */
 	if (syscall(SYS_close_range, 3, ~0u, 0) < 0)
 		for (int fd = 3; fd < 1024; fd++)
@@ -801,7 +809,7 @@ int main(int argc, char *argv[])
 	/* Nothing that happens to the terminal or the session we came from may reach us. What is
 	 * blocked is never taken, so SIGPIPE and the like only wait until become_cleanup() forgets
 	 * them. */
-	signal(SIGCHLD, SIG_DFL);
+	handle_signal(SIGCHLD, SIG_DFL);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	sigemptyset(&child);

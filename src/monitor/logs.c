@@ -26,6 +26,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "base/strbuf.h"
 #include "monitor/protocol.h"
 
@@ -323,25 +324,34 @@ static int open_monitor(int run_dir_fd)
 {
 	autostrbuf struct strbuf text = STRBUF_EMPTY, stat_text = STRBUF_EMPTY;
 	struct err ignored = { 0 };
-	long pid = 0;
-	unsigned long long start = 0, actual = 0;
+	int64_t fields[4], actual; /* init, its start time, monitor, its start time */
 	char path[64];
 
-	if (file_read(run_dir_fd, MONITOR_FILE_PID, &text, 256, &ignored) < 0 ||
-	    sscanf(strbuf_text(&text), "%*d %*u %ld %llu", &pid, &start) != 2 || pid <= 0)
+	if (file_read(run_dir_fd, MONITOR_FILE_PID, &text, 256, &ignored) < 0)
 		return -1;
-	autoclose int fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+	const char *at = strbuf_text(&text);
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		at += strspn(at, " ");
+		if (number_take(&at, 0, INT64_MAX, &fields[i]) < 0)
+			return -1;
+	}
+	if (fields[2] <= 0 || fields[2] > INT32_MAX)
+		return -1;
+	autoclose int fd = (int)syscall(SYS_pidfd_open, (pid_t)fields[2], 0);
 	if (fd < 0)
 		return -1;
 	/* The number may be another process by now: the start time tells. It is field 22; the
 	 * command, which may hold anything, ends at the last parenthesis. */
-	snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)fields[2]);
 	if (file_read(AT_FDCWD, path, &stat_text, 4096, &ignored) < 0)
 		return -1;
-	const char *at = strrchr(strbuf_text(&stat_text), ')');
+	at = strrchr(strbuf_text(&stat_text), ')');
 	for (int field = 2; at && field < 22; field++)
 		at = strchr(at + 1, ' ');
-	if (!at || sscanf(at, "%llu", &actual) != 1 || actual != start)
+	if (!at)
+		return -1;
+	at++;
+	if (number_take(&at, 0, INT64_MAX, &actual) < 0 || actual != fields[3])
 		return -1;
 	return take_fd(&fd);
 }
