@@ -23,13 +23,13 @@ own_store() {
 	mkdir -p "$STORE" "$RUNDIR"
 }
 
-# The engine under test. What podman needs beside davit's own words is added here, so that the same tests can be
+# The engine under test; what hangs is ended and fails its test. What podman needs beside davit's own words is added here, so that the same tests can be
 # tried on it.
 davit() {
 	if is_podman; then
-		podman --root "$STORE" --runroot "$RUNDIR" --tmpdir "$RUNDIR/tmp" "$@"
+		timeout --foreground -k 5 50 podman --root "$STORE" --runroot "$RUNDIR" --tmpdir "$RUNDIR/tmp" "$@"
 	else
-		"$DAVIT" --root "$STORE" --runroot "$RUNDIR" "$@"
+		timeout --foreground -k 5 50 "$DAVIT" --root "$STORE" --runroot "$RUNDIR" "$@"
 	fi
 }
 # The same in the background: "$!" is the engine's own process.
@@ -46,12 +46,31 @@ davit_background() {
 	"${command[@]}" "$@" 3>&- &
 }
 
+# Ends it after $1 seconds: for what should end by itself.
+davit_within() {
+	local command limit=$1
+	shift
+	mapfile -t command < <(DAVIT_COMMAND)
+	timeout -k 5 "$limit" "${command[@]}" "$@"
+}
+# Waits for the background process $2 of this shell and expects exit status $1.
+wait_status() {
+	status=0
+	wait "$2" || status=$?
+	[ "$status" -eq "$1" ] || fail "expected status $1 of process $2"
+}
+
 is_root() { [ "$DAVIT_TEST_USER" = root ]; }
 is_podman() { [ "${DAVIT##*/}" = podman ]; }
 need_root() { is_root || skip "only root can do this"; }
 need_user() { is_root && skip "this is about an ordinary user" || :; }
 need_debian() { [ -d "$DAVIT_TEST_CACHE/layouts/debian/blobs" ] && [ -e "$DAVIT_TEST_CACHE/done-debian" ] || skip "the Debian images are missing (no mirror)"; }
+# What davit does not do yet; skipped, counted, and named in the output.
+awaits() { is_podman || skip "davit does not do this yet: $*"; }
 need_davit() { is_podman && skip "podman does this differently" || :; }
+
+container_exists() { davit inspect --type container "$1" >/dev/null 2>&1; }
+container_gone() { ! container_exists "$1" || fail "container $1 is still there"; }
 
 # Pulls $1 into the shared store unless it is there.
 have_image() { davit image exists "$1" 2>/dev/null || davit pull -q "$1" >/dev/null; }

@@ -1,0 +1,159 @@
+# Networks: none, host, the default one, published ports.
+
+load helpers
+
+setup() { default_setup; }
+teardown() { default_teardown; }
+
+# A web server in a container on port 80.
+serve() { davit run -d --name "$1" "${@:2}" "$BUSYBOX" httpd -f -p 80 -h /var/www >/dev/null; }
+answers() { [ "$(curl -s -m 2 "$1")" = "hello from busybox" ]; }
+
+@test "none: a loopback device and nothing else" {
+	run_davit run --rm --network none "$BUSYBOX" sh -c 'ip -o link | grep -c .; ip -o -4 addr show lo | grep -c 127.0.0.1'
+	assert_output $'1\n1'
+}
+
+@test "host: the caller's network" {
+	run_davit run --rm --network host "$BUSYBOX" readlink /proc/self/ns/net
+	assert_output "$(readlink /proc/self/ns/net)"
+}
+
+@test "default: an address, a route, and the registry on the host is reached" {
+	run_davit run --rm "$BUSYBOX" sh -c 'ip -4 route | grep -c default; ip -o -4 addr | grep -vc " lo "'
+	assert_output $'1\n1'
+	host=$(ip -o -4 addr show uplink0 | awk '{ sub("/.*", "", $4); print $4 }')
+	python3 -m http.server -b 0.0.0.0 -d "$BATS_TEST_DIRNAME" 8099 >/dev/null 2>&1 3>&- &
+	server=$!
+	wait_until 5 curl -so /dev/null "http://$host:8099/"
+	# The way to the host that the container's own hosts file names. (The static busybox cannot resolve names.)
+	# (And pasta of Debian 12 loses an answer to a connection that is half closed.)
+	run_davit run --rm "$BUSYBOX" sh -c '(printf "GET /helpers.bash HTTP/1.0\r\n\r\n"; sleep 1) | nc -w 5 $(sed -n "s/^\([0-9.]*\).*host.containers.internal.*/\1/p" /etc/hosts) 8099'
+	kill $server
+	assert_contains "What every .bats file loads"
+}
+
+@test "publish: address and port, answered and released" {
+	port=$(free_port)
+	serve c -p "127.0.0.1:$port:80"
+	wait_until 10 answers "http://127.0.0.1:$port/"
+	davit rm -f -t 0 c >/dev/null
+	run curl -s -m 2 "http://127.0.0.1:$port/"
+	[ "$status" -ne 0 ] || fail "still answers"
+	serve c -p "127.0.0.1:$port:80"
+	wait_until 10 answers "http://127.0.0.1:$port/"
+}
+
+@test "publish: on all addresses, reached through the machine's own" {
+	port=$(free_port)
+	serve c -p "$port:80"
+	wait_until 10 answers "http://127.0.0.1:$port/"
+	answers "http://192.0.2.2:$port/" || fail "by the machine's address"
+}
+
+@test "publish: ranges, and a port that davit picks" {
+	serve c -p 127.0.0.1:18100-18102:80-82
+	wait_until 10 answers http://127.0.0.1:18100/
+	run_davit port c
+	assert_line "82/tcp -> 127.0.0.1:18102"
+	davit rm -f -t 0 c >/dev/null
+	serve c -p 127.0.0.1::80
+	run_davit port c 80
+	assert_matches '^127\.0\.0\.1:[0-9]+$'
+	wait_until 10 answers "http://$output/"
+}
+
+@test "publish: udp" {
+	port=$(free_port)
+	need_debian
+	have_image "$DEBIAN"
+	davit run -d --name c -p "127.0.0.1:$port:53/udp" "$DEBIAN" python3 -u -c 'import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("0.0.0.0", 53))
+while True: print(s.recv(99))' >/dev/null
+	run_davit port c
+	assert_output "53/udp -> 127.0.0.1:$port"
+	heard() {
+		echo datagram >"/dev/udp/127.0.0.1/$port"
+		davit logs c | grep -q datagram
+	}
+	wait_until 10 heard
+}
+
+@test "publish all exposed ports: -P" {
+	have_image $REGISTRY/busybox:labelled
+	davit run -d --name c -P --entrypoint httpd --user 0 $REGISTRY/busybox:labelled -f -p 80 -h /var/www >/dev/null
+	run_davit port c 80
+	wait_until 10 answers "http://127.0.0.1:${output##*:}/"
+}
+
+@test "a port already bound: the error names it, and no container runs" {
+	port=$(free_port)
+	python3 -m http.server -b 127.0.0.1 "$port" >/dev/null 2>&1 3>&- &
+	server=$!
+	wait_until 5 curl -so /dev/null "http://127.0.0.1:$port/"
+	run --separate-stderr davit run -d --name c -p "127.0.0.1:$port:80" "$BUSYBOX" sleep 100
+	kill $server
+	assert_error 126 "$port" "in use" || assert_error 125 "$port" "in use"
+	run_davit ps -q
+	assert_output ""
+}
+
+@test "two containers on one port: the second is told" {
+	port=$(free_port)
+	serve first -p "127.0.0.1:$port:80"
+	run --separate-stderr davit run -d --name second -p "127.0.0.1:$port:80" "$BUSYBOX" sleep 100
+	[ "$status" -ne 0 ] || fail "refused"
+	is_podman || [[ $stderr =~ $port ]] || fail "names the port"
+}
+
+@test "an ordinary user and a privileged port" {
+	need_user
+	run --separate-stderr davit run -d --name c -p 127.0.0.1:80:80 "$BUSYBOX" sleep 100
+	[ "$status" -eq 126 ] || [ "$status" -eq 125 ] || fail "status"
+	is_podman || [[ $stderr =~ ^Error:.*80 && $stderr =~ ip_unprivileged_port_start ]] || fail "port and remedy: $stderr"
+}
+
+@test "bad ports" {
+	for port in x 70000:80 80:70000 80:80/nosuch 1-2:1-5 127.0.0.300:80:80 :; do
+		run --separate-stderr davit run -d -p "$port" "$BUSYBOX" true
+		assert_error 125 "port|address|protocol|range"
+	done
+}
+
+@test "containers of one bridge reach each other, and the source address is theirs" {
+	need_root
+	serve first
+	address=$(davit inspect -f '{{.NetworkSettings.IPAddress}}' first)
+	[[ $address =~ ^10\. ]] || fail "address '$address'"
+	run_davit run --rm "$BUSYBOX" sh -c "printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 5 $address 80"
+	assert_contains "hello from busybox"
+}
+
+@test "/etc/hosts names the container and its host" {
+	run_davit run --rm --hostname box --name c "$BUSYBOX" cat /etc/hosts
+	assert_matches 'host\.containers\.internal'
+	assert_matches '(^|[[:space:]])box([[:space:]]|$)'
+	assert_contains localhost
+}
+
+@test "--network container:NAME shares it" {
+	awaits "--network container:NAME"
+	davit run -d --name c --network none "$BUSYBOX" sleep 100 >/dev/null
+	ns=$(davit run --rm --network container:c "$BUSYBOX" readlink /proc/self/ns/net)
+	[ "$ns" = "$(readlink "/proc/$(davit inspect -f '{{.State.Pid}}' c)/ns/net")" ] || is_podman || fail "the same namespace"
+}
+
+@test "an unknown network is named" {
+	run --separate-stderr davit run --rm --network nosuch "$BUSYBOX" true
+	assert_error 125 nosuch
+}
+
+@test "links and rules go with the container" {
+	need_root
+	before=$(ip -o link | awk '{ print $2 }' | sed 's/@.*//' | grep -v -e podman -e davit | sort)
+	port=$(free_port)
+	serve c -p "127.0.0.1:$port:80"
+	davit rm -f -t 0 c >/dev/null
+	wait_until 5 eval '[ "$(ip -o link | awk "{ print \$2 }" | sed "s/@.*//" | grep -v -e podman -e davit | sort)" = "$before" ]'
+}
