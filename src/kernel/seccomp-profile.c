@@ -23,6 +23,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "base/strbuf.h"
 #include "kernel/caps.h"
 
@@ -393,6 +394,19 @@ static int select_architecture(struct parser *parser, const struct place *place,
 	return 0;
 }
 
+/* "6.1", and what follows does not matter: "6.1.0-18-amd64". */
+static bool read_version(const char *text, unsigned *ret_major, unsigned *ret_minor)
+{
+	int64_t major, minor;
+
+	if (number_take(&text, 0, 99999, &major) < 0 || *text++ != '.' ||
+	    number_take(&text, 0, 99999, &minor) < 0)
+		return false;
+	*ret_major = (unsigned)major;
+	*ret_minor = (unsigned)minor;
+	return true;
+}
+
 static int parse_selection(struct parser *parser, const struct place *parent,
 			   struct json_object *object, const char *name,
 			   struct selection *ret_selection)
@@ -416,7 +430,7 @@ static int parse_selection(struct parser *parser, const struct place *parent,
 		r = get_string(parser, &place, members, "minKernel", &kernel);
 	if (r < 0 || !*kernel)
 		return r;
-	if (sscanf(kernel, "%5u.%5u", &major, &minor) != 2)
+	if (!read_version(kernel, &major, &minor))
 		return invalid(parser, &kernel_place, "'%.20s' is not MAJOR.MINOR", kernel);
 	ret_selection->kernel_given = true;
 	ret_selection->kernel_new_enough =
@@ -623,8 +637,8 @@ int seccomp_profile_parse(const char *text, size_t size, uint64_t capabilities,
 	if (r < 0)
 		return r;
 	if (uname(&host) == 0)
-		(void)sscanf(host.release, "%5u.%5u", &parser.kernel_major,
-			     &parser.kernel_minor); /* 0.0 where it says nothing */
+		(void)read_version(host.release, &parser.kernel_major,
+				   &parser.kernel_minor); /* 0.0 where it says nothing */
 	parser.machine = machine_name(native_machine());
 	parser.profile = seccomp_profile_new();
 	r = parse_document(&parser, root);
