@@ -165,7 +165,7 @@ struct pulled_image {
 	char manifest_digest[DIGEST_TEXT_SIZE], index_digest[DIGEST_TEXT_SIZE];
 	char *index_type; /* NULL: no index led to it */
 	struct oci_manifest *manifest;
-	struct strbuf config_text;
+	struct strbuf manifest_text, index_text, config_text;
 	struct oci_image_config *config;
 };
 
@@ -173,6 +173,8 @@ static void pulled_image_clear(struct pulled_image *image)
 {
 	free(image->index_type);
 	oci_manifest_free(image->manifest);
+	strbuf_clear(&image->manifest_text);
+	strbuf_clear(&image->index_text);
 	strbuf_clear(&image->config_text);
 	oci_image_config_free(image->config);
 }
@@ -234,8 +236,23 @@ static void discard(struct pull *pull, const struct pulled_image *image)
 		(void)image_empty_trash(pull->engine, &ignored);
 }
 
-/* Fetch the layers and record. */
-static int complete(struct pull *pull, const struct pulled_image *image,
+static int write_documents(struct pull *pull, struct pulled_image *image, struct err *err)
+{
+	char config_digest[DIGEST_TEXT_SIZE];
+	int r = blob_write(pull->store, image->manifest_text.data, image->manifest_text.size,
+			   image->manifest_digest, err);
+
+	if (r >= 0 && image->index_type)
+		r = blob_write(pull->store, image->index_text.data, image->index_text.size,
+			       image->index_digest, err);
+	if (r >= 0)
+		r = blob_write(pull->store, image->config_text.data, image->config_text.size,
+			       config_digest, err);
+	return r;
+}
+
+/* Fetch the layers and record. Whatever somebody else removes meanwhile is brought once more. */
+static int complete(struct pull *pull, struct pulled_image *image,
 		    const struct reference *reference, struct image_source *source,
 		    const struct strlist *names, char **ret_id, struct err *err)
 {
@@ -251,7 +268,9 @@ static int complete(struct pull *pull, const struct pulled_image *image,
 	int r = -EAGAIN;
 
 	for (int attempt = 0; r == -EAGAIN && attempt < RECORD_ATTEMPTS; attempt++) {
-		r = layer_fetch_all(&fetch, err);
+		r = write_documents(pull, image, err);
+		if (r >= 0)
+			r = layer_fetch_all(&fetch, err);
 		if (r < 0)
 			break;
 		for (size_t i = 0; i < count; i++) {
@@ -281,14 +300,9 @@ static int complete(struct pull *pull, const struct pulled_image *image,
 
 static int parse_config(struct pull *pull, struct pulled_image *image, struct err *err)
 {
-	const char *digest = image->manifest->config.digest;
-	char written[DIGEST_TEXT_SIZE];
 	int r = oci_image_config_parse(strbuf_text(&image->config_text), image->config_text.size,
-				       digest, &image->config, err);
+				       image->manifest->config.digest, &image->config, err);
 
-	if (r >= 0)
-		r = blob_write(pull->store, image->config_text.data, image->config_text.size,
-			       written, err);
 	if (r < 0)
 		return r;
 	if (*image->config->architecture && *image->config->os &&
@@ -303,10 +317,16 @@ static int parse_config(struct pull *pull, struct pulled_image *image, struct er
 
 /* Registries */
 
-static int store_manifest(struct pull *pull, const struct registry_manifest *manifest,
-			  char digest[DIGEST_TEXT_SIZE], struct err *err)
+/* Keep the bytes and take them apart. */
+static int take_manifest(struct pulled_image *image, const struct registry_manifest *found,
+			 struct err *err)
 {
-	return blob_write(pull->store, manifest->data, manifest->size, digest, err);
+	strbuf_reset(&image->manifest_text);
+	strbuf_add(&image->manifest_text, found->data, found->size);
+	memcpy(image->manifest_digest, found->digest, sizeof(image->manifest_digest));
+	oci_manifest_free(take_ptr(&image->manifest));
+	return oci_manifest_parse(found->data, found->size, found->digest, found->media_type,
+				  &image->manifest, err);
 }
 
 static int choose_from_index(struct pull *pull, const struct reference *reference,
@@ -325,11 +345,7 @@ static int choose_from_index(struct pull *pull, const struct reference *referenc
 	r = registry_client_get_manifest(pull->client, &exact, &found, err);
 	if (r < 0)
 		return r;
-	oci_manifest_free(take_ptr(&image->manifest));
-	r = oci_manifest_parse(found.data, found.size, found.digest, found.media_type,
-			       &image->manifest, err);
-	if (r >= 0)
-		r = store_manifest(pull, &found, image->manifest_digest, err);
+	r = take_manifest(image, &found, err);
 	if (r >= 0 && image->manifest->kind == OCI_MANIFEST_INDEX)
 		r = err_set(err, EBADMSG, "index '%s' leads to another index", image->index_digest);
 	registry_manifest_clear(&found);
@@ -373,12 +389,11 @@ static int fetch_image(struct pull *pull, const struct reference *reference,
 		*ret_id = xstrdup(local->id);
 		return 0;
 	}
-	r = oci_manifest_parse(found.data, found.size, found.digest, found.media_type,
-			       &image->manifest, err);
-	if (r >= 0)
-		r = store_manifest(pull, &found, image->manifest_digest, err);
+	r = take_manifest(image, &found, err);
 	registry_manifest_clear(&found);
 	if (r >= 0 && image->manifest->kind == OCI_MANIFEST_INDEX) {
+		image->index_text = image->manifest_text;
+		image->manifest_text = STRBUF_EMPTY;
 		memcpy(image->index_digest, image->manifest_digest, sizeof(image->index_digest));
 		image->index_type = xstrdup(image->manifest->media_type);
 		r = choose_from_index(pull, reference, image, err);
@@ -387,12 +402,14 @@ static int fetch_image(struct pull *pull, const struct reference *reference,
 		return r;
 
 	const struct oci_descriptor *config = &image->manifest->config;
-	if (blob_is_present(pull->store, config->digest))
-		r = blob_read(pull->store, config->digest, OCI_IMAGE_CONFIG_SIZE_MAX,
-			      &image->config_text, err);
-	else
+	struct err absent = { 0 };
+	if (!blob_is_present(pull->store, config->digest) ||
+	    blob_read(pull->store, config->digest, OCI_IMAGE_CONFIG_SIZE_MAX, &image->config_text,
+		      &absent) < 0) {
+		strbuf_reset(&image->config_text);
 		r = registry_client_get_blob(pull->client, reference, config->digest, config->size,
 					     &image->config_text, err);
+	}
 	if (r >= 0)
 		r = parse_config(pull, image, err);
 	if (r < 0)
@@ -571,13 +588,10 @@ static int read_image(struct pull *pull, struct image_source *source,
 	int r = oci_manifest_parse(strbuf_text(&from->manifest), from->manifest.size, from->digest,
 				   from->media_type, &image->manifest, err);
 
-	if (r >= 0)
-		r = blob_write(pull->store, from->manifest.data, from->manifest.size,
-			       image->manifest_digest, err);
-	if (r >= 0 && from->index_type) {
+	strbuf_add(&image->manifest_text, from->manifest.data, from->manifest.size);
+	if (from->index_type) {
 		image->index_type = xstrdup(from->index_type);
-		r = blob_write(pull->store, from->index.data, from->index.size, image->index_digest,
-			       err);
+		strbuf_add(&image->index_text, from->index.data, from->index.size);
 	}
 	if (r >= 0)
 		r = image_source_read(source, image->manifest->config.digest,

@@ -362,9 +362,10 @@ int image_list(struct store *store, struct image_list *ret_list, struct err *err
 }
 
 /* Whether all that the image consists of is there; how much of it is not synced is counted. */
-static int count_unsynced(struct store *store, const struct image_record *record, int *ret_unsynced,
-			  struct err *err)
+static int count_unsynced(struct store *store, const struct image_record *record,
+			  const char *config_digest, int *ret_unsynced, struct err *err)
 {
+	const char *const documents[] = { record->manifest_digest, config_digest };
 	autostatement struct statement *stmt = NULL;
 	int r = database_prepare(store_database(store),
 				 "SELECT synced FROM layers WHERE diff_id = ?", &stmt, err);
@@ -389,9 +390,9 @@ static int count_unsynced(struct store *store, const struct image_record *record
 			     &stmt, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < record->layer_count + 1; i++) {
+	for (size_t i = 0; i < record->layer_count + ARRAY_SIZE(documents); i++) {
 		const char *digest = i < record->layer_count ? record->layers[i].blob_digest
-							     : record->manifest_digest;
+							     : documents[i - record->layer_count];
 		statement_reset(stmt);
 		statement_bind_text(stmt, 1, digest);
 		r = statement_step(stmt, err);
@@ -419,6 +420,66 @@ static int run_with_texts(struct store *store, const char *sql, const char *cons
 #define RUN(store, sql, err, ...)                                                                  \
 	run_with_texts(store, sql, (const char *const[]){ __VA_ARGS__ },                           \
 		       ARRAY_SIZE(((const char *const[]){ __VA_ARGS__ })), err)
+
+/* The texts that a query about one image gives. */
+static int collect(struct store *store, const char *sql, const char *id, struct strlist *list,
+		   struct err *err)
+{
+	autostatement struct statement *stmt = NULL;
+	int r = database_prepare(store_database(store), sql, &stmt, err);
+
+	if (r < 0)
+		return r;
+	statement_bind_text(stmt, 1, id);
+	while ((r = statement_step(stmt, err)) > 0)
+		strlist_add(list, statement_text(stmt, 0));
+	return r;
+}
+
+/* Inside a transaction: put those of the layers and blobs into the trash that no image has. */
+static int discard_parts(struct store *store, const struct strlist *diff_ids,
+			 const struct strlist *digests, struct err *err)
+{
+	struct database *db = store_database(store);
+	int layers_fd = store_directory(store, STORE_LAYERS, err);
+	int blobs_fd = layers_fd < 0 ? layers_fd : store_directory(store, STORE_BLOBS, err);
+	int r = blobs_fd;
+
+	for (size_t i = 0; r >= 0 && i < diff_ids->count; i++) {
+		const char *diff_id = diff_ids->items[i];
+		r = RUN(store,
+			"DELETE FROM layers WHERE diff_id = ?1 AND NOT EXISTS "
+			"(SELECT 1 FROM image_layers WHERE diff_id = ?1)",
+			err, diff_id);
+		if (r >= 0 && database_changes(db) > 0)
+			r = store_trash(store, layers_fd, digest_hex(diff_id), err);
+	}
+	for (size_t i = 0; r >= 0 && i < digests->count; i++) {
+		const char *digest = digests->items[i];
+		r = RUN(store,
+			"DELETE FROM blobs WHERE digest = ?1 AND NOT EXISTS "
+			"(SELECT 1 FROM image_layers WHERE blob_digest = ?1) AND NOT EXISTS "
+			"(SELECT 1 FROM image_manifests WHERE digest = ?1) AND NOT EXISTS "
+			"(SELECT 1 FROM images WHERE 'sha256:' || id = ?1)",
+			err, digest);
+		if (r >= 0 && database_changes(db) > 0)
+			r = store_trash(store, blobs_fd, digest_hex(digest), err);
+	}
+	return r < 0 ? r : 0;
+}
+
+int image_discard_parts(struct store *store, const struct strlist *diff_ids,
+			const struct strlist *digests, struct err *err)
+{
+	struct database *db = store_database(store);
+	int r = database_begin(db, err);
+
+	if (r < 0)
+		return r;
+	autorollback struct database *transaction = db;
+	r = discard_parts(store, diff_ids, digests, err);
+	return r < 0 ? r : database_commit(db, err);
+}
 
 static int mark_synced(struct store *store, const struct image_record *record,
 		       const char *config_digest, struct err *err)
@@ -470,8 +531,13 @@ static int insert_layers(struct store *store, const struct image_record *record,
 			 struct err *err)
 {
 	autostatement struct statement *stmt = NULL;
-	int r = RUN(store, "DELETE FROM image_layers WHERE image_id = ?", err, id);
+	autostrlist struct strlist replaced = STRLIST_EMPTY;
+	static const struct strlist none = { 0 };
+	int r = collect(store, "SELECT blob_digest FROM image_layers WHERE image_id = ?", id,
+			&replaced, err);
 
+	if (r >= 0)
+		r = RUN(store, "DELETE FROM image_layers WHERE image_id = ?", err, id);
 	if (r >= 0)
 		r = database_prepare(store_database(store),
 				     "INSERT INTO image_layers(image_id, position, diff_id, "
@@ -493,7 +559,8 @@ static int insert_layers(struct store *store, const struct image_record *record,
 			"FROM image_layers il JOIN layers l ON l.diff_id = il.diff_id WHERE "
 			"il.image_id = images.id) WHERE id = ?",
 			err, id);
-	return r;
+	/* The same image may be packed in another way now: the old blobs are of no use any more. */
+	return r < 0 ? r : discard_parts(store, &none, &replaced, err);
 }
 
 #define INSERT_NAME                                                                                \
@@ -519,7 +586,7 @@ int image_record(struct store *store, const struct image_record *record, char **
 			       "image '%s': the configuration names %zu layers, the manifest %zu",
 			       digest, config->diff_ids.count, record->layer_count);
 	const char *id = digest_hex(digest);
-	r = count_unsynced(store, record, &unsynced, err);
+	r = count_unsynced(store, record, digest, &unsynced, err);
 	if (r < 0)
 		return r;
 	if (unsynced > 0 && syncfs(store_root_fd(store)) < 0)
@@ -530,7 +597,7 @@ int image_record(struct store *store, const struct image_record *record, char **
 		return r;
 	autorollback struct database *transaction = db;
 	int still_unsynced;
-	r = count_unsynced(store, record, &still_unsynced, err);
+	r = count_unsynced(store, record, digest, &still_unsynced, err);
 	if (r >= 0 && still_unsynced > unsynced)
 		return err_set(err, EAGAIN, "layers of image '%s' were made anew meanwhile",
 			       digest);
@@ -588,55 +655,6 @@ int image_containers(struct store *store, const char *id, struct strlist *ret_id
 	statement_bind_text(stmt, 1, id);
 	while ((r = statement_step(stmt, err)) > 0)
 		strlist_add(ret_ids, statement_text(stmt, 0));
-	return r;
-}
-
-int image_discard_parts(struct store *store, const struct strlist *diff_ids,
-			const struct strlist *digests, struct err *err)
-{
-	struct database *db = store_database(store);
-	int layers_fd = store_directory(store, STORE_LAYERS, err);
-	int blobs_fd = layers_fd < 0 ? layers_fd : store_directory(store, STORE_BLOBS, err);
-	int r = blobs_fd < 0 ? blobs_fd : database_begin(db, err);
-
-	if (r < 0)
-		return r;
-	autorollback struct database *transaction = db;
-	for (size_t i = 0; r >= 0 && i < diff_ids->count; i++) {
-		const char *diff_id = diff_ids->items[i];
-		r = RUN(store,
-			"DELETE FROM layers WHERE diff_id = ?1 AND NOT EXISTS "
-			"(SELECT 1 FROM image_layers WHERE diff_id = ?1)",
-			err, diff_id);
-		if (r >= 0 && database_changes(db) > 0)
-			r = store_trash(store, layers_fd, digest_hex(diff_id), err);
-	}
-	for (size_t i = 0; r >= 0 && i < digests->count; i++) {
-		const char *digest = digests->items[i];
-		r = RUN(store,
-			"DELETE FROM blobs WHERE digest = ?1 AND NOT EXISTS "
-			"(SELECT 1 FROM image_layers WHERE blob_digest = ?1) AND NOT EXISTS "
-			"(SELECT 1 FROM image_manifests WHERE digest = ?1) AND NOT EXISTS "
-			"(SELECT 1 FROM images WHERE 'sha256:' || id = ?1)",
-			err, digest);
-		if (r >= 0 && database_changes(db) > 0)
-			r = store_trash(store, blobs_fd, digest_hex(digest), err);
-	}
-	return r < 0 ? r : database_commit(db, err);
-}
-
-/* Collect what only this image refers to. */
-static int collect(struct store *store, const char *sql, const char *id, struct strlist *list,
-		   struct err *err)
-{
-	autostatement struct statement *stmt = NULL;
-	int r = database_prepare(store_database(store), sql, &stmt, err);
-
-	if (r < 0)
-		return r;
-	statement_bind_text(stmt, 1, id);
-	while ((r = statement_step(stmt, err)) > 0)
-		strlist_add(list, statement_text(stmt, 0));
 	return r;
 }
 

@@ -23,6 +23,7 @@
 
 static char directory[] = "/tmp/davit-test-image-XXXXXX";
 static struct store *store;
+static const char *packing = "blob"; /* how layers are compressed, so to speak */
 
 static int setup(void **state)
 {
@@ -90,7 +91,7 @@ static char *add_image(const char *letters, const char *name)
 	for (size_t i = 0; i < count; i++) {
 		char text[2] = { letters[i], '\0' };
 		char blob_digest[DIGEST_TEXT_SIZE];
-		autofree char *blob = xasprintf("blob-%s", text);
+		autofree char *blob = xasprintf("%s-%s", packing, text);
 
 		layers[i] = (struct image_layer){ .diff_id = digest_of(text),
 						  .media_type = xstrdup(OCI_MEDIA_TYPE_LAYER),
@@ -106,7 +107,7 @@ static char *add_image(const char *letters, const char *name)
 		assert_int_equal(file_make_dirs(AT_FDCWD, path, 0755, &err), 0);
 	}
 	strbuf_adds(&config, "]}}");
-	autofree char *manifest = xasprintf("manifest of %s", config.data);
+	autofree char *manifest = xasprintf("manifest of %s in %s", config.data, packing);
 	assert_int_equal(blob_write(store, manifest, strlen(manifest), manifest_digest, &err), 0);
 	assert_int_equal(blob_write(store, config.data, config.size, config_digest, &err), 0);
 	if (name)
@@ -156,6 +157,22 @@ static void check_found(const char *word, const char *candidate, const char *id)
 		fail_msg("'%s' is not found", word);
 	else
 		assert_string_equal(image->id, id);
+}
+
+static bool layer_exists(const char *text)
+{
+	autofree char *diff_id = digest_of(text);
+	autofree char *path = store_layer_path(store, diff_id);
+
+	return access(path, F_OK) == 0;
+}
+
+static bool blob_exists(const char *text)
+{
+	autofree char *digest = digest_of(text);
+	autofree char *path = blob_path(store, digest);
+
+	return access(path, F_OK) == 0;
 }
 
 static void test_names_and_ids_find_the_image(void **state)
@@ -274,6 +291,47 @@ static void test_a_layer_that_has_gone_is_reported(void **state)
 	assert_int_equal(number("SELECT count(*) FROM images"), 0);
 }
 
+static void test_another_packing_replaces_the_blobs(void **state)
+{
+	(void)state;
+	struct err err = { 0 };
+	autofree char *id = add_image("ab", "localhost/tool:gzip");
+	autofree char *other = add_image("b", "localhost/other:gzip");
+
+	packing = "zstd";
+	autofree char *again = add_image("ab", "localhost/tool:zstd");
+	packing = "blob";
+	assert_string_equal(id, again);
+	assert_false(blob_exists("blob-a"));
+	assert_true(blob_exists("blob-b")); /* the other image's */
+	assert_true(blob_exists("zstd-a"));
+	assert_true(layer_exists("a"));
+
+	autoimage struct image *image = find(id, NULL);
+	assert_int_equal(image_load_layers(store, image, &err), 0);
+	assert_true(blob_is_present(store, image->layers[0].blob_digest));
+	assert_true(blob_is_present(store, image->manifest_digest));
+	assert_int_equal(image_delete(store, image, &err), 0);
+	assert_false(blob_exists("zstd-a"));
+	assert_true(blob_exists("blob-b"));
+}
+
+static void test_a_configuration_that_has_gone_is_reported(void **state)
+{
+	(void)state;
+	struct err err = { 0 };
+	autofree char *id = add_image("", NULL);
+	autoimage struct image *image = find(id, NULL);
+	char *same = NULL;
+	struct image_record record = { .manifest_digest = image->manifest_digest,
+				       .manifest_type = OCI_MEDIA_TYPE_MANIFEST,
+				       .config = image->config_text,
+				       .config_size = image->config_size };
+
+	run("DELETE FROM blobs WHERE digest = (SELECT 'sha256:' || id FROM images)");
+	assert_int_equal(image_record(store, &record, &same, &err), -EAGAIN);
+}
+
 static void test_untag_and_tag(void **state)
 {
 	(void)state;
@@ -286,22 +344,6 @@ static void test_untag_and_tag(void **state)
 	assert_int_equal(image_untag(store, image, "localhost/tool:latest", &err), 0);
 	check_found("localhost/tool", NULL, NULL);
 	assert_int_equal(image_untag(store, image, "localhost/tool:latest", &err), -ENOENT);
-}
-
-static bool layer_exists(const char *text)
-{
-	autofree char *diff_id = digest_of(text);
-	autofree char *path = store_layer_path(store, diff_id);
-
-	return access(path, F_OK) == 0;
-}
-
-static bool blob_exists(const char *text)
-{
-	autofree char *digest = digest_of(text);
-	autofree char *path = blob_path(store, digest);
-
-	return access(path, F_OK) == 0;
 }
 
 static void test_delete_keeps_what_others_share(void **state)
@@ -491,6 +533,8 @@ int main(void)
 		TEST(test_a_name_moves_to_the_image_recorded_last),
 		TEST(test_recording_twice_changes_nothing),
 		TEST(test_a_layer_that_has_gone_is_reported),
+		TEST(test_another_packing_replaces_the_blobs),
+		TEST(test_a_configuration_that_has_gone_is_reported),
 		TEST(test_untag_and_tag),
 		TEST(test_delete_keeps_what_others_share),
 		TEST(test_an_image_in_use_is_not_deleted),
