@@ -26,6 +26,10 @@
 #include <seccomp.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -311,11 +315,14 @@ static void cut_segments(struct tree *tree)
 	add_segment(tree, (uint32_t)next, tree->default_action, NULL, 0);
 }
 
-/* Calls with x32's bit where the profile does not have x32. Number -1 is what a tracer leaves of a
- * call it has cancelled. */
-static void refuse_x32(struct tree *tree)
+/* Calls with x32's bit where the profile does not have x32, or the kernel does not: then nothing
+ * would come of them anyway, and the tree is a third smaller. Number -1 is what a tracer leaves of
+ * a call it has cancelled. */
+static void refuse_x32(struct tree *tree, bool is_in_profile)
 {
-	add_segment(tree, X32_CALL_BIT, SECCOMP_RET_KILL_PROCESS, NULL, 0);
+	uint32_t action = is_in_profile ? tree->default_action : SECCOMP_RET_KILL_PROCESS;
+
+	add_segment(tree, X32_CALL_BIT, action, NULL, 0);
 	add_segment(tree, UINT32_MAX, tree->default_action, NULL, 0);
 }
 
@@ -365,20 +372,50 @@ static bool profile_has(const struct seccomp_profile *profile, uint32_t architec
 	return false;
 }
 
+/* Asked by a process of its own: where we are filtered ourselves, the question may be deadly. */
+static bool kernel_has_x32(void)
+{
+#ifdef __x86_64__
+	int status;
+
+	pid_t pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, 0);
+	if (pid == 0) {
+		(void)prctl(PR_SET_DUMPABLE, 0); /* no core file of it */
+		syscall(SYS_exit_group, syscall((long)(X32_CALL_BIT | SYS_getpid)) > 0);
+	}
+	return pid > 0 && waitpid(pid, &status, __WCLONE) == pid && WIFEXITED(status) &&
+	       WEXITSTATUS(status) == 1;
+#else
+	return false;
+#endif
+}
+
+/* What a stale filter, made before somebody switched x32 on, must not do is let calls through. */
+static bool is_permissive(uint32_t action)
+{
+	action &= SECCOMP_RET_ACTION_FULL;
+	return action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG ||
+	       action == SECCOMP_RET_TRACE;
+}
+
 static void emit_architecture(struct program *program, const struct seccomp_profile *profile,
 			      uint32_t architecture)
 {
+	bool x32_in_profile = profile_has(profile, SCMP_ARCH_X32);
+	bool with_x32 = x32_in_profile && architecture == SCMP_ARCH_X86_64 &&
+			(profile->with_absent_x32 || is_permissive(profile->default_action) ||
+			 kernel_has_x32());
 	struct tree tree = {
 		.is_32bit = is_32bit(architecture),
 		.default_action = profile->default_action,
 	};
 
 	add_architecture(&tree, profile, architecture);
-	if (architecture == SCMP_ARCH_X86_64 && profile_has(profile, SCMP_ARCH_X32))
+	if (with_x32)
 		add_architecture(&tree, profile, SCMP_ARCH_X32);
 	cut_segments(&tree);
-	if (architecture == SCMP_ARCH_X86_64 && !profile_has(profile, SCMP_ARCH_X32))
-		refuse_x32(&tree);
+	if (architecture == SCMP_ARCH_X86_64 && !with_x32)
+		refuse_x32(&tree, x32_in_profile);
 
 	size_t jump = program->count;
 	emit_jump(program, BPF_JEQ, architecture, 1, 0);

@@ -3,6 +3,7 @@
  * decided; rules that do not apply are not in it. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,7 +43,8 @@ struct seccomp_profile {
 	size_t architecture_count;
 	struct seccomp_rule *rules;
 	size_t rule_count, rule_capacity;
-	unsigned flags; /* SECCOMP_FILTER_FLAG_* */
+	unsigned flags;	      /* SECCOMP_FILTER_FLAG_* */
+	bool with_absent_x32; /* for x32 programs, too, if the kernel cannot run any */
 };
 
 struct seccomp_profile *seccomp_profile_new(void);

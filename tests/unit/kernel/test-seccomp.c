@@ -211,6 +211,7 @@ static void compare_with_libseccomp(const char *json, uint64_t capabilities)
 
 	if (seccomp_profile_parse(json, strlen(json), capabilities, &profile, &err) < 0)
 		fail_msg("%s", err.text);
+	profile->with_absent_x32 = true;
 	assert_int_equal(seccomp_profile_compile(profile, &filter, &err), 0);
 	expect_like_libseccomp(profile, &filter);
 	seccomp_profile_free(profile);
@@ -271,6 +272,26 @@ static void test_x32_has_the_default_fate_of_its_own(void **state)
 			 SECCOMP_RET_KILL_PROCESS);
 	assert_int_equal(fate(&filter, AUDIT_ARCH_I386, 0, 0, 0, 0), SECCOMP_RET_KILL_PROCESS);
 	assert_int_equal(fate(&filter, AUDIT_ARCH_X86_64, UINT32_MAX, 0, 0, 0), SECCOMP_RET_ALLOW);
+	seccomp_filter_clear(&filter);
+}
+
+static void test_x32_calls_are_never_more_than_allowed(void **state)
+{
+	struct seccomp_filter filter = compiled_default(DEFAULT_CAPABILITIES);
+
+	(void)state;
+	/* reboot(2), read(2), of which a kernel without x32 has neither. */
+	assert_int_not_equal(fate(&filter, AUDIT_ARCH_X86_64, 0x40000000 | SYS_reboot, 0, 0, 0),
+			     SECCOMP_RET_ALLOW);
+	uint32_t action = fate(&filter, AUDIT_ARCH_X86_64, 0x40000000, 0, 0, 0);
+	assert_true(action == SECCOMP_RET_ALLOW || action == ERRNO(ENOSYS));
+	seccomp_filter_clear(&filter);
+	filter = compiled("{\"defaultAction\": \"SCMP_ACT_ALLOW\", " X86_MAP
+			  ", \"syscalls\": [{\"names\": [\"read\"], \"action\": "
+			  "\"SCMP_ACT_KILL\"}]}",
+			  0);
+	assert_int_equal(fate(&filter, AUDIT_ARCH_X86_64, 0x40000000, 0, 0, 0),
+			 SECCOMP_RET_KILL_THREAD);
 	seccomp_filter_clear(&filter);
 }
 
@@ -682,6 +703,7 @@ int main(void)
 		cmocka_unit_test(test_filters_decide_as_those_of_libseccomp),
 		cmocka_unit_test(test_calls_behind_socketcall_are_allowed_too),
 		cmocka_unit_test(test_x32_has_the_default_fate_of_its_own),
+		cmocka_unit_test(test_x32_calls_are_never_more_than_allowed),
 		cmocka_unit_test(test_the_default_knows_what_libseccomp_does_not),
 #endif
 #ifdef NATIVE
