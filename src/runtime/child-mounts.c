@@ -361,8 +361,14 @@ static int configure_overlay(struct child *child, int context_fd, bool *ret_too_
 	if (child->plan->overlay_userxattr &&
 	    fsconfig(context_fd, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
 		return fail_context(child, CHILD_OVERLAY, -1, context_fd);
-	if (fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return fail_context(child, CHILD_OVERLAY, -1, context_fd);
+	if (fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
+		/* Before Linux 6.5 overlayfs sees its options only now, and says nothing of them
+		 * here. */
+		bool invalid = errno == EINVAL;
+		fail_context(child, CHILD_OVERLAY, -1, context_fd);
+		*ret_too_old = invalid && !child->report.said[0];
+		return -1;
+	}
 	return 0;
 }
 
@@ -454,6 +460,7 @@ static int mask_one(struct child *child, const char *path, int *empty_fd)
 {
 	struct stat st;
 	int from_fd = -1, r = 0;
+	bool is_new = false;
 
 	int target_fd = mount_open_in_root(child->root_fd, path, 0, 0);
 	if (target_fd == -ENOENT || target_fd == -ENOTDIR || target_fd == -EACCES)
@@ -463,8 +470,11 @@ static int mask_one(struct child *child, const char *path, int *empty_fd)
 	if (fstat(target_fd, &st) < 0) {
 		r = -errno;
 	} else if (S_ISDIR(st.st_mode)) {
-		/* One empty file system serves all of them. */
+		/* One empty file system serves all of them: its first mount goes to the first
+		 * place, clones of that to the others. (Before Linux 6.15 what has no place yet
+		 * cannot be cloned.) */
 		if (*empty_fd < 0) {
+			is_new = true;
 			int context_fd = fsopen("tmpfs", FSOPEN_CLOEXEC);
 			if (context_fd >= 0 &&
 			    fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
@@ -479,7 +489,9 @@ static int mask_one(struct child *child, const char *path, int *empty_fd)
 	} else {
 		from_fd = child->null_fd;
 	}
-	if (r == 0) {
+	if (r == 0 && is_new) {
+		r = mount_attach(from_fd, target_fd);
+	} else if (r == 0) {
 		int fd =
 			open_tree(from_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 		r = fd < 0 ? -errno : mount_attach(fd, target_fd);
