@@ -41,7 +41,8 @@ static int enable(const char *path, enum cgroup_controller controller)
 
 	snprintf(text, sizeof(text), "+%s", controllers[controller]);
 	autoclose int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : cgroup_write(fd, "cgroup.subtree_control", text);
+	int r = fd < 0 ? -errno : cgroup_write(fd, "cgroup.subtree_control", text);
+	return r == -EINVAL ? -ENODEV : r; /* no controller of this name is in the whole tree */
 }
 
 /* In every directory from `base` down to the parent of `path`. */
