@@ -231,9 +231,8 @@ static int remove_locked(struct engine *engine, const char *id, bool with_volume
 	return r;
 }
 
-/* What the kernel still holds for it. The lock is held, the init has ended. */
-static int release_kernel_objects(struct engine *engine, const struct container *container,
-				  const struct container_spec *spec, struct err *err)
+int container_release(struct engine *engine, const struct container *container,
+		      const struct container_spec *spec, struct err *err)
 {
 	struct cgroup *cgroup = NULL;
 	autofree char *run_dir = container_run_directory(engine, container->id);
@@ -261,7 +260,7 @@ static int cleanup_locked(struct engine *engine, const struct container *contain
 
 	int r = container_spec_of(container, &spec, err);
 	if (r == 0)
-		r = release_kernel_objects(engine, container, spec, err);
+		r = container_release(engine, container, spec, err);
 	if (r < 0)
 		return r;
 	if (container->auto_remove) {
@@ -386,7 +385,7 @@ static int remove_if_stopped(struct engine *engine, const char *id, enum remove_
 		autocontainer_spec struct container_spec *spec = NULL;
 		r = container_spec_of(now, &spec, err);
 		if (r == 0)
-			r = release_kernel_objects(engine, now, spec, err);
+			r = container_release(engine, now, spec, err);
 	}
 	if (r == 0)
 		r = remove_locked(engine, id, (flags & REMOVE_VOLUMES) || now->auto_remove, err);

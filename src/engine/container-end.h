@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct container;
+struct container_spec;
 struct engine;
 struct err;
 
@@ -32,6 +33,11 @@ int container_cleanup(struct engine *engine, const char *id, struct err *err);
 /* The same for one who holds its lock and has found it since. */
 int container_cleanup_locked(struct engine *engine, const struct container *container,
 			     struct err *err);
+
+/* Let go of what the kernel still holds for it: control group, addresses, ports. Its lock is held, its
+ * init has ended, its run directory is still there. */
+int container_release(struct engine *engine, const struct container *container,
+		      const struct container_spec *spec, struct err *err);
 
 /* Clean up after a container that was found to need it, unless somebody is at it in this moment. For commands that
  * list: what a killed command left behind goes away with the next look. Failures are only logged. */

@@ -64,3 +64,32 @@ is_running() { [ "$(state Running "$1" 2>/dev/null)" = true ]; }
 	run_davit ps -aq
 	assert_output ""
 }
+
+@test "a launcher that is killed leaves no control group, port or process" {
+	need_davit
+	port=$(free_port)
+	for delay in 0 0.001 0.002 0.004; do
+		davit_background run -d --name c -p "127.0.0.1:$port:80" "$BUSYBOX" sleep 100 >/dev/null 2>&1
+		pid=$!
+		python3 - $pid $delay <<'PYTHON'
+import os, sys, time
+end = time.time() + 2
+while time.time() < end:
+    try:
+        children = open(f"/proc/{sys.argv[1]}/task/{sys.argv[1]}/children").read().split()
+    except OSError:
+        break
+    if children:
+        time.sleep(float(sys.argv[2]))
+        try:
+            os.kill(int(children[0]), 9)
+        except ProcessLookupError:
+            pass
+        break
+PYTHON
+		wait $pid || :
+		run_davit rm -f -t 0 c
+	done
+	run_davit run --rm -p "127.0.0.1:$port:80" "$BUSYBOX" true
+	[ -z "$(find /sys/fs/cgroup -path '*/davit/*' -type d | head -n 1)" ] || fail "control groups are left"
+}
