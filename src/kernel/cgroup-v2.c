@@ -1,7 +1,7 @@
 /* Version 2: one tree for all controllers.
  *
  * A group has the files of those controllers that its parent has enabled for its children, and
- * enabling is refused (EBUSY) where the parent has processes of its own, except for the root. Root
+ * enabling is not for a parent with processes of its own (EBUSY), except for the root. Root
  * therefore has its groups directly below the root of the tree. An ordinary user has them where the
  * tree was given to the user: at the nearest ancestor of the caller's own group that the user may
  * write to and that can still enable what is asked for.
@@ -33,6 +33,20 @@ static const char *const controllers[CGROUP_CONTROLLER_COUNT] = {
 
 /* ---- controllers ---- */
 
+/* Whether enabling a controller for its children would not do: the kernel refuses that for memory
+ * and io, but for pids and cpu it turns a group with processes of its own into one of threads, whose
+ * children take no processes at all. The root of the host's tree, which has no type, is exempt. */
+static bool is_populated(int dir_fd)
+{
+	char byte;
+
+	if (faccessat(dir_fd, "cgroup.type", F_OK, 0) < 0)
+		return false;
+	autoclose int fd = openat(dir_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, &byte, 1);
+	return n > 0 || (n < 0 && errno == EOPNOTSUPP); /* threads have no list of processes */
+}
+
 /* For the children of `path`. 0 or -errno; ENOENT is what the kernel says of one that its own
  * parent has not enabled. */
 static int enable(const char *path, enum cgroup_controller controller)
@@ -41,6 +55,8 @@ static int enable(const char *path, enum cgroup_controller controller)
 
 	snprintf(text, sizeof(text), "+%s", controllers[controller]);
 	autoclose int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && is_populated(fd))
+		return -EBUSY;
 	int r = fd < 0 ? -errno : cgroup_write(fd, "cgroup.subtree_control", text);
 	return r == -EINVAL ? -ENODEV : r; /* no controller of this name is in the whole tree */
 }
@@ -151,8 +167,11 @@ static const char *remedy_for(int code, const struct cgroup_setting *setting, st
 	if (geteuid() != 0)
 		strbuf_addf(
 			text,
-			"needs a delegated cgroup with the %s controller; see davit-rootless(7)",
-			controller);
+			"needs a delegated cgroup with the %s controller%s; see davit-rootless(7)",
+			controller,
+			access("/run/systemd/system", F_OK) == 0
+				? ", as after 'systemd-run --user --scope -p Delegate=yes'"
+				: "");
 	else if (code == EBUSY)
 		return NULL;
 	else

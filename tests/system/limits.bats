@@ -24,6 +24,16 @@ show() { echo "cat /sys/fs/cgroup/$1 2>/dev/null || cat /sys/fs/cgroup/$2/$3"; }
 	[[ $stderr == *"can't fork"* ]] || fail "no fork was refused"
 }
 
+@test "a user's own group stays fit for processes" {
+	is_root && skip "root's groups are elsewhere"
+	local own
+	own=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
+	[ -w "$own/cgroup.subtree_control" ] || skip "no group of cgroup v2 was delegated"
+	run_davit run --rm --network none "$BUSYBOX" echo works
+	assert_output works
+	[ "$(cat "$own/cgroup.type")" = domain ] || fail "the group is $(cat "$own/cgroup.type") now"
+}
+
 @test "there is a pids limit and a memory limit by default" {
 	need_groups
 	: >"$BATS_TEST_TMPDIR/empty.conf"
