@@ -288,6 +288,20 @@ void container_network_abandon(struct container_network *network)
 	(void)network_stop(&network->status, network->id, network->run_dir, &ignored);
 }
 
+void container_network_forget(struct container_network *network)
+{
+	struct network_status status = {
+		.mode = network->host.mode,
+		.has_ports = network->ports.count > 0,
+		.wait_fd = -1,
+		.log_fd = -1,
+	};
+	struct err ignored; /* the next container that wants these ports takes them over */
+
+	if (network->id && network->host.mode == NETWORK_BRIDGE && status.has_ports)
+		(void)network_stop(&status, network->id, network->run_dir, &ignored);
+}
+
 int container_network_status(const char *run_dir, struct network_status *ret_status,
 			     struct err *err)
 {

@@ -32,6 +32,9 @@ int container_network_start(struct container_network *network, const struct runt
 int container_network_wait(struct container_network *network, struct err *err);
 /* After a failure behind container_network_wait(). */
 void container_network_abandon(struct container_network *network);
+/* In the command, when its launcher was killed: ports may be published without a word in the run
+ * directory. */
+void container_network_forget(struct container_network *network);
 
 /* Take down what run_dir says there is. */
 int container_network_stop(const char *run_dir, const char *id, struct err *err);

@@ -496,6 +496,7 @@ static void forget_start(struct start *start, bool was_created)
 	/* A launcher that fails leaves nothing; one that was killed could not see to it. */
 	if (start->spec)
 		(void)container_release(start->engine, start->container, start->spec, &ignored);
+	container_network_forget(&start->network);
 	(void)file_remove_tree(AT_FDCWD, start->run_dir, &ignored);
 	if (was_created)
 		(void)container_set_created(start->engine, start->container->id, &ignored);
