@@ -64,7 +64,7 @@ const struct option_spec container_option_specs[] = {
 	{ "label", 'l', OPTION_STRINGS, FIELD(labels), "KEY=VALUE", "Add a label" },
 	{ "label-file", 0, OPTION_STRINGS, FIELD(label_files), "FILE", "Read labels from a file", .complete = COMPLETE_FILES },
 	{ "log-driver", 0, OPTION_CHOICE, FIELD(log_driver), "DRIVER", "Where output goes", .choices = "k8s-file|json-file|none" },
-	{ "log-opt", 0, OPTION_STRINGS, FIELD(log_opts), "KEY=VALUE", "Option of the log driver: path=FILE, max-size=SIZE, tag=TEXT" },
+	{ "log-opt", 0, OPTION_STRINGS, FIELD(log_opts), "KEY=VALUE", "Option of the log driver: path=FILE, max-size=SIZE" },
 	{ "memory", 'm', OPTION_BYTES, FIELD(memory), "SIZE", "Memory limit, e.g. 512m", OPTION_MINUS_ONE },
 	{ "memory-reservation", 0, OPTION_BYTES, FIELD(memory_reservation), "SIZE", "Memory it is pushed back to when the host runs short", OPTION_MINUS_ONE },
 	{ "memory-swap", 0, OPTION_BYTES, FIELD(memory_swap), "SIZE", "Limit of memory and swap together; -1: unlimited swap", OPTION_MINUS_ONE },
@@ -462,13 +462,9 @@ static int build_log(struct engine *engine, const struct container_args *args,
 		} else if (strncmp(text, "max-size=", 9) == 0) {
 			if (human_parse_bytes(text + 9, &spec->log_size_max, err) < 0)
 				return err_wrap(err, "--log-opt");
-		} else if (strncmp(text, "tag=", 4) == 0) {
-			free(spec->log_tag);
-			spec->log_tag = xstrdup(text + 4);
 		} else {
 			return err_set(err, EINVAL,
-				       "invalid --log-opt '%s'; it is path=/FILE, max-size=SIZE or "
-				       "tag=TEXT",
+				       "invalid --log-opt '%s'; it is path=/FILE or max-size=SIZE",
 				       text);
 		}
 	}

@@ -80,7 +80,6 @@ struct container_spec {
 	/* Log */
 	char *log_driver; /* "k8s-file", "none", "passthrough" */
 	char *log_path;	  /* NULL: in the container's directory */
-	char *log_tag;
 	int64_t log_size_max; /* -1: unlimited */
 
 	/* The rest */
@@ -89,7 +88,6 @@ struct container_spec {
 	bool detached;
 	char *detach_keys;
 	char *pid_file, *cid_file;
-	struct strlist create_command; /* the command line that made it */
 };
 
 struct container_spec *container_spec_new(void);
