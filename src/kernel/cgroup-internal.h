@@ -41,8 +41,9 @@ struct cgroup_ops {
 		      struct strlist *left_out, bool *ret_none, struct err *err);
 	/* Find the directories; finding none is success. */
 	int (*open)(struct cgroup *group, struct err *err);
-	/* Kill everything in the group in one go; -errno where that takes a loop. */
-	int (*kill)(const struct cgroup *group);
+	/* Kill everything in the group in one go, or make it ready to be killed one by one, which
+	 * the caller does in any case. */
+	void (*kill)(const struct cgroup *group);
 	int (*freeze)(struct cgroup *group, bool frozen, struct err *err);
 	/* The directory and the file that count OOM kills; NULL if there is none. */
 	const struct cgroup_directory *(*memory_directory)(const struct cgroup *group);

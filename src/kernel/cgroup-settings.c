@@ -51,8 +51,7 @@ static void add_pids(struct cgroup_settings *settings, const struct cgroup_resou
 {
 	if (resources->pids_limit == 0)
 		return;
-	add(settings, CGROUP_PIDS, "pids limit", "pids.max",
-	    number_or_max(resources->pids_limit))
+	add(settings, CGROUP_PIDS, "pids limit", "pids.max", number_or_max(resources->pids_limit))
 		->is_default = resources->pids_limit_is_default;
 }
 

@@ -283,12 +283,17 @@ static int find(struct cgroup *group, struct err *err)
 
 /* ---- use ---- */
 
-/* No fork gets away any more; the processes that are there are for the caller. */
-static int stop_forks(const struct cgroup *group)
+/* Nothing forks away and nothing sleeps through its signal: frozen processes do not die of SIGKILL
+ * in v1. Sending it is for the caller. */
+static void prepare_kill(const struct cgroup *group)
 {
-	const struct cgroup_directory *directory = find_directory(group, CGROUP_PIDS);
+	const struct cgroup_directory *pids = find_directory(group, CGROUP_PIDS);
+	const struct cgroup_directory *freezer = find_directory(group, CGROUP_FREEZER);
 
-	return directory ? cgroup_write(directory->fd, "pids.max", "0") : -EOPNOTSUPP;
+	if (pids)
+		(void)cgroup_write(pids->fd, "pids.max", "0"); /* the killing loop ends without */
+	if (freezer)
+		(void)cgroup_write(freezer->fd, "freezer.state", "THAWED");
 }
 
 /* The freezer has its hierarchy, which most groups are not in: all processes move there, and those
@@ -358,7 +363,7 @@ static const struct cgroup_directory *memory_directory(const struct cgroup *grou
 const struct cgroup_ops cgroup_v1_ops = {
 	.create = create,
 	.open = find,
-	.kill = stop_forks,
+	.kill = prepare_kill,
 	.freeze = freeze,
 	.memory_directory = memory_directory,
 	.oom_file = "memory.oom_control",

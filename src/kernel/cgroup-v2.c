@@ -318,9 +318,9 @@ static int find(struct cgroup *group, struct err *err)
 
 /* ---- use ---- */
 
-static int kill_all(const struct cgroup *group)
+static void kill_all(const struct cgroup *group)
 {
-	return cgroup_write(group->directories[0].fd, "cgroup.kill", "1"); /* since Linux 5.14 */
+	(void)cgroup_write(group->directories[0].fd, "cgroup.kill", "1"); /* since Linux 5.14 */
 }
 
 static int wait_for_event(const struct cgroup *group, const char *line)

@@ -381,7 +381,7 @@ static int remove_directory(struct cgroup *group, const struct cgroup_directory 
 			return -errno;
 		if (now_msec() > deadline_msec)
 			return -EBUSY;
-		(void)group->ops->kill(group);
+		group->ops->kill(group);
 		pid_fd = kill_processes(directory->fd);
 		(void)remove_children(directory->fd, MAX_DEPTH, &pid_fd);
 		wait_a_moment(pid_fd, round);
