@@ -93,3 +93,15 @@ PYTHON
 	run_davit run --rm -p "127.0.0.1:$port:80" "$BUSYBOX" true
 	[ -z "$(find /sys/fs/cgroup -path '*/davit/*' -type d | head -n 1)" ] || fail "control groups are left"
 }
+
+@test "kill, then wait or inspect at once: 137 each time" {
+	for _ in $(seq 20); do
+		davit run -d --name c "$BUSYBOX" sleep 100 >/dev/null
+		davit kill c >/dev/null
+		run_davit inspect -f '{{.State.Status}} {{.State.ExitCode}}' c
+		[[ $output == "running 0" || $output == "exited 137" ]] || fail "the truth"
+		run_davit wait c
+		assert_output 137
+		run_davit rm -f -t 0 c
+	done
+}
