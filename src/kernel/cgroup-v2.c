@@ -173,7 +173,8 @@ static const char *remedy_for(int code, const struct cgroup_setting *setting, st
 				? ", as after 'systemd-run --user --scope -p Delegate=yes'"
 				: "");
 	else if (code == EBUSY)
-		return NULL;
+		return "the control group that davit may use has processes of its own, which "
+		       "keeps it from having limits below";
 	else
 		strbuf_addf(text, "this host's cgroups do not have the %s controller", controller);
 	return strbuf_text(text);

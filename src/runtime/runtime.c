@@ -360,6 +360,18 @@ static int open_namespaces(struct runtime_child *child, struct err *err)
 	return 0;
 }
 
+/* A child that ended while we looked at it has said why, unless it was killed. */
+static int prefer_report(struct runtime_child *child, int r, struct err *err)
+{
+	struct child_report report;
+
+	/* Not waiting: an end of ours is still open, so that nothing would be the end of file. */
+	if (recv(child->control_fd, &report, sizeof(report), MSG_DONTWAIT) != sizeof(report) ||
+	    report.code == 0)
+		return r;
+	return launch_plan_explain(child->plan, &report, err);
+}
+
 /* What the parent does to the child before it may go on. */
 static int equip(struct runtime_child *child, const struct cgroup *cgroup, bool in_cgroup,
 		 struct err *err)
@@ -377,7 +389,7 @@ static int equip(struct runtime_child *child, const struct cgroup *cgroup, bool 
 	 * /proc closed to us. */
 	if (r >= 0)
 		r = open_namespaces(child, err);
-	return r < 0 ? r : 0;
+	return r < 0 ? prefer_report(child, r, err) : 0;
 }
 
 /* The mapper does it, and its message is the child's go. */
