@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 
 #define JSON_DEPTH 64
 
@@ -107,6 +108,38 @@ void json_add_strlist(struct json_object *object, const char *key, const struct 
 	for (size_t i = 0; i < list->count; i++)
 		json_object_array_add(array, json_object_new_string(list->items[i]));
 	json_object_object_add(object, key, array);
+}
+
+struct json_object *json_from_pairs(const struct strlist *pairs)
+{
+	struct json_object *object = json_object_new_object();
+
+	for (size_t i = 0; i < pairs->count; i++) {
+		const char *pair = pairs->items[i], *equals = strchrnul(pair, '=');
+		autofree char *key = xstrndup(pair, (size_t)(equals - pair));
+		json_add_string(object, key, *equals ? equals + 1 : "");
+	}
+	return object;
+}
+
+char *json_pairs_text(const struct strlist *pairs)
+{
+	if (!pairs || !pairs->count)
+		return NULL;
+	autojson struct json_object *object = json_from_pairs(pairs);
+	return xstrdup(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
+}
+
+void json_pairs_from_text(const char *text, struct strlist *pairs)
+{
+	autojson struct json_object *object = NULL;
+	struct err ignored;
+
+	if (!text || json_parse(text, strlen(text), &object, &ignored) < 0 ||
+	    !json_object_is_type(object, json_type_object))
+		return;
+	json_object_object_foreach(object, key, value)
+		strlist_addf(pairs, "%s=%s", key, json_object_get_string(value));
 }
 
 void json_put_pointer(struct json_object **at)

@@ -31,5 +31,12 @@ void json_add_int(struct json_object *object, const char *key, int64_t value);
 void json_add_bool(struct json_object *object, const char *key, bool value);
 void json_add_strlist(struct json_object *object, const char *key, const struct strlist *list);
 
+/* {"KEY": "VALUE"} from a list of KEY=VALUE; a KEY alone has the value "". Owned by the caller. */
+struct json_object *json_from_pairs(const struct strlist *pairs);
+/* The same as text, NULL for an empty list or NULL; owned by the caller. And back: what is no object of texts gives
+ * nothing. */
+char *json_pairs_text(const struct strlist *pairs);
+void json_pairs_from_text(const char *text, struct strlist *pairs);
+
 void json_put_pointer(struct json_object **at);
 #define autojson __attribute__((cleanup(json_put_pointer)))

@@ -34,18 +34,6 @@ static void add_time(struct json_object *object, const char *key, int64_t nsec)
 	json_add_string(object, key, text);
 }
 
-static void add_pairs(struct json_object *object, const char *key, const struct strlist *pairs)
-{
-	struct json_object *map = json_object_new_object();
-
-	for (size_t i = 0; i < pairs->count; i++) {
-		const char *equals = strchrnul(pairs->items[i], '=');
-		autofree char *name = xstrndup(pairs->items[i], (size_t)(equals - pairs->items[i]));
-		json_add_string(map, name, *equals ? equals + 1 : "");
-	}
-	json_object_object_add(object, key, map);
-}
-
 static struct json_object *state_json(const struct container *container, const char *pid_file)
 {
 	struct json_object *state = json_object_new_object();
@@ -131,8 +119,8 @@ static struct json_object *config_json(const struct container *container,
 	json_add_string(config, "WorkingDir", spec->workdir ?: "/");
 	json_add_string(config, "Entrypoint", entrypoint);
 	json_object_object_add(config, "OnBuild", NULL);
-	add_pairs(config, "Labels", &spec->labels);
-	add_pairs(config, "Annotations", &spec->annotations);
+	json_object_object_add(config, "Labels", json_from_pairs(&spec->labels));
+	json_object_object_add(config, "Annotations", json_from_pairs(&spec->annotations));
 	json_add_string(config, "StopSignal", spec->stop_signal ?: "SIGTERM");
 	json_add_int(config, "StopTimeout", spec->stop_timeout);
 	json_add_int(config, "Timeout", spec->timeout);

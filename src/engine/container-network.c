@@ -85,14 +85,12 @@ static int lease_address(struct container_network *network, struct engine *engin
 	const char *name = network->host.bridge.name;
 	struct in_addr first = { 0 };
 	char text[INET_ADDRSTRLEN];
-	struct store *store;
+	struct database *db;
 	size_t count = 0;
 
-	int r = engine_store(engine, &store, err);
-	if (r < 0)
-		return r;
-	struct database *db = store_database(store);
-	r = database_begin(db, err);
+	int r = engine_database(engine, &db, err);
+	if (r == 0)
+		r = database_begin(db, err);
 	if (r < 0)
 		return r;
 	autorollback struct database *transaction = db;

@@ -73,17 +73,6 @@ void container_list_free(struct container **list, size_t count)
 	free(list);
 }
 
-static int open_database(struct engine *engine, struct database **ret_db, struct err *err)
-{
-	struct store *store;
-
-	int r = engine_store(engine, &store, err);
-	if (r < 0)
-		return r;
-	*ret_db = store_database(store);
-	return 0;
-}
-
 /* Between the reading of the row and of the run directory somebody may have cleaned up, which is
  * written into the row before the directory goes. Returns 1 when the row tells how it ended, 0 when
  * it does not, -ENOENT when the container was removed. No other statement may be at work: it would
@@ -94,7 +83,7 @@ static int read_end_again(struct engine *engine, struct container *container)
 	struct database *db;
 	struct err ignored; /* what cannot be read does not tell */
 
-	if (open_database(engine, &db, &ignored) < 0 ||
+	if (engine_database(engine, &db, &ignored) < 0 ||
 	    database_prepare(db,
 			     "SELECT state = 'exited', started_nsec, finished_nsec, exit_code, "
 			     "oom_killed FROM containers WHERE id = ?",
@@ -201,7 +190,7 @@ int container_find(struct engine *engine, const char *name, enum container_detai
 	autocontainer struct container *found = NULL;
 	struct database *db;
 
-	int r = open_database(engine, &db, err);
+	int r = engine_database(engine, &db, err);
 	if (r < 0)
 		return r;
 	for (int by_id = 0; by_id < 2 && !found; by_id++) {
@@ -242,7 +231,7 @@ int container_list(struct engine *engine, enum container_details details,
 	struct database *db;
 	size_t count = 0;
 
-	int r = open_database(engine, &db, err);
+	int r = engine_database(engine, &db, err);
 	if (r == 0)
 		r = database_prepare(
 			db,
@@ -292,21 +281,6 @@ static int64_t now_nsec(void)
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* KEY=VALUE to a JSON object's text; NULL for none. */
-static char *labels_text(const struct strlist *labels)
-{
-	if (!labels->count)
-		return NULL;
-	autojson struct json_object *json = json_object_new_object();
-	for (size_t i = 0; i < labels->count; i++) {
-		const char *equals = strchrnul(labels->items[i], '=');
-		autofree char *key =
-			xstrndup(labels->items[i], (size_t)(equals - labels->items[i]));
-		json_add_string(json, key, *equals ? equals + 1 : "");
-	}
-	return xstrdup(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN));
-}
-
 static char *command_text(const struct container_spec *spec)
 {
 	autostrlist struct strlist words = STRLIST_EMPTY;
@@ -347,7 +321,7 @@ static int insert_row(struct database *db, const char *id, const char *name,
 {
 	autojson struct json_object *json = container_spec_to_json(spec);
 	autofree char *command = command_text(spec), *ports = strlist_join(&spec->ports, "\n"),
-		      *labels = labels_text(&spec->labels);
+		      *labels = json_pairs_text(&spec->labels);
 	autostatement struct statement *insert = NULL;
 
 	int r = database_prepare(
@@ -398,7 +372,7 @@ int container_create(struct engine *engine, const struct container_spec *spec, c
 			err, EINVAL,
 			"'%s' is no valid container name; use letters, digits, '_', '.' and '-'",
 			name);
-	int r = open_database(engine, &db, err);
+	int r = engine_database(engine, &db, err);
 	if (r < 0)
 		return r;
 	random_hex(id, 32);
@@ -458,7 +432,7 @@ static int run_statement(struct engine *engine, const char *sql, const char *id,
 	autostatement struct statement *statement = NULL;
 	struct database *db;
 
-	int r = open_database(engine, &db, err);
+	int r = engine_database(engine, &db, err);
 	if (r == 0)
 		r = database_prepare(db, sql, &statement, err);
 	if (r < 0)
@@ -509,7 +483,7 @@ int container_anonymous_volumes(struct engine *engine, const char *id, struct st
 	autostatement struct statement *query = NULL;
 	struct database *db;
 
-	int r = open_database(engine, &db, err);
+	int r = engine_database(engine, &db, err);
 	if (r == 0)
 		r = database_prepare(db,
 				     "SELECT v.name FROM volumes v JOIN container_volumes c ON "

@@ -169,6 +169,16 @@ int engine_store(struct engine *engine, struct store **ret_store, struct err *er
 	return 0;
 }
 
+int engine_database(struct engine *engine, struct database **ret_db, struct err *err)
+{
+	struct store *store;
+
+	int r = engine_store(engine, &store, err);
+	if (r == 0)
+		*ret_db = store_database(store);
+	return r;
+}
+
 int engine_map(struct engine *engine, const struct userns_map **ret_map, struct err *err)
 {
 	if (!engine->has_map) {

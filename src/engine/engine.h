@@ -13,6 +13,7 @@
 #include "engine/settings.h"
 #include "kernel/userns.h"
 
+struct database;
 struct err;
 struct store;
 
@@ -44,6 +45,9 @@ void engine_close(struct engine *engine);
 
 /* The store, opened at the first call; owned by the engine. */
 int engine_store(struct engine *engine, struct store **ret_store, struct err *err);
+
+/* Its database, borrowed. */
+int engine_database(struct engine *engine, struct database **ret_db, struct err *err);
 
 /* The ID mapping of this caller, read at the first call. Warns once when there are no subordinate
  * IDs. */

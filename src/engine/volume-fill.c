@@ -112,7 +112,7 @@ int volume_fill(struct engine *engine, const char *name, const struct strlist *l
 {
 	autovolume struct volume *volume = NULL;
 	autostatement struct statement *statement = NULL;
-	struct store *store;
+	struct database *db;
 
 	int r = volume_find(engine, name, &volume, err);
 	if (r < 0 || !volume->needs_copy_up)
@@ -128,10 +128,9 @@ int volume_fill(struct engine *engine, const char *name, const struct strlist *l
 	r = engine_run_mapped(engine, fill_in_mapping, &fill, err);
 	if (r < 0)
 		return err_wrap(err, "volume '%s'", name);
-	r = engine_store(engine, &store, err);
+	r = engine_database(engine, &db, err);
 	if (r == 0)
-		r = database_prepare(store_database(store),
-				     "UPDATE volumes SET needs_copy_up = 0 WHERE name = ?",
+		r = database_prepare(db, "UPDATE volumes SET needs_copy_up = 0 WHERE name = ?",
 				     &statement, err);
 	if (r < 0)
 		return r;

@@ -22,17 +22,6 @@
 	"name, driver, options, labels, created_nsec, anonymous, needs_copy_up, "                  \
 	"(SELECT count(*) FROM container_volumes c WHERE c.volume = volumes.name)"
 
-static int open_database(struct engine *engine, struct database **ret_db, struct err *err)
-{
-	struct store *store;
-
-	int r = engine_store(engine, &store, err);
-	if (r < 0)
-		return r;
-	*ret_db = store_database(store);
-	return 0;
-}
-
 static char *volume_directory(const struct engine *engine, const char *name)
 {
 	return xasprintf("%s/volumes/%s", engine->root, name);
@@ -57,40 +46,14 @@ void volume_list_free(struct volume **list, size_t count)
 	free(list);
 }
 
-/* A JSON object of strings, NULL for an empty list; and back. */
-static char *pairs_to_text(const struct strlist *pairs)
-{
-	if (!pairs || !pairs->count)
-		return NULL;
-	autojson struct json_object *json = json_object_new_object();
-	for (size_t i = 0; i < pairs->count; i++) {
-		const char *equals = strchrnul(pairs->items[i], '=');
-		autofree char *key = xstrndup(pairs->items[i], (size_t)(equals - pairs->items[i]));
-		json_add_string(json, key, *equals ? equals + 1 : "");
-	}
-	return xstrdup(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN));
-}
-
-static void pairs_from_text(const char *text, struct strlist *pairs)
-{
-	autojson struct json_object *json = NULL;
-	struct err ignored; /* our own text; a damaged one shows no labels */
-
-	if (!text || json_parse(text, strlen(text), &json, &ignored) < 0 ||
-	    !json_object_is_type(json, json_type_object))
-		return;
-	json_object_object_foreach(json, key, value)
-		strlist_addf(pairs, "%s=%s", key, json_object_get_string(value));
-}
-
 static struct volume *volume_of_row(struct engine *engine, struct statement *row)
 {
 	struct volume *volume = xcalloc(1, sizeof(*volume));
 
 	volume->name = xstrdup(statement_text(row, 0));
 	volume->driver = xstrdup(statement_text(row, 1));
-	pairs_from_text(statement_text(row, 2), &volume->options);
-	pairs_from_text(statement_text(row, 3), &volume->labels);
+	json_pairs_from_text(statement_text(row, 2), &volume->options);
+	json_pairs_from_text(statement_text(row, 3), &volume->labels);
 	volume->created_nsec = statement_int(row, 4);
 	volume->is_anonymous = statement_int(row, 5);
 	volume->needs_copy_up = statement_int(row, 6);
@@ -108,7 +71,7 @@ int volume_find(struct engine *engine, const char *name, struct volume **ret_vol
 	};
 	struct database *db;
 
-	int r = open_database(engine, &db, err);
+	int r = engine_database(engine, &db, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(queries); i++) {
 		autostatement struct statement *query = NULL;
 		autovolume struct volume *found = NULL;
@@ -143,7 +106,7 @@ int volume_list(struct engine *engine, struct volume ***ret_list, size_t *ret_co
 	struct database *db;
 	size_t count = 0;
 
-	int r = open_database(engine, &db, err);
+	int r = engine_database(engine, &db, err);
 	if (r == 0)
 		r = database_prepare(db, "SELECT " COLUMNS " FROM volumes ORDER BY name", &query,
 				     err);
@@ -178,12 +141,13 @@ int volume_create(struct engine *engine, const char *name, const struct strlist 
 			name);
 	if (!name)
 		random_hex(random, 32);
-	autofree char *labels_text = pairs_to_text(labels), *options_text = pairs_to_text(options);
+	autofree char *labels_text = json_pairs_text(labels),
+		      *options_text = json_pairs_text(options);
 	const char *chosen = name ?: random;
 	autofree char *directory = volume_directory(engine, chosen),
 		      *data = path_join(directory, "_data");
 
-	int r = open_database(engine, &db, err);
+	int r = engine_database(engine, &db, err);
 	if (r == 0)
 		r = file_make_dirs(AT_FDCWD, directory, 0711, err);
 	if (r == 0)
@@ -216,7 +180,7 @@ int volume_ensure(struct engine *engine, const char *name, struct err *err)
 	autostatement struct statement *query = NULL;
 	struct database *db;
 
-	int r = open_database(engine, &db, err);
+	int r = engine_database(engine, &db, err);
 	if (r == 0)
 		r = database_prepare(db, "SELECT 1 FROM volumes WHERE name = ?", &query, err);
 	if (r < 0)
@@ -234,7 +198,7 @@ int volume_users(struct engine *engine, const char *name, struct strlist *names,
 	autostatement struct statement *query = NULL;
 	struct database *db;
 
-	int r = open_database(engine, &db, err);
+	int r = engine_database(engine, &db, err);
 	if (r == 0)
 		r = database_prepare(db,
 				     "SELECT c.name FROM containers c JOIN container_volumes v ON "
@@ -270,7 +234,7 @@ int volume_remove(struct engine *engine, const char *name, struct err *err)
 			       "first, or use --force",
 			       volume->name, users.items[0]);
 	if (r == 0)
-		r = open_database(engine, &db, err);
+		r = engine_database(engine, &db, err);
 	if (r == 0)
 		r = database_prepare(db, "DELETE FROM volumes WHERE name = ?", &statement, err);
 	if (r < 0)
