@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,7 +89,8 @@ static void tell_growth(struct layer *layer, bool is_aborted)
 
 	if (layer->growth_fd < 0)
 		return;
-	ssize_t n = write(layer->growth_fd, &growth, sizeof(growth));
+	/* A worker that gave up is heard of by its own end, not by a signal that ends us. */
+	ssize_t n = send(layer->growth_fd, &growth, sizeof(growth), MSG_NOSIGNAL | MSG_DONTWAIT);
 	layer->owes_growth = n < 0 && errno == EAGAIN;
 	if (!layer->owes_growth && (is_complete || is_aborted))
 		fd_close(&layer->growth_fd);
@@ -150,12 +152,12 @@ static int start_worker(struct work *work, struct layer *layer, struct err *err)
 	}
 	if (is_growing) {
 		int fds[2];
-		if (pipe2(fds, O_CLOEXEC) < 0)
-			return err_errno(err, "make a pipe");
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+			return err_errno(err, "make a socket pair");
 		growth_read_fd = fds[0];
 		layer->growth_fd = fds[1];
 		if (fcntl(fds[1], F_SETFL, O_NONBLOCK) < 0)
-			return err_errno(err, "make a pipe");
+			return err_errno(err, "make a socket pair");
 	}
 
 	struct layer_source source = {
