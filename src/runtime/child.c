@@ -392,12 +392,15 @@ static int enter_working_directory(struct child *child)
 
 static void reset_signals(void)
 {
-	struct sigaction action = { .sa_handler = SIG_DFL };
+	/* The kernel's form, all zero: the default action. sigaction(2) of the C library refuses the two
+	 * signals that it keeps for threads, yet a caller may have had those ignored too. */
+	const unsigned long action[4] = { 0 };
 	sigset_t none;
 
 	/* CLONE_CLEAR_SIGHAND took the handlers; what was ignored still is. */
 	for (int i = 1; i < NSIG; i++)
-		(void)sigaction(i, &action, NULL); /* two of them refuse, the C library's too */
+		(void)syscall(SYS_rt_sigaction, i, action, NULL,
+			      NSIG / 8); /* KILL and STOP refuse */
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
