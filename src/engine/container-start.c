@@ -102,9 +102,13 @@ static int find_layers(struct start *start, struct err *err)
 	r = skeleton_open(start->engine, &start->skeleton, err);
 	if (r < 0)
 		return r;
-	for (size_t i = start->spec->layers.count; i > 0; i--)
-		strlist_take(&start->layer_dirs,
-			     store_layer_path(store, start->spec->layers.items[i - 1]));
+	for (size_t i = start->spec->layers.count; i > 0; i--) {
+		autofree char *path = store_layer_path(store, start->spec->layers.items[i - 1]);
+		/* An image may have a layer twice, overlayfs may not. What the upper one shows hides all of
+		 * the lower. */
+		if (!strlist_contains(&start->layer_dirs, path))
+			strlist_take(&start->layer_dirs, take_ptr(&path));
+	}
 	return 0;
 }
 

@@ -88,7 +88,6 @@ capability_set() { sed -n "s/^$1:\s*//p"; }
 }
 
 @test "--ipc host" {
-	awaits "--ipc host where the host has no /dev/mqueue"
 	run_davit run --rm --network none --ipc host "$BUSYBOX" readlink /proc/self/ns/ipc
 	assert_output "$(readlink /proc/self/ns/ipc)"
 }
@@ -110,7 +109,6 @@ capability_set() { sed -n "s/^$1:\s*//p"; }
 }
 
 @test "--privileged gives capabilities, devices and a writable /proc" {
-	is_root && awaits "--privileged where root itself lacks a capability"
 	run_davit run --rm --network none --privileged "$BUSYBOX" sh -c 'grep CapEff /proc/self/status; mount -t tmpfs x /tmp && echo mounted'
 	assert_line mounted
 	assert_not_contains 00000000800405fb
@@ -138,12 +136,11 @@ capability_set() { sed -n "s/^$1:\s*//p"; }
 @test "limits: memory" {
 	is_podman && skip "cgroups are off for podman here"
 	need_root
-	run --separate-stderr davit run --rm --network none -m 32m "$BUSYBOX" sh -c 'dd if=/dev/zero of=/dev/null bs=128m count=1'
+	run --separate-stderr davit run --rm --network none -m 32m "$BUSYBOX" sh -c 'dd if=/dev/zero of=/dev/null bs=134217728 count=1'
 	[ "$status" -ne 0 ] || fail "128 MiB in 32"
-	davit run --name c --network none -m 32m "$BUSYBOX" sh -c 'exec dd if=/dev/zero of=/dev/null bs=128m count=1' >/dev/null 2>&1 || :
+	davit run --name c --network none -m 32m "$BUSYBOX" sh -c 'exec dd if=/dev/zero of=/dev/null bs=134217728 count=1' >/dev/null 2>&1 || :
 	run_davit inspect -f '{{.HostConfig.Memory}}' c
 	assert_output 33554432
-	awaits "State.OOMKilled in every hierarchy"
 	run_davit inspect -f '{{.State.OOMKilled}} {{.HostConfig.Memory}}' c
 	assert_output "true 33554432"
 }

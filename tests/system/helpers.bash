@@ -82,7 +82,7 @@ default_setup() {
 
 default_teardown() {
 	[ -n "${STORE-}" ] || return 0
-	davit rm -f -a -t 0 >/dev/null 2>&1 || :
+	davit rm -f -a -v -t 0 >/dev/null 2>&1 || :
 }
 
 # Removes a store that may hold files of other owners.

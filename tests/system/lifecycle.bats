@@ -78,7 +78,6 @@ detached() { # NAME COMMAND...: prints the ID
 	run_error 125 kill -s NOSUCH c -- "NOSUCH"
 	detached d sleep 100 >/dev/null
 	run_davit kill d
-	awaits "wait directly behind kill: -1 now and then"
 	run_davit wait d
 	assert_output 137
 	run_error 125 kill d -- "d" "(running|state)"
