@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/timing.h"
+#include "engine/container-cgroup.h"
 #include "engine/container-network.h"
 #include "engine/container.h"
 #include "engine/engine.h"
@@ -234,20 +235,12 @@ static int remove_locked(struct engine *engine, const char *id, bool with_volume
 int container_release(struct engine *engine, const struct container *container,
 		      const struct container_spec *spec, struct err *err)
 {
-	struct cgroup *cgroup = NULL;
 	autofree char *run_dir = container_run_directory(engine, container->id);
+	autocgroup struct cgroup *cgroup = NULL;
 	int r = 0;
 
-	if (!spec->cgroups || strcmp(spec->cgroups, "disabled") != 0) {
-		autofree char *path = xasprintf(
-			"%s/%s",
-			spec->cgroup_parent && *spec->cgroup_parent ? spec->cgroup_parent : "davit",
-			container->id);
-		autofree char *location = run_directory_read_cgroup(run_dir);
-		if (cgroup_open(location ? location : path, &cgroup, err) == 0)
-			r = cgroup_remove(cgroup, err);
-		cgroup_free(cgroup);
-	}
+	if (container_cgroup_open(engine, container, spec, &cgroup, err) == 0)
+		r = cgroup_remove(cgroup, err);
 	if (r == 0)
 		r = container_network_stop(run_dir, container->id, err);
 	return r;

@@ -30,6 +30,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/timing.h"
+#include "engine/container-cgroup.h"
 #include "engine/container-end.h"
 #include "engine/container-network.h"
 #include "engine/container.h"
@@ -253,6 +254,7 @@ static int prepare(struct start *start, struct err *err)
 
 	start->init_path = engine_helper_path(start->engine, "davit-init");
 	autofree char *volumes = store_path(store, STORE_VOLUMES);
+	autofree char *cgroups_path = container_cgroup_path(start->spec, start->container->id);
 	struct plan_input input = {
 		.spec = start->spec,
 		.settings = &start->engine->settings,
@@ -267,6 +269,7 @@ static int prepare(struct start *start, struct err *err)
 		.init_path = start->init_path,
 		.layer_dirs = &start->layer_dirs,
 		.skeleton = start->skeleton,
+		.cgroups_path = cgroups_path,
 		.host_memory_bytes =
 			sysinfo(&host) == 0 ? (uint64_t)host.totalram * host.mem_unit : 0,
 		.available_capabilities =

@@ -645,11 +645,7 @@ int plan_container(const struct plan_input *input, struct oci_runtime_config **r
 	plan_namespaces(input, config);
 	plan_limits(input, config);
 	plan_masks(input, config);
-	if (!spec->cgroups || strcmp(spec->cgroups, "disabled") != 0)
-		config->cgroups_path = xasprintf(
-			"%s/%s",
-			spec->cgroup_parent && *spec->cgroup_parent ? spec->cgroup_parent : "davit",
-			input->id);
+	config->cgroups_path = xstrdup(input->cgroups_path);
 	int r = plan_process(input, config, err);
 	if (r == 0)
 		r = plan_mounts(input, config, err);

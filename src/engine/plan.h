@@ -31,6 +31,7 @@ struct plan_input {
 	const char *init_path;	   /* davit-init, for spec->init */
 	const struct strlist *layer_dirs; /* uppermost first; empty with spec->rootfs */
 	const char *skeleton;		  /* lies below them; NULL: none */
+	const char *cgroups_path;	  /* container_cgroup_path(); NULL: no group */
 	uint64_t host_memory_bytes;
 	uint64_t available_capabilities; /* what davit has to give: all where it makes a user
 					    namespace, else its own bounding set */

@@ -139,6 +139,13 @@ static const struct cgroup_ops *host_ops(void)
 										 : &cgroup_v1_ops;
 }
 
+char *cgroup_path(const char *parent, const char *name)
+{
+	if (parent && *parent)
+		return xasprintf("%s/%s", parent, name);
+	return xasprintf("davit%c%s", host_ops() == &cgroup_v2_ops ? '/' : '-', name);
+}
+
 static struct cgroup *group_new(const char *path)
 {
 	struct cgroup *group = xcalloc(1, sizeof(*group));

@@ -85,6 +85,12 @@ int cgroup_create(const char *path, const struct cgroup_resources *resources,
 int cgroup_open(const char *path, struct cgroup **ret_cgroup, struct err *err);
 void cgroup_free(struct cgroup *cgroup); /* forgets; the group stays */
 
+/* The path of the group NAME below `parent`, or, with NULL or "", where davit has its groups. On v1
+ * that is the top of each hierarchy: a directory of our own would have to be made and removed with
+ * the first and the last group. On v2 it is "davit", which keeps the controllers enabled that other
+ * programs do not want. Owned by the caller. */
+char *cgroup_path(const char *parent, const char *name);
+
 /* Where the group is, absolute, borrowed: for cgroup_open() by a process that may be in another
  * group itself, which on v2 decides where an ordinary user's groups are. */
 const char *cgroup_location(const struct cgroup *cgroup);
@@ -110,3 +116,9 @@ bool cgroup_was_oom_killed(const struct cgroup *cgroup);
 /* The file that counts them, opened for reading, or -errno: memory.events (v2) or
  * memory.oom_control (v1), both with a line "oom_kill N". */
 int cgroup_open_oom_events(const struct cgroup *cgroup);
+
+static inline void cgroup_free_auto(struct cgroup **at)
+{
+	cgroup_free(*at);
+}
+#define autocgroup __attribute__((cleanup(cgroup_free_auto)))

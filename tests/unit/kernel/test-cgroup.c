@@ -210,6 +210,17 @@ static void test_paths_lead_nowhere_else(void **state)
 	assert_int_equal(cgroup_open("/davit/no-such-group", &group, &err), -ENOENT);
 }
 
+static void test_a_parent_that_was_given_is_taken(void **state)
+{
+	autofree char *given = cgroup_path("/mine", "abc"), *none = cgroup_path(NULL, "abc"),
+		      *empty = cgroup_path("", "abc");
+
+	(void)state;
+	assert_string_equal(given, "/mine/abc");
+	assert_string_equal(none, empty);
+	assert_true(strcmp(none, "davit/abc") == 0 || strcmp(none, "davit-abc") == 0);
+}
+
 /* ---- devices ---- */
 
 static void test_rules_are_written_as_v1_takes_them(void **state)
@@ -346,6 +357,7 @@ int main(void)
 		cmocka_unit_test(test_what_only_v1_has_is_refused_on_v2),
 		cmocka_unit_test(test_defaults_are_left_out_and_wishes_are_errors),
 		cmocka_unit_test(test_paths_lead_nowhere_else),
+		cmocka_unit_test(test_a_parent_that_was_given_is_taken),
 		cmocka_unit_test(test_rules_are_written_as_v1_takes_them),
 		cmocka_unit_test(test_programs_decide_as_rules_say),
 		cmocka_unit_test(test_rules_that_leave_nothing_out_are_seen),
