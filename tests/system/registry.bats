@@ -138,18 +138,30 @@ log_of() { curl -s "http://127.0.0.1:$1/_log"; }
 	nothing_half_made
 }
 
-@test "a registry that stops sending: ctrl-C ends the pull at once" {
-	awaits "an end to a pull that hangs in the middle of a layer"
-	set -m
+# A pull that hangs in the middle of a layer is ended by signal $1, with status $2: at once, and so is its helper.
+end_of_a_stuck_pull() {
+	local pid begin
+	set -m # ctrl-C is not ignored
 	davit_background pull -q 127.0.0.1:5008/stuck:latest >/dev/null 2>&1
 	pid=$!
 	set +m
-	sleep 2
-	kill -INT $pid
+	wait_until 20 eval 'find "$STORE/tmp" -name "*.partial" -size +16k | grep -q .'
+	pgrep -P "$pid" davit-registry >/dev/null || fail "no helper to look for"
 	begin=$SECONDS
-	status=0
-	wait $pid || status=$?
-	[ $((SECONDS - begin)) -le 3 ] || fail "too late"
-	[ $status -ne 0 ] || fail "no success"
-	[ -z "$(davit images -q)" ] || fail "no image"
+	kill "-$1" "$pid"
+	wait_status "$2" "$pid"
+	wait_until 5 eval '! pgrep -x davit-registry -r S,R,D'
+	[ $((SECONDS - begin)) -le 5 ] || fail "too late"
+	[ -z "$(davit images -q)" ] || fail "an image"
+}
+
+@test "a registry that stops sending: ctrl-C ends the pull at once, and kill -9 its helper too" {
+	need_davit
+	end_of_a_stuck_pull INT 130
+	end_of_a_stuck_pull KILL 137
+	nothing_half_made
+	# What had come is not asked for again.
+	curl -s -X DELETE http://127.0.0.1:5008/_log
+	run_status 0 davit_within 60 pull -q 127.0.0.1:5008/slow:latest
+	log_of 5008 | grep -qE '^GET .*/blobs/.* bytes=[1-9][0-9]*-' || fail "$(log_of 5008)"
 }

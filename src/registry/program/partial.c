@@ -109,6 +109,12 @@ int partial_append(struct partial *partial, const void *data, size_t size, struc
 			       "manifest tells",
 			       partial->digest, (long long)partial->size);
 	int r = fd_write_all(partial->fd, data, size);
+	if (r == -ENOSPC || r == -EDQUOT)
+		return err_set(err, ENOSPC,
+			       "blob %s: no space is left on the file system of the store; free "
+			       "some space, for example with 'davit image prune', or use a store "
+			       "elsewhere with --root",
+			       partial->digest);
 	if (r < 0) {
 		errno = -r;
 		return err_errno(err, "write '%s' in the download directory", partial->name);

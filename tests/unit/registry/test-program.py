@@ -485,7 +485,7 @@ def a_full_disk_is_told():
                                    capture_output=True, text=True, env=environment))
     if "permission denied" in result.err.lower():
         raise Skip("mounting is not allowed here")
-    assert result.status == 125 and "No space left" in result.err, result
+    assert result.status == 125 and "no space is left" in result.err, result
     assert "partial" not in result.out, result
 
 
