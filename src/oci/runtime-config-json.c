@@ -248,18 +248,13 @@ static struct json_object *extents_to_json(const struct id_extent *extents, size
 
 static struct json_object *namespaces_to_json(const struct oci_runtime_config *config)
 {
-	static const char *const names[OCI_NS_COUNT] = {
-		[OCI_NS_USER] = "user",	      [OCI_NS_MOUNT] = "mount", [OCI_NS_PID] = "pid",
-		[OCI_NS_NETWORK] = "network", [OCI_NS_IPC] = "ipc",	[OCI_NS_UTS] = "uts",
-		[OCI_NS_CGROUP] = "cgroup",   [OCI_NS_TIME] = "time",
-	};
 	struct json_object *array = json_object_new_array();
 
 	for (size_t i = 0; i < OCI_NS_COUNT; i++) {
 		if (!config->namespaces[i].wanted)
 			continue;
 		struct json_object *ns = json_object_new_object();
-		json_add_string(ns, "type", names[i]);
+		json_add_string(ns, "type", oci_namespace_names[i]);
 		json_add_string(ns, "path", config->namespaces[i].path);
 		json_object_array_add(array, ns);
 	}

@@ -31,6 +31,8 @@ enum oci_namespace {
 	OCI_NS_COUNT,
 };
 
+extern const char *const oci_namespace_names[OCI_NS_COUNT]; /* as the specification has them */
+
 struct oci_namespace_config {
 	bool wanted; /* a new one, or the one at `path`; false: the runtime's own */
 	char *path;  /* join this one instead of making one */
@@ -42,6 +44,9 @@ struct oci_mount {
 	char *source;
 	struct strlist options; /* as in mount(8) and the specification, e.g. "ro", "rbind",
 				   "nosuid", "size=64m", and the runtime's own "tmpcopyup" */
+	/* Of an ID-mapped mount; none: those of the container's user namespace. */
+	struct id_extent *uid_maps, *gid_maps;
+	size_t uid_map_count, gid_map_count;
 };
 
 struct oci_device {
@@ -59,6 +64,18 @@ struct oci_rlimit {
 	bool is_default; /* not the user's wish: where raising it is refused, the most that is
 			    allowed is taken instead of failing */
 };
+
+/* sched_setattr(2) */
+struct oci_scheduler {
+	int policy; /* SCHED_*, -1: not given */
+	int nice;
+	int priority;
+	uint64_t flags; /* SCHED_FLAG_* */
+	uint64_t runtime_nsec, deadline_nsec, period_nsec;
+};
+
+/* RLIMIT_* of "RLIMIT_NOFILE" or "nofile"; -EINVAL if there is no such limit. */
+int oci_rlimit_from_name(const char *name);
 
 struct oci_process {
 	bool terminal;
@@ -78,6 +95,47 @@ struct oci_process {
 	size_t rlimit_count;
 	char *apparmor_profile;
 	char *selinux_label;
+	struct oci_scheduler scheduler;
+	int io_priority; /* as ioprio_set(2) takes it; -1: not given */
+	char *initial_cpu_affinity,
+		*final_cpu_affinity; /* "0-3,7"; of processes that are added later only */
+};
+
+/* When hooks run; see the specification, "POSIX-platform Hooks". */
+enum oci_hook_point {
+	OCI_HOOK_PRESTART, /* deprecated */
+	OCI_HOOK_CREATE_RUNTIME,
+	OCI_HOOK_CREATE_CONTAINER,
+	OCI_HOOK_START_CONTAINER,
+	OCI_HOOK_POSTSTART,
+	OCI_HOOK_POSTSTOP,
+	OCI_HOOK_POINT_COUNT,
+};
+
+extern const char *const oci_hook_point_names[OCI_HOOK_POINT_COUNT]; /* "createRuntime" */
+
+struct oci_hook {
+	char *path; /* absolute */
+	struct strlist args, env;
+	unsigned timeout_seconds; /* 0: none */
+};
+
+struct oci_hooks {
+	struct oci_hook *items;
+	size_t count;
+};
+
+/* What a clock of a time namespace shows more than the host's. See time_namespaces(7). */
+struct oci_time_offset {
+	bool given;
+	int64_t seconds;
+	uint32_t nanoseconds;
+};
+
+enum oci_clock {
+	OCI_CLOCK_MONOTONIC,
+	OCI_CLOCK_BOOTTIME,
+	OCI_CLOCK_COUNT,
 };
 
 /* Where the root file system comes from when it is not a directory that lies ready: layers, which
@@ -110,11 +168,38 @@ struct oci_runtime_config {
 	size_t sysctl_count;
 	struct strlist masked_paths, readonly_paths;
 	struct seccomp_filter seccomp;
+	char *seccomp_profile; /* what the filter is to be made of, as JSON; the runtime knows the filter only */
+	char *seccomp_listener_path; /* a socket that is sent the listener of SCMP_ACT_NOTIFY */
+	char *seccomp_listener_metadata;
+	struct oci_time_offset time_offsets[OCI_CLOCK_COUNT];
+	bool has_personality;
+	unsigned long personality; /* of personality(2) */
+	char *mount_label;	   /* SELinux, of the container's own file systems */
+	struct oci_hooks hooks[OCI_HOOK_POINT_COUNT];
 	struct strlist annotations; /* KEY=VALUE */
 };
 
+struct err;
+
 struct oci_runtime_config *oci_runtime_config_new(void);
 void oci_runtime_config_free(struct oci_runtime_config *config);
+
+/* Read a config.json, strictly: what is malformed, contradicts itself or is not supported is an error that names its
+ * place: "config.json: linux.namespaces[2].type: unknown namespace 'foo'". `bundle` is the absolute path of the directory
+ * that relative paths of the root and of bind mounts start from. What the specification lets a runtime go on without,
+ * such as a capability this kernel does not know, is warned about. */
+int oci_runtime_config_parse(const char *text, size_t size, const char *bundle,
+			     struct oci_runtime_config **ret_config, struct err *err);
+
+/* The process alone, as `exec --process` takes it; errors name `document`. Release it by oci_process_free(). */
+int oci_process_parse(const char *text, size_t size, const char *document,
+		      struct oci_process **ret_process, struct err *err);
+struct oci_process *oci_process_new(void);
+void oci_process_free(struct oci_process *process);
+
+/* The object linux.resources alone, as `update` takes it; what it does not name stays as it is. */
+int oci_resources_parse(const char *text, size_t size, struct cgroup_resources *resources,
+			struct err *err);
 
 /* The configuration as config.json, owned by the caller (json_object_put()). */
 struct json_object;

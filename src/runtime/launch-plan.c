@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -38,28 +37,6 @@ static const struct {
 } default_devices[] = {
 	{ "/dev/null", 1, 3 },	 { "/dev/zero", 1, 5 },	   { "/dev/full", 1, 7 },
 	{ "/dev/random", 1, 8 }, { "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 },
-};
-
-static const struct {
-	const char *name;
-	int resource;
-} rlimits[] = {
-	{ "AS", RLIMIT_AS },
-	{ "CORE", RLIMIT_CORE },
-	{ "CPU", RLIMIT_CPU },
-	{ "DATA", RLIMIT_DATA },
-	{ "FSIZE", RLIMIT_FSIZE },
-	{ "LOCKS", RLIMIT_LOCKS },
-	{ "MEMLOCK", RLIMIT_MEMLOCK },
-	{ "MSGQUEUE", RLIMIT_MSGQUEUE },
-	{ "NICE", RLIMIT_NICE },
-	{ "NOFILE", RLIMIT_NOFILE },
-	{ "NPROC", RLIMIT_NPROC },
-	{ "RSS", RLIMIT_RSS },
-	{ "RTPRIO", RLIMIT_RTPRIO },
-	{ "RTTIME", RLIMIT_RTTIME },
-	{ "SIGPENDING", RLIMIT_SIGPENDING },
-	{ "STACK", RLIMIT_STACK },
 };
 
 static bool is_initial_user_namespace(void)
@@ -469,18 +446,13 @@ static int plan_rlimits(struct launch_plan *plan, struct err *err)
 	plan->rlimits = xcalloc(process->rlimit_count, sizeof(*plan->rlimits));
 	for (size_t i = 0; i < process->rlimit_count; i++) {
 		const struct oci_rlimit *from = &process->rlimits[i];
-		const char *name = from->type;
-		size_t row = 0;
-		if (strncasecmp(name, "RLIMIT_", 7) == 0)
-			name += 7;
-		while (row < ARRAY_SIZE(rlimits) && strcasecmp(rlimits[row].name, name) != 0)
-			row++;
-		if (row == ARRAY_SIZE(rlimits))
+		int resource = oci_rlimit_from_name(from->type);
+		if (resource < 0)
 			return err_set(err, EINVAL, "unknown limit '%s'", from->type);
 		if (from->soft > from->hard)
 			return err_set(err, EINVAL, "limit '%s': soft is above hard", from->type);
 		plan->rlimits[plan->rlimit_count++] = (struct plan_rlimit){
-			.resource = rlimits[row].resource,
+			.resource = resource,
 			.limit = { .rlim_cur = from->soft, .rlim_max = from->hard },
 			.is_default = from->is_default,
 		};
