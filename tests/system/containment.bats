@@ -114,8 +114,8 @@ capability_set() { sed -n "s/^$1:\s*//p"; }
 	assert_not_contains 00000000800405fb
 }
 
+# bats test_tags=user
 @test "--userns keep-id: one's own ID inside, files written are one's own" {
-	need_user
 	awaits "--userns"
 	mkdir "$BATS_TEST_TMPDIR/dir"
 	run_davit run --rm --network none --userns keep-id -v "$BATS_TEST_TMPDIR/dir:/mnt" "$BUSYBOX" sh -c 'id -u; touch /mnt/file'
@@ -133,9 +133,9 @@ capability_set() { sed -n "s/^$1:\s*//p"; }
 	fi
 }
 
+# bats test_tags=root
 @test "limits: memory" {
 	is_podman && skip "cgroups are off for podman here"
-	need_root
 	run --separate-stderr davit run --rm --network none -m 32m "$BUSYBOX" sh -c 'dd if=/dev/zero of=/dev/null bs=134217728 count=1'
 	[ "$status" -ne 0 ] || fail "128 MiB in 32"
 	davit run --name c --network none -m 32m "$BUSYBOX" sh -c 'exec dd if=/dev/zero of=/dev/null bs=134217728 count=1' >/dev/null 2>&1 || :
@@ -145,9 +145,9 @@ capability_set() { sed -n "s/^$1:\s*//p"; }
 	assert_output "true 33554432"
 }
 
+# bats test_tags=root
 @test "limits: cpus" {
 	is_podman && skip "cgroups are off for podman here"
-	need_root
 	run --separate-stderr davit run -d --name c --network none --cpus 0.5 "$BUSYBOX" sleep 100
 	if [ "$status" -eq 125 ]; then # a host that keeps the controller from us
 		assert_error 125 "cpu" "(controller|control group)"

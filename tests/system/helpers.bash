@@ -3,7 +3,7 @@
 # The store is shared by the tests of one run, so an image is pulled once; a test that needs an empty or a broken
 # store takes its own with own_store. Every test removes its containers; check_nothing_left says so.
 
-bats_require_minimum_version 1.5.0
+bats_require_minimum_version 1.8.0
 
 REGISTRY=127.0.0.1:5000
 SECURE=localhost:5443

@@ -17,7 +17,7 @@ have_groups() {
 	[ -w "$own/cgroup.subtree_control" ] && grep -qw memory "$own/cgroup.controllers" && grep -qw pids "$own/cgroup.controllers"
 }
 has_controller() { [ -d "/sys/fs/cgroup/$1" ] || grep -qw "$1" "/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/cgroup.controllers" 2>/dev/null; }
-need_groups() { have_groups || skip "this host gives this user no cgroup"; }
+need_groups() { have_groups || skip "no group of cgroup v2 with the controllers memory and pids is delegated to this user"; }
 # The directories of container $1's groups, on any hierarchy.
 groups_of() { find /sys/fs/cgroup -type d -path "*$1*" 2>/dev/null; }
 # The value of file $1 of the container's own group: in the directory of controller $2 on v1.
@@ -31,8 +31,8 @@ show() { echo "cat /sys/fs/cgroup/$1 2>/dev/null || cat /sys/fs/cgroup/$2/$3"; }
 	[[ $stderr == *"can't fork"* ]] || fail "no fork was refused"
 }
 
+# bats test_tags=user
 @test "a user's own group stays fit for processes" {
-	is_root && skip "root's groups are elsewhere"
 	local own
 	own=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
 	[ -w "$own/cgroup.subtree_control" ] || skip "no group of cgroup v2 was delegated"
@@ -147,14 +147,16 @@ show() { echo "cat /sys/fs/cgroup/$1 2>/dev/null || cat /sys/fs/cgroup/$2/$3"; }
 	[ -z "$output" ] || fail "writable"
 }
 
+# Others cannot make nodes at all.
+# bats test_tags=root
 @test "a device that was not given cannot be opened, whatever node there is" {
-	need_root # others cannot make nodes at all
 	run_davit run --rm --network none --cap-add mknod "$BUSYBOX" sh -c 'mknod /tmp/mem c 1 1 && (cat /tmp/mem; echo $?) 2>&1 | tail -n 2'
 	assert_contains "Operation not permitted"
 	run_davit run --rm --network none --cap-add mknod "$BUSYBOX" sh -c 'mknod /tmp/zero c 1 5 && head -c 3 /tmp/zero | wc -c'
 	assert_output 3
 }
 
+# bats test_tags=user
 @test "a limit that cannot be set is an error with a remedy, a default is a warning once" {
 	have_groups && skip "they can be set here"
 	: >"$BATS_TEST_TMPDIR/empty.conf"

@@ -43,8 +43,8 @@ on_a_host() {
 	[ "$status" -eq 0 ] || fail "on the host"
 }
 
+# bats test_tags=root
 @test "root: a published port answers from outside, from the host and on 127.0.0.1" {
-	need_root
 	on_a_host <<-'END'
 		begin probe -p 9000:80 -- "$PEER" serve tcp 80 web
 		want "$(outside "$PEER" ask tcp 198.51.100.1 9000)" "web 80 198.51.100.2"
@@ -55,8 +55,8 @@ on_a_host() {
 	END
 }
 
+# bats test_tags=root
 @test "root: udp ports are published too" {
-	need_root
 	on_a_host <<-'END'
 		begin probe -p 9001:81/udp -- "$PEER" serve udp 81 clock
 		want "$(outside "$PEER" ask udp 198.51.100.1 9001)" "clock 81 198.51.100.2"
@@ -65,8 +65,8 @@ on_a_host() {
 	END
 }
 
+# bats test_tags=root
 @test "root: ranges go to ranges" {
-	need_root
 	on_a_host <<-'END'
 		begin probe -p 9000-9005:80-85 -- "$PEER" serve tcp 80-85 web
 		want "$(outside "$PEER" ask tcp 198.51.100.1 9000)" "web 80 198.51.100.2"
@@ -77,8 +77,8 @@ on_a_host() {
 	END
 }
 
+# bats test_tags=root
 @test "root: a port on one address is only there" {
-	need_root
 	on_a_host <<-'END'
 		begin probe -p 127.0.0.1:9000:80 -p 198.51.100.1:9001:80 -- "$PEER" serve tcp 80 web
 		want "$("$PEER" ask tcp 127.0.0.1 9000)" "web 80 10.88.0.1"
@@ -88,8 +88,8 @@ on_a_host() {
 	END
 }
 
+# bats test_tags=root
 @test "root: containers reach published ports, each other and themselves" {
-	need_root
 	on_a_host <<-'END'
 		begin probe -p 9000:80 --id one --address 10.88.0.2 -- bash -c '"$PEER" serve tcp 80 web & until [ -e /run/now ]; do sleep 0.05; done
 			"$PEER" ask tcp 198.51.100.1 9000 >/run/self; touch /run/done; until [ -e /run/again ]; do sleep 0.05; done
@@ -114,8 +114,8 @@ on_a_host() {
 	END
 }
 
+# bats test_tags=root
 @test "root: containers reach the world as the host, and the world does not reach them" {
-	need_root
 	on_a_host <<-'END'
 		begin outside "$PEER" serve tcp 7000 world
 		begin outside "$PEER" serve udp 7000 world
@@ -128,8 +128,8 @@ on_a_host() {
 	END
 }
 
+# bats test_tags=root
 @test "root: a container does not reach the host's loopback through the bridge" {
-	need_root
 	on_a_host <<-'END'
 		begin "$PEER" serve tcp 6000 secret
 		want "$("$PEER" ask tcp 127.0.0.1 6000)" "secret 6000 127.0.0.1"
@@ -138,8 +138,8 @@ on_a_host() {
 	END
 }
 
+# bats test_tags=root
 @test "root: ports go with their container, also with one that was killed" {
-	need_root
 	on_a_host <<-'END'
 		probe -p 9000:80 --id gone -- true
 		[[ $(elements) != *comment* ]]
@@ -156,8 +156,8 @@ on_a_host() {
 	END
 }
 
+# bats test_tags=root
 @test "root: a port that the host uses is refused by number" {
-	need_root
 	on_a_host <<-'END'
 		begin "$PEER" serve tcp 9000 host
 		"$PEER" ask tcp 127.0.0.1 9000
@@ -167,8 +167,8 @@ on_a_host() {
 	END
 }
 
+# bats test_tags=root
 @test "root: the default subnet gives way to one that is in use" {
-	need_root
 	on_a_host <<-'END'
 		ip link add other0 type bridge
 		ip addr add 10.88.7.1/24 dev other0
@@ -179,8 +179,8 @@ on_a_host() {
 	END
 }
 
+# bats test_tags=root
 @test "root: what iptables drops is let through for containers" {
-	need_root
 	on_a_host <<-'END'
 		nft -f - <<-'NFT'
 			table ip filter {
@@ -194,8 +194,8 @@ on_a_host() {
 	END
 }
 
+# bats test_tags=root
 @test "root: rules that somebody flushed are loaded again" {
-	need_root
 	on_a_host <<-'END'
 		probe -- true
 		nft flush ruleset
@@ -204,8 +204,8 @@ on_a_host() {
 	END
 }
 
+# bats test_tags=root
 @test "root: many containers at once get the network made once" {
-	need_root
 	on_a_host <<-'END'
 		for i in $(seq 2 13); do begin probe --id "c$i" --address "10.88.0.$i" -p "$((9000 + i)):80" -- true; done
 		for pid in "${started[@]}"; do wait "$pid"; done

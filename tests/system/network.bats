@@ -107,8 +107,8 @@ while True: print(s.recv(99))' >/dev/null
 	is_podman || [[ $stderr =~ $port ]] || fail "names the port"
 }
 
+# bats test_tags=user
 @test "an ordinary user and a privileged port" {
-	need_user
 	run --separate-stderr davit run -d --name c -p 127.0.0.1:80:80 "$BUSYBOX" sleep 100
 	[ "$status" -eq 126 ] || [ "$status" -eq 125 ] || fail "status"
 	is_podman || [[ $stderr =~ ^Error:.*80 && $stderr =~ ip_unprivileged_port_start ]] || fail "port and remedy: $stderr"
@@ -121,8 +121,8 @@ while True: print(s.recv(99))' >/dev/null
 	done
 }
 
+# bats test_tags=root
 @test "containers of one bridge reach each other, and the source address is theirs" {
-	need_root
 	serve first
 	address=$(davit inspect -f '{{.NetworkSettings.IPAddress}}' first)
 	[[ $address =~ ^10\. ]] || fail "address '$address'"
@@ -149,8 +149,8 @@ while True: print(s.recv(99))' >/dev/null
 	assert_error 125 nosuch
 }
 
+# bats test_tags=root
 @test "links and rules go with the container" {
-	need_root
 	before=$(ip -o link | awk '{ print $2 }' | sed 's/@.*//' | grep -v -e podman -e davit | sort)
 	port=$(free_port)
 	serve c -p "127.0.0.1:$port:80"

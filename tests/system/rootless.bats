@@ -26,8 +26,8 @@ teardown() { default_teardown; }
 	[ "$output" = "$((${stderr%%$'\n'*} * 2))" ] || [ "$output" = "${stderr%%$'\n'*}" ] || fail "limits"
 }
 
+# bats test_tags=user
 @test "an ordinary user: root inside is the user outside, others come from the ranges" {
-	need_user
 	davit run -d --name c --network none "$BUSYBOX" sleep 100 >/dev/null
 	pid=$(davit inspect -f '{{.State.Pid}}' c)
 	[ "$(stat -c %u "/proc/$pid")" = "$(id -u)" ] || fail "the owner outside"
@@ -37,8 +37,8 @@ teardown() { default_teardown; }
 	assert_output 1000
 }
 
+# bats test_tags=user
 @test "unshare: a shell where the container's files are one's own" {
-	need_user
 	run_davit unshare id -u
 	assert_output 0
 	run_davit unshare sh -c 'touch "$0/f" && chown 5:5 "$0/f" && stat -c %u "$0/f" && rm "$0/f"' "$BATS_TEST_TMPDIR"
@@ -47,8 +47,8 @@ teardown() { default_teardown; }
 	run_status 127 davit unshare no-such-command
 }
 
+# bats test_tags=root
 @test "a user without ranges runs with one ID and is told" {
-	need_root
 	need_davit
 	id davit-none >/dev/null 2>&1 || useradd -M -K SUB_UID_COUNT=0 -K SUB_GID_COUNT=0 davit-none || skip "cannot add a user"
 	sed -i '/^davit-none:/d' /etc/subuid /etc/subgid
@@ -67,8 +67,8 @@ teardown() { default_teardown; }
 	[[ $err =~ subuid|subgid ]] || fail "the warning names the remedy: $err"
 }
 
+# bats test_tags=user
 @test "without user namespaces: the error says what to switch on" {
-	need_user
 	need_davit
 	# A user namespace in which no more can be made, and somebody without privileges in it.
 	home=$(mktemp -d /tmp/home.XXXXXX) # bats keeps its own directories to itself
@@ -83,8 +83,8 @@ teardown() { default_teardown; }
 	assert_error 125 "user namespace" "(max_user_namespaces|unprivileged_userns|sysctl)"
 }
 
+# bats test_tags=user
 @test "two users do not see each other's containers" {
-	need_user
 	davit run -d --name mine --network none "$BUSYBOX" sleep 100 >/dev/null
 	run_davit ps --format '{{.Names}}'
 	assert_output mine

@@ -115,8 +115,8 @@ outside_is_untouched() { [ -z "$(ls -A outside)" ] || fail "outside: $(ls -A out
 	assert_output 0
 }
 
+# bats test_tags=user
 @test "a limit above what is allowed names the limit" {
-	is_root && skip "root may raise limits on some hosts"
 	run_status 125 probe --rlimit RLIMIT_NOFILE=999999999:999999999 -- true
 	[[ $stderr == *RLIMIT_NOFILE* ]]
 }
@@ -221,8 +221,8 @@ outside_is_untouched() { [ -z "$(ls -A outside)" ] || fail "outside: $(ls -A out
 	[[ $stderr == *"-900"* ]]
 }
 
+# bats test_tags=user
 @test "a user namespace that a container's process made itself is not joined" {
-	need_user
 	"$PROBE" --lower "$ROOT" --upper "$PWD/upper" --work "$PWD/work" --caps 1ffffffffff -- sh -c 'unshare -U sleep 30' 3>&- &
 	local outer=$! pid
 	wait_until 5 pgrep -f -x "sleep 30"
@@ -234,8 +234,8 @@ outside_is_untouched() { [ -z "$(ls -A outside)" ] || fail "outside: $(ls -A out
 	wait $outer || :
 }
 
+# bats test_tags=root
 @test "other IDs see the same layers through ID-mapped mounts" {
-	need_root
 	echo mine >"$ROOT/etc/mine"
 	run_status 0 probe --map 0:500000:65536 -- sh -c 'stat -c %u /etc/mine; echo new >/etc/new; stat -c %u /etc/new; cat /proc/self/uid_map'
 	assert_line 0
@@ -243,8 +243,8 @@ outside_is_untouched() { [ -z "$(ls -A outside)" ] || fail "outside: $(ls -A out
 	[ "$(stat -c %u upper/etc/new)" = 0 ] || fail "not the image's ID on disk"
 }
 
+# bats test_tags=user
 @test "one ID is enough" {
-	need_user
 	run_status 0 probe --single-id -- sh -c 'id -u; echo x >/etc/new; stat -c %u /etc/new'
 	assert_output $'0\n0'
 }
@@ -297,8 +297,8 @@ outside_is_untouched() { [ -z "$(ls -A outside)" ] || fail "outside: $(ls -A out
 	[[ $stderr == *devpts* ]]
 }
 
+# bats test_tags=root
 @test "a device where the terminal belongs is not opened" {
-	need_root
 	mkdir -p "$ROOT/dev/pts"
 	mknod "$ROOT/dev/pts/ptmx" c 5 2
 	run_status 125 probe --plain --tty -- true
