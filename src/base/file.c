@@ -35,11 +35,15 @@ int file_write(int dir_fd, const char *path, const void *data, size_t size, mode
 	char random[17];
 	const char *slash = strrchr(path, '/');
 	int folder = slash ? (int)(slash + 1 - path) : 0;
+	autofree char *aside = NULL;
 
-	random_hex(random, 8);
-	autofree char *aside = xasprintf("%.*s.tmp-%s", folder, path, random);
-	autoclose int fd =
-		openat(dir_fd, aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (!(flags & FILE_WRITE_IN_PLACE)) {
+		random_hex(random, 8);
+		aside = xasprintf("%.*s.tmp-%s", folder, path, random);
+	}
+	autoclose int fd = openat(
+		dir_fd, aside ?: path,
+		O_WRONLY | O_CREAT | (aside ? O_EXCL : O_TRUNC) | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return err_errno(err, "create '%s'", path);
 	int r = fd_write_all(fd, data, size);
@@ -47,10 +51,11 @@ int file_write(int dir_fd, const char *path, const void *data, size_t size, mode
 		r = -errno;
 	if (r == 0 && (flags & FILE_WRITE_SYNC) && fsync(fd) < 0)
 		r = -errno;
-	if (r == 0 && renameat(dir_fd, aside, dir_fd, path) < 0)
+	if (r == 0 && aside && renameat(dir_fd, aside, dir_fd, path) < 0)
 		r = -errno;
 	if (r < 0) {
-		(void)unlinkat(dir_fd, aside, 0); /* the write's own failure is the one to tell */
+		/* The write's own failure is the one to tell. */
+		(void)unlinkat(dir_fd, aside ?: path, 0);
 		errno = -r;
 		return err_errno(err, "write '%s'", path);
 	}

@@ -16,6 +16,8 @@ int file_read(int dir_fd, const char *path, struct strbuf *buf, size_t limit, st
 enum file_write_flags {
 	FILE_WRITE_SYNC =
 		1 << 0, /* fsync the file before the rename: for what must survive power loss */
+	FILE_WRITE_IN_PLACE =
+		1 << 1, /* without the step aside: nobody reads it before it is used */
 };
 
 /* Replace the file in one step: written aside as ".tmp-…" in the same directory, then renamed.

@@ -1,9 +1,12 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <stdint.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static _Noreturn void out_of_memory(void)
@@ -73,4 +76,19 @@ void mem_free_pointer(void *pointer_to_pointer)
 	int saved = errno;
 	free(*(void **)pointer_to_pointer);
 	errno = saved;
+}
+
+void mem_expect(size_t size)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+	(void)mallopt(M_MMAP_THRESHOLD, (int)size * 2);
+	(void)mallopt(M_TRIM_THRESHOLD, (int)size * 4);
+	(void)mallopt(M_TOP_PAD, (int)size);
+	char *first = malloc(size); /* the heap grows now, and keeps it */
+	uintptr_t begin = (uintptr_t)first & ~(page - 1);
+	free(first);
+	/* Linux before 5.14 does not know this; then there are page faults. */
+	if (begin)
+		(void)madvise((void *)begin, size, MADV_POPULATE_WRITE);
 }

@@ -18,6 +18,10 @@ char *xstrndup(const char *text, size_t size); /* stops at a NUL or after `size`
 void *xmemdup(const void *data, size_t size);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Say that the process is about to use some `size` bytes of heap: they are mapped by one call instead of a page fault
+ * each, and kept when freed in between. A hint; memory that is not there fails where it is used. */
+void mem_expect(size_t size);
+
 /* Free what a `char *` or other pointer variable holds when it goes out of scope; errno is kept. */
 void mem_free_pointer(void *pointer_to_pointer);
 #define autofree __attribute__((cleanup(mem_free_pointer)))

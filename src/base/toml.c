@@ -119,8 +119,11 @@ static void skip_comment(struct parser *parser)
 {
 	if (peek(parser) != '#')
 		return;
-	while (parser->at < parser->end && *parser->at != '\n' && *parser->at != '\r')
-		parser->at++;
+	const char *end =
+		memchr(parser->at, '\n', (size_t)(parser->end - parser->at)) ?: parser->end;
+	if (end < parser->end && end[-1] == '\r')
+		end--;
+	parser->at = end;
 }
 
 /* Blanks, comments and line ends: what may stand between the elements of an array. */
@@ -174,9 +177,24 @@ static size_t utf8_length(const unsigned char *at, size_t size)
 	return length;
 }
 
+/* Whether eight bytes are printable ASCII: none has its top bit, none is below ' ', none is DEL. */
+static bool is_plain(const char *at)
+{
+	const uint64_t ones = UINT64_MAX / 255, tops = ones * 0x80;
+	uint64_t bytes;
+
+	memcpy(&bytes, at, sizeof(bytes));
+	return !((bytes | (bytes + ones) | ((bytes - ones * ' ') & ~bytes)) & tops);
+}
+
 static int check_text(struct parser *parser)
 {
 	for (const char *at = parser->at; at < parser->end;) {
+		/* Files of the system are mostly comments, and are read by every command. */
+		if (parser->end - at >= 8 && is_plain(at)) {
+			at += 8;
+			continue;
+		}
 		unsigned char c = (unsigned char)*at;
 		size_t length = utf8_length((const unsigned char *)at, (size_t)(parser->end - at));
 		if (length == 0)

@@ -68,6 +68,8 @@ static int choose_streams(const struct run_args *args, struct attach_request *re
 	return 0;
 }
 
+#define RUN_HEAP_BYTES (256 * 1024) /* what starting a container takes, most of it the database's */
+
 static int run(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
 {
 	struct run_args *args = arguments;
@@ -84,6 +86,7 @@ static int run(struct cli *cli, void *arguments, int argc, char **argv, struct e
 	if (args->container.tty && args->container.interactive && !args->detach &&
 	    !isatty(STDIN_FILENO))
 		log_warn("the input is no terminal, so -t shows no prompt and no line editing");
+	mem_expect(RUN_HEAP_BYTES);
 	int r = choose_streams(args, &request, err);
 	if (r == 0 && args->detach_keys)
 		r = detach_keys_parse(args->detach_keys, &(struct detach_keys){ 0 }, err);

@@ -124,7 +124,8 @@ static int write_file(const char *directory, const char *name, const struct strb
 {
 	autofree char *path = path_join(directory, name);
 
-	return file_write(AT_FDCWD, path, strbuf_text(text), text->size, 0644, 0, err);
+	return file_write(AT_FDCWD, path, strbuf_text(text), text->size, 0644, FILE_WRITE_IN_PLACE,
+			  err);
 }
 
 static int write_hosts(const struct container_network *network, struct engine *engine,

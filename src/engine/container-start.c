@@ -192,7 +192,7 @@ static int write_container_env(struct start *start, struct err *err)
 				 start->spec->image_id ?: "", start->engine->is_rootless);
 	}
 	autofree char *path = path_join(start->run_dir, ".containerenv");
-	return file_write(AT_FDCWD, path, text, strlen(text), 0644, 0, err);
+	return file_write(AT_FDCWD, path, text, strlen(text), 0644, FILE_WRITE_IN_PLACE, err);
 }
 
 static int load_filter(struct start *start, struct err *err)

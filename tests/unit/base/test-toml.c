@@ -88,6 +88,22 @@ static void test_errors_name_their_line(void **state)
 	expect_error("x = 'a'\n\xff", "line 2: not valid UTF-8");
 }
 
+static void test_bad_bytes_are_found_wherever_they_are(void **state)
+{
+	static const char bad[] = { '\x01', '\x1f', '\x7f', '\x80', '\xff', '\r' };
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(bad); i++) {
+		for (size_t at = 1; at < 24; at++) {
+			char text[] = "# comment, comment, comment\na = 1\n";
+			text[at] = bad[i];
+			expect_error(text, "line 1: ");
+		}
+	}
+	expect_json("# tab\t and DEL's neighbour ~~~~~~~~~~~~\r\na = 1\n", "{\"a\":1}");
+	expect_json("#\r\n#\na = 1 #", "{\"a\":1}");
+}
+
 static void test_what_the_specification_forbids_is_refused(void **state)
 {
 	static const char *const texts[] = {
@@ -168,6 +184,7 @@ int main(void)
 		cmocka_unit_test(test_strings_of_every_kind),
 		cmocka_unit_test(test_tables_nest_and_arrays_of_tables_grow),
 		cmocka_unit_test(test_errors_name_their_line),
+		cmocka_unit_test(test_bad_bytes_are_found_wherever_they_are),
 		cmocka_unit_test(test_what_the_specification_forbids_is_refused),
 		cmocka_unit_test(test_depth_and_size_are_bounded),
 	};
