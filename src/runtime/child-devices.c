@@ -147,10 +147,10 @@ static int bind_console(struct child *child)
 	return r;
 }
 
-/* Open what a path descriptor stands for. The host's /proc is still in sight. */
-static int reopen(int path_fd, int flags)
+/* Open what a path descriptor stands for. */
+static int reopen(struct child *child, int path_fd, int flags)
 {
-	char path[32] = "/proc/self/fd/";
+	char path[32] = "self/fd/";
 	size_t at = strlen(path);
 	int digits = 1;
 
@@ -158,7 +158,7 @@ static int reopen(int path_fd, int flags)
 		digits++;
 	for (int i = digits, rest = path_fd; i > 0; rest /= 10)
 		path[at + (size_t)--i] = (char)('0' + rest % 10);
-	int fd = open(path, flags | O_NOCTTY | O_CLOEXEC);
+	int fd = child_open_proc(child, path, flags | O_NOCTTY);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -170,7 +170,8 @@ static int open_master(struct child *child)
 	if (fd < 0)
 		return fd;
 	/* An image could put any device there; only a devpts has terminals. */
-	int r = fstatfs(fd, &fs) < 0 || fs.f_type != DEVPTS_MAGIC ? -ENODEV : reopen(fd, O_RDWR);
+	int r = fstatfs(fd, &fs) < 0 || fs.f_type != DEVPTS_MAGIC ? -ENODEV
+								  : reopen(child, fd, O_RDWR);
 	close(fd);
 	return r;
 }
@@ -201,7 +202,7 @@ int child_make_terminal(struct child *child, int *ret_master_fd)
 	if (process->uid && fchown(child->terminal_fd, process->uid, (gid_t)-1) < 0 &&
 	    errno != EINVAL && errno != EPERM)
 		return child_fail(child, CHILD_TERMINAL, 0);
-	int r = bind_console(child);
+	int r = child->plan->enters_container ? 0 : bind_console(child);
 	return r < 0 ? child_fail_code(child, CHILD_TERMINAL, 0, r) : 0;
 }
 
@@ -213,7 +214,7 @@ int child_open_null(struct child *child)
 	if (fd >= 0) {
 		int r = -ENODEV;
 		if (fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
-			r = reopen(fd, O_RDWR);
+			r = reopen(child, fd, O_RDWR);
 		close(fd);
 		if (r >= 0)
 			return r;

@@ -40,7 +40,7 @@ static _Noreturn void report_and_exit(struct child *child)
 }
 
 /* Wait for the parent's go. When it is gone there is nobody to live for. */
-static void wait_for_parent(struct child *child)
+void child_wait_for_parent(struct child *child)
 {
 	char byte;
 	ssize_t n;
@@ -124,7 +124,7 @@ static int send_namespaces(struct child *child)
 
 /* ---- before the mounts ---- */
 
-static int enter_cgroups(struct child *child)
+int child_enter_cgroups(struct child *child)
 {
 	for (size_t i = 0; i < child->cgroup_fd_count; i++)
 		if (write(child->cgroup_fds[i], "0", 1) < 0)
@@ -132,7 +132,7 @@ static int enter_cgroups(struct child *child)
 	return 0;
 }
 
-static int become_root(struct child *child)
+int child_become_root(struct child *child)
 {
 	const struct launch_plan *plan = child->plan;
 
@@ -171,6 +171,17 @@ static int set_names(struct child *child)
 	return 0;
 }
 
+int child_begin_session(struct child *child)
+{
+	if (setsid() < 0 && errno != EPERM)
+		return child_fail(child, CHILD_START, 0);
+	/* The caller's keys are not the container's. Kernels without keyrings are fine. */
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS &&
+	    errno != EDQUOT && errno != EPERM && errno != EACCES)
+		return child_fail(child, CHILD_KEYRING, 0);
+	return 0;
+}
+
 static int enter_namespaces(struct child *child)
 {
 	const struct launch_plan *plan = child->plan;
@@ -180,21 +191,17 @@ static int enter_namespaces(struct child *child)
 	if (plan->mapped_count)
 		wait_for_mounts(child);
 	else if (child->wait_for_start)
-		wait_for_parent(child);
-	if (enter_cgroups(child) < 0)
+		child_wait_for_parent(child);
+	if (child_enter_cgroups(child) < 0)
 		return -1;
-	if (become_root(child) < 0)
+	if (child_become_root(child) < 0)
 		return -1;
 	if (plan->unshare_cgroup && plan->shows_cgroup_v1 && child_read_cgroups(child) < 0)
 		return -1;
 	if (plan->unshare_cgroup && unshare(CLONE_NEWCGROUP) < 0)
 		return child_fail(child, CHILD_CGROUP_NAMESPACE, 0);
-	if (setsid() < 0 && errno != EPERM)
-		return child_fail(child, CHILD_START, 0);
-	/* The caller's keys are not the container's. Kernels without keyrings are fine. */
-	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS &&
-	    errno != EDQUOT && errno != EPERM && errno != EACCES)
-		return child_fail(child, CHILD_KEYRING, 0);
+	if (child_begin_session(child) < 0)
+		return -1;
 	if (set_names(child) < 0)
 		return -1;
 	return plan->has_own_network_namespace ? bring_up_loopback(child) : 0;
@@ -236,20 +243,35 @@ static int write_sysctls(struct child *child)
 	return 0;
 }
 
-static int open_label(struct child *child)
+int child_open_proc(struct child *child, const char *path, int flags)
+{
+	char absolute[64] = "/proc/";
+	size_t at = strlen(absolute), size = strlen(path);
+
+	if (child->proc_fd >= 0)
+		return openat(child->proc_fd, path, flags | O_CLOEXEC);
+	if (at + size >= sizeof(absolute)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(absolute + at, path, size + 1);
+	return open(absolute, flags | O_CLOEXEC);
+}
+
+int child_open_label(struct child *child)
 {
 	const struct oci_process *process = &child->plan->config->process;
 
 	if (!process->apparmor_profile && !process->selinux_label)
 		return 0;
-	const char *path = "/proc/self/attr/exec";
-	if (process->apparmor_profile && access("/proc/self/attr/apparmor/exec", F_OK) == 0)
-		path = "/proc/self/attr/apparmor/exec";
-	child->label_fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (process->apparmor_profile)
+		child->label_fd = child_open_proc(child, "self/attr/apparmor/exec", O_WRONLY);
+	if (child->label_fd < 0) /* kernels without a directory for each module */
+		child->label_fd = child_open_proc(child, "self/attr/exec", O_WRONLY);
 	return child->label_fd < 0 ? child_fail(child, CHILD_LABEL, 0) : 0;
 }
 
-static int set_up_stdio(struct child *child)
+int child_set_up_stdio(struct child *child)
 {
 	const struct oci_process *process = &child->plan->config->process;
 	int fds[3], null_fd = -1;
@@ -339,8 +361,8 @@ static int make_file_systems(struct child *child, int *ret_master_fd)
 		return -1;
 	if (plan->config->process.terminal && child_make_terminal(child, ret_master_fd) < 0)
 		return -1;
-	if (write_sysctls(child) < 0 || child_mask_paths(child) < 0 || open_label(child) < 0 ||
-	    set_up_stdio(child) < 0)
+	if (write_sysctls(child) < 0 || child_mask_paths(child) < 0 ||
+	    child_open_label(child) < 0 || child_set_up_stdio(child) < 0)
 		return -1;
 	return child_pivot(child);
 }
@@ -372,7 +394,7 @@ static int enter_working_directory(struct child *child)
 	size_t size = strlen(cwd);
 
 	int r = chdir(cwd);
-	if (r < 0 && errno == ENOENT && size < sizeof(path)) {
+	if (r < 0 && errno == ENOENT && size < sizeof(path) && !child->plan->enters_container) {
 		memcpy(path, cwd, size + 1);
 		r = make_directories(path);
 		if (r == 0)
@@ -433,14 +455,17 @@ void child_main(struct child *child)
 	mode_t inherited_umask = umask(0);
 	int master_fd = -1;
 
-	if (enter_namespaces(child) < 0 || make_file_systems(child, &master_fd) < 0)
+	int r = plan->enters_container	      ? child_enter(child, &master_fd)
+		: enter_namespaces(child) < 0 ? -1
+					      : make_file_systems(child, &master_fd);
+	if (r < 0)
 		report_and_exit(child);
 	child_make_stub(child);
 	tell(child, CHILD_READY, master_fd, -1);
 	if (close_the_rest(child) < 0)
 		report_and_exit(child);
 
-	wait_for_parent(child);
+	child_wait_for_parent(child);
 	if (enter_working_directory(child) < 0)
 		report_and_exit(child);
 	umask(plan->config->process.umask >= 0 ? (mode_t)plan->config->process.umask

@@ -21,6 +21,7 @@ struct child {
 	int null_fd;			 /* the host's /dev/null: what files are masked with */
 	int terminal_fd;		 /* the slave side */
 	int label_fd;
+	int proc_fd; /* the host's /proc, where "/proc" is the container's already; -1: where it is not */
 	bool cwd_is_open;   /* root was not let in; the user may be */
 	int stub_fd;	    /* a memfd, -1: the command is executed without it */
 	char cgroups[4096]; /* /proc/self/cgroup, where it is needed */
@@ -64,5 +65,18 @@ extern const size_t child_stub_size;
 void child_make_stub(struct child *child);
 int child_execute(struct child *child);
 
-/* child.c: does not return. */
+/* Open /proc/PATH of the host; `path` is relative. */
+int child_open_proc(struct child *child, const char *path, int flags);
+
+/* child-enter.c: what comes before the command, in a container that runs. */
+int child_enter(struct child *child, int *ret_master_fd);
+
+/* child.c */
+int child_become_root(struct child *child);
+int child_begin_session(struct child *child);
+int child_enter_cgroups(struct child *child);
+void child_wait_for_parent(struct child *child);
+int child_open_label(struct child *child);
+int child_set_up_stdio(struct child *child);
+/* Does not return. */
 _Noreturn void child_main(struct child *child);

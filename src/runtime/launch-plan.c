@@ -47,6 +47,19 @@ static bool is_initial_user_namespace(void)
 	return stat("/proc/self/ns/user", &st) < 0 || st.st_ino == INITIAL_USER_NS_INODE;
 }
 
+/* Where 0 is not mapped somebody else sets things up, with the same capabilities. */
+static void plan_root_ids(struct launch_plan *plan)
+{
+	const struct oci_runtime_config *config = plan->config;
+
+	if (config->uid_map_count &&
+	    userns_id_to_host(config->uid_maps, config->uid_map_count, 0) == UINT32_MAX)
+		plan->root_uid = config->uid_maps[0].inside;
+	if (config->gid_map_count &&
+	    userns_id_to_host(config->gid_maps, config->gid_map_count, 0) == UINT32_MAX)
+		plan->root_gid = config->gid_maps[0].inside;
+}
+
 static int plan_own_namespaces(struct launch_plan *plan, bool joins_user_namespace, struct err *err)
 {
 	const struct oci_runtime_config *config = plan->config;
@@ -80,13 +93,7 @@ static int plan_own_namespaces(struct launch_plan *plan, bool joins_user_namespa
 	if (plan->has_own_user_namespace && (!config->uid_map_count || !config->gid_map_count))
 		return err_set(err, EINVAL,
 			       "a new user namespace needs a map of user and group IDs");
-	/* Where 0 is not mapped somebody else sets things up, with the same capabilities. */
-	if (config->uid_map_count &&
-	    userns_id_to_host(config->uid_maps, config->uid_map_count, 0) == UINT32_MAX)
-		plan->root_uid = config->uid_maps[0].inside;
-	if (config->gid_map_count &&
-	    userns_id_to_host(config->gid_maps, config->gid_map_count, 0) == UINT32_MAX)
-		plan->root_gid = config->gid_maps[0].inside;
+	plan_root_ids(plan);
 	/* Nested in somebody's user namespace as its root, nobody tells whether groups can be set. */
 	plan->groups_are_fixed =
 		plan->is_in_user_namespace &&
@@ -513,8 +520,8 @@ static void plan_stub(struct launch_plan *plan)
 
 #ifdef HAVE_EXEC_STUB
 	/* With a security label the label protects, and may not let a memfd be executed. */
-	plan->use_stub =
-		!process->apparmor_profile && !process->selinux_label && program_is_exposed(plan);
+	plan->use_stub = !process->apparmor_profile && !process->selinux_label &&
+			 (plan->enters_container || program_is_exposed(plan));
 #endif
 	if (!plan->use_stub)
 		return;
@@ -559,10 +566,49 @@ int launch_plan_make(const struct oci_runtime_config *config, bool joins_user_na
 	return 0;
 }
 
+int launch_plan_make_entry(const struct oci_process *process, const struct seccomp_filter *filter,
+			   const struct userns_map *map, bool groups_are_fixed,
+			   struct launch_plan **ret_plan, struct err *err)
+{
+	struct launch_plan *plan = xcalloc(1, sizeof(*plan));
+
+	plan->own_config = xcalloc(1, sizeof(*plan->own_config));
+	plan->own_config->process = *process;
+	if (filter)
+		plan->own_config->seccomp = *filter;
+	plan->own_config->uid_maps = map->uid;
+	plan->own_config->uid_map_count = map->uid_count;
+	plan->own_config->gid_maps = map->gid;
+	plan->own_config->gid_map_count = map->gid_count;
+	plan->config = plan->own_config;
+	plan->map = *map;
+	plan->enters_container = true;
+	plan->pid_namespace_is_joined =
+		true; /* or its own from the start: strangers all the same */
+	plan->is_in_user_namespace = map->uid_count > 0;
+	plan->groups_are_fixed = groups_are_fixed;
+	plan_root_ids(plan);
+	int r = plan_rlimits(plan, err);
+	if (r >= 0)
+		r = plan_command(plan, err);
+	if (r < 0) {
+		launch_plan_free(plan);
+		return r;
+	}
+	plan_stub(plan);
+	*ret_plan = plan;
+	return 0;
+}
+
 void launch_plan_free(struct launch_plan *plan)
 {
 	if (!plan)
 		return;
+	if (plan->own_config) {
+		free(plan->own_config->uid_maps);
+		free(plan->own_config->gid_maps);
+		free(plan->own_config);
+	}
 	free(plan->overlay_fallback);
 	free(plan->volatile_mark);
 	for (size_t i = 0; i < plan->mount_count; i++)

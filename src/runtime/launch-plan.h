@@ -78,7 +78,12 @@ struct launch_plan {
 	bool has_own_pid_namespace, has_own_network_namespace;
 	bool is_in_user_namespace; /* a new or joined one: no device nodes, no init rights */
 	bool pid_namespace_is_joined;
-	uid_t root_uid; /* who sets everything up, inside */
+	/* No new container but one more process in a container that runs: of all this only what
+	 * concerns the command is there. */
+	bool enters_container;
+	struct oci_runtime_config
+		*own_config; /* then: what `config` points to; its members are borrowed */
+	uid_t root_uid;	     /* who sets everything up, inside */
 	gid_t root_gid;
 	bool groups_are_fixed; /* setgroups(2) is denied by a one-ID mapping */
 	struct userns_map map; /* extents are config's */
@@ -124,6 +129,12 @@ struct launch_plan {
 int launch_plan_make(const struct oci_runtime_config *config, bool joins_user_namespace,
 		     struct launch_plan **ret_plan, struct err *err);
 void launch_plan_free(struct launch_plan *plan);
+
+/* The plan of one more process in a container that runs. Process and filter are borrowed; the maps, those of the
+ * container's user namespace if it is not our own, become the plan's. */
+int launch_plan_make_entry(const struct oci_process *process, const struct seccomp_filter *filter,
+			   const struct userns_map *map, bool groups_are_fixed,
+			   struct launch_plan **ret_plan, struct err *err);
 
 /* Put a failure into words. Returns -report->code. */
 int launch_plan_explain(const struct launch_plan *plan, const struct child_report *report,

@@ -34,12 +34,7 @@
 #include "runtime/child.h"
 #include "runtime/launch-plan.h"
 #include "runtime/mapper.h"
-
-/* Namespaces to enter, the user namespace last in this list. */
-struct joins {
-	int fds[OCI_NS_COUNT];
-	size_t count;
-};
+#include "runtime/runtime-internal.h"
 
 static pid_t clone_process(unsigned long flags, int *pid_fd, int cgroup_fd)
 {
@@ -59,7 +54,7 @@ static pid_t clone_process(unsigned long flags, int *pid_fd, int cgroup_fd)
 	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
-static void joins_close(struct joins *joins)
+void joins_close(struct joins *joins)
 {
 	for (size_t i = 0; i < OCI_NS_COUNT; i++)
 		fd_close(&joins->fds[i]);
@@ -160,7 +155,7 @@ static _Noreturn void joiner_main(struct child *child, const struct joins *joins
 
 /* ---- messages ---- */
 
-static int send_go(const struct runtime_child *child)
+int runtime_send_go(const struct runtime_child *child)
 {
 	return send(child->control_fd, "g", 1, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
@@ -229,7 +224,7 @@ static int fail_without_report(struct runtime_child *child, struct err *err)
 /* ---- spawn ---- */
 
 /* An end of the socket pair below 3 would be overwritten by the child's standard streams. */
-static int control_pair(int pair[2], struct err *err)
+int runtime_control_pair(int pair[2], struct err *err)
 {
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_errno(err, "make a socket pair");
@@ -278,8 +273,8 @@ static int spawn_direct(struct child *start, const struct cgroup *cgroup, int cg
 	return 0;
 }
 
-static int spawn_joined(struct child *start, const struct joins *joins, int cgroup_fd,
-			int other_end, struct runtime_child *child, struct err *err)
+int runtime_spawn_joined(struct child *start, const struct joins *joins, int cgroup_fd,
+			 int other_end, struct runtime_child *child, struct err *err)
 {
 	struct child_report report;
 	int status, fds[2];
@@ -407,7 +402,7 @@ static int send_mapped_mounts(struct runtime_child *child, const struct joins *j
 	return mapper_send_mounts(child->plan, user_ns_fd, child->control_fd, err);
 }
 
-static void child_forget(struct runtime_child *child)
+void runtime_child_forget(struct runtime_child *child)
 {
 	*child = (struct runtime_child){
 		.pid_fd = -1,
@@ -455,10 +450,11 @@ static int spawn(struct runtime_child *child, const struct cgroup *cgroup, int u
 		.null_fd = -1,
 		.terminal_fd = -1,
 		.label_fd = -1,
+		.proc_fd = -1,
 		.stub_fd = -1,
 	};
 	if (joins->count)
-		r = spawn_joined(&start, joins, cgroup_fd, child->control_fd, child, err);
+		r = runtime_spawn_joined(&start, joins, cgroup_fd, child->control_fd, child, err);
 	else
 		r = spawn_direct(&start, cgroup, cgroup_fd, child->control_fd, child, &in_cgroup,
 				 err);
@@ -469,7 +465,7 @@ static int spawn(struct runtime_child *child, const struct cgroup *cgroup, int u
 		return r;
 	if (plan->mapped_count)
 		return send_mapped_mounts(child, joins, err);
-	if (start.wait_for_start && send_go(child) < 0)
+	if (start.wait_for_start && runtime_send_go(child) < 0)
 		return err_set(err, EIO, "the container's first process ended before it began");
 	return 0;
 }
@@ -482,12 +478,12 @@ int runtime_spawn(const struct oci_runtime_config *config, const struct cgroup *
 	struct joins joins = { .count = 0 };
 	int pair[2];
 
-	child_forget(&child);
+	runtime_child_forget(&child);
 	int r = launch_plan_make(config, userns_fd >= 0, &child.plan, err);
 	if (r < 0)
 		return r;
 	launch_plan_log(child.plan);
-	r = control_pair(pair, err);
+	r = runtime_control_pair(pair, err);
 	if (r < 0) {
 		runtime_child_clear(&child);
 		return r;
@@ -571,7 +567,7 @@ int runtime_exec(struct runtime_child *child, int *ret_exit_code, struct err *er
 		return r;
 	}
 	/* A child that died meanwhile is found out by the next line. */
-	(void)send_go(child);
+	(void)runtime_send_go(child);
 	r = receive_report(child, &report, fds);
 	if (r == 0 || r == -ECONNRESET) {
 		fd_close(&child->control_fd);
@@ -609,5 +605,5 @@ void runtime_child_clear(struct runtime_child *child)
 	fd_close(&child->net_ns_fd);
 	fd_close(&child->control_fd);
 	launch_plan_free(child->plan);
-	child_forget(child);
+	runtime_child_forget(child);
 }

@@ -22,7 +22,9 @@
 struct cgroup;
 struct err;
 struct launch_plan;
+struct oci_process;
 struct oci_runtime_config;
+struct seccomp_filter;
 
 struct runtime_child {
 	pid_t pid;
@@ -51,6 +53,28 @@ enum runtime_failure {
 int runtime_spawn(const struct oci_runtime_config *config, const struct cgroup *cgroup,
 		  int userns_fd, const struct runtime_stdio *stdio, struct runtime_child *ret_child,
 		  struct err *err);
+/* A container that runs, as who wants to put a process into it knows it. */
+struct runtime_target {
+	pid_t pid;  /* of its first process; any other of its processes would do */
+	int pid_fd; /* of that process, borrowed: opened when it was certain that `pid` is the one */
+	const struct cgroup *cgroup; /* the container's, borrowed; NULL: stay in the caller's */
+};
+
+/* One more process in a container that runs (exec): it joins all namespaces of the container that are not ours anyway,
+ * and its control group, and takes user, groups, capabilities, limits, filter, label, umask, environment, directory and
+ * terminal from `process`, as the first process took them from the configuration. `filter` may be NULL. What follows is
+ * the same as after runtime_spawn(): runtime_ready() gives the terminal's master side, and runtime_exec() lets the
+ * command run, with the same exit codes on failure. The process is a child of the caller.
+ *
+ * From inside the container nobody can look into the process before it is the command, and "/proc/self/exe" of the
+ * command never leads to our program. A working directory that does not exist is an error, other than at the start.
+ *
+ * Process and filter have to stay as they are until runtime_exec() or runtime_abandon() has returned. -ESRCH: the
+ * container has ended. On failure nothing is left behind. Works for root, and for the user who made the container. */
+int runtime_enter(const struct runtime_target *target, const struct oci_process *process,
+		  const struct seccomp_filter *filter, const struct runtime_stdio *stdio,
+		  struct runtime_child *ret_child, struct err *err);
+
 /* On failure the child is gone and reaped, and the struct is cleared. */
 int runtime_ready(struct runtime_child *child, struct err *err);
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/timing.h"
@@ -35,6 +36,7 @@ struct probe {
 	bool plain; /* none of the usual mounts */
 	bool single_id;
 	int join_pid;
+	int enter_pid;
 	bool hold; /* keep the namespaces open until the time is taken */
 };
 
@@ -136,7 +138,12 @@ static int run_once(struct probe *probe, int userns_fd, int64_t *ret_usec, struc
 	int code = RUNTIME_FAILED, status = 0;
 	int64_t begin = clock_now_usec();
 
-	int r = runtime_spawn(probe->config, NULL, userns_fd, &stdio, &child, err);
+	autoclose int target_fd = probe->enter_pid ? pidfd_open_process(probe->enter_pid) : -1;
+	struct runtime_target target = { .pid = probe->enter_pid, .pid_fd = target_fd };
+	int r = probe->enter_pid
+			? runtime_enter(&target, &probe->config->process, &probe->config->seccomp,
+					&stdio, &child, err)
+			: runtime_spawn(probe->config, NULL, userns_fd, &stdio, &child, err);
 	if (r >= 0)
 		r = runtime_ready(&child, err);
 	if (r < 0)
@@ -257,7 +264,8 @@ int main(int argc, char **argv)
 		READONLY,
 		OOM,
 		PROPAGATION,
-		FORBID
+		FORBID,
+		ENTER
 	};
 	static const struct option options[] = {
 		{ "root", 1, 0, ROOT },
@@ -290,6 +298,7 @@ int main(int argc, char **argv)
 		{ "oom", 1, 0, OOM },
 		{ "propagation", 1, 0, PROPAGATION },
 		{ "forbid", 1, 0, FORBID },
+		{ "enter", 1, 0, ENTER },
 		{ 0 },
 	};
 	struct probe probe = { .config = oci_runtime_config_new(), .rounds = 1, .join_pid = -1 };
@@ -396,6 +405,9 @@ int main(int argc, char **argv)
 			break;
 		case MAP:
 			map = optarg;
+			break;
+		case ENTER:
+			probe.enter_pid = (int)strtol(optarg, NULL, 10);
 			break;
 		case JOIN:
 			probe.join_pid = (int)strtol(optarg, NULL, 10);
