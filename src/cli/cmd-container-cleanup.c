@@ -1,16 +1,31 @@
 /* davit container cleanup: what the monitor starts when nobody waits for its container. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+
+#include "base/mem.h"
+#include "base/number.h"
 #include "cli/command.h"
 #include "cli/container-operands.h"
 #include "engine/container-end.h"
+#include "engine/container-restart.h"
 #include "engine/container.h"
 
 struct cleanup_args {
-	bool all;
+	bool all, restart;
+	int64_t client_fd;
+	struct strlist late_fds;
 };
 
+#define FIELD(f) offsetof(struct cleanup_args, f)
 static const struct option_spec options[] = {
-	{ "all", 'a', OPTION_FLAG, offsetof(struct cleanup_args, all), NULL,
-	  "Every container that has ended" },
+	{ "all", 'a', OPTION_FLAG, FIELD(all), NULL, "Every container that has ended" },
+	/* Between monitors, of no use to people. */
+	{ "client", 0, OPTION_INT, FIELD(client_fd), "FD", "Connection in the foreground",
+	  OPTION_HIDDEN, .initial = "-1" },
+	{ "late", 0, OPTION_STRINGS, FIELD(late_fds), "FD", "Another connection", OPTION_HIDDEN },
+	{ "restart", 0, OPTION_FLAG, FIELD(restart), NULL, "Start it again by its policy",
+	  OPTION_HIDDEN },
 	OPTION_END,
 };
 
@@ -18,6 +33,35 @@ static int cleanup_one(struct engine *engine, struct container *container, const
 		       void *arg, struct err *err)
 {
 	return container_cleanup(engine, container->id, err);
+}
+
+static int keep(int64_t number, struct err *err)
+{
+	if (number < 3 || number > INT_MAX || fcntl((int)number, F_SETFD, FD_CLOEXEC) < 0)
+		return err_set(err, EBADF, "%lld is no connection to hand on", (long long)number);
+	return (int)number;
+}
+
+static int restart(struct engine *engine, const struct cleanup_args *args, const char *id,
+		   struct err *err)
+{
+	autofree int *fds = xcalloc(args->late_fds.count + 1, sizeof(*fds));
+	struct restart_connections connections = { .client_fd = -1, .late_fds = fds };
+
+	if (args->client_fd >= 0) {
+		connections.client_fd = keep(args->client_fd, err);
+		if (connections.client_fd < 0)
+			return connections.client_fd;
+	}
+	for (size_t i = 0; i < args->late_fds.count; i++) {
+		int64_t number = -1;
+		(void)number_parse(args->late_fds.items[i], 3, INT_MAX, &number);
+		int fd = keep(number, err);
+		if (fd < 0)
+			return fd;
+		fds[connections.late_count++] = fd;
+	}
+	return container_restart(engine, id, &connections, err);
 }
 
 static int cleanup(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
@@ -28,6 +72,11 @@ static int cleanup(struct cli *cli, void *arguments, int argc, char **argv, stru
 						 .all_means = CHOICE_STOPPED,
 						 .ignore_missing = true };
 
+	if (args->restart && argc == 1) {
+		struct engine *engine;
+		int r = cli_engine(cli, &engine, err);
+		return r < 0 ? r : restart(engine, args, argv[0], err);
+	}
 	return for_each_container(cli, &choice, argc, argv, cleanup_one, args, err);
 }
 

@@ -1,11 +1,9 @@
 /* davit logs: shows what containers have written. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/duration.h"
-#include "base/fd.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/command.h"
@@ -35,8 +33,7 @@ static const struct option_spec options[] = {
 
 /* One container's part of struct logs_source, owned. */
 struct source {
-	char *path, *prefix;
-	int run_dir_fd;
+	char *path, *prefix, *run_dir;
 };
 
 static void sources_clear(struct source *sources, int count)
@@ -44,7 +41,7 @@ static void sources_clear(struct source *sources, int count)
 	for (int i = 0; i < count; i++) {
 		free(sources[i].path);
 		free(sources[i].prefix);
-		fd_close(&sources[i].run_dir_fd);
+		free(sources[i].run_dir);
 	}
 	free(sources);
 }
@@ -64,12 +61,11 @@ static int find_source(struct engine *engine, const char *word, bool with_prefix
 		return err_set(err, ENOTSUP,
 			       "container '%s' keeps no log: it was made with --log-driver none",
 			       container->name);
-	autofree char *directory = container_directory(engine, container->id),
-		      *run_dir = container_run_directory(engine, container->id);
+	autofree char *directory = container_directory(engine, container->id);
 	source->path = spec->log_path ? xstrdup(spec->log_path) : path_join(directory, "ctr.log");
 	source->prefix = with_prefix ? xstrdup(container->name) : NULL;
-	if (container->state == CONTAINER_RUNNING)
-		source->run_dir_fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (container->state == CONTAINER_RUNNING || container->state == CONTAINER_RESTARTING)
+		source->run_dir = container_run_directory(engine, container->id);
 	return 0;
 }
 
@@ -106,12 +102,10 @@ static int logs(struct cli *cli, void *arguments, int argc, char **argv, struct 
 		return r;
 	struct source *found = xcalloc((size_t)argc, sizeof(*found));
 	autofree struct logs_source *sources = xcalloc((size_t)argc, sizeof(*sources));
-	for (int i = 0; i < argc; i++)
-		found[i].run_dir_fd = -1;
 	for (int i = 0; r == 0 && i < argc; i++) {
 		r = find_source(engine, argv[i], args->names, &found[i], err);
 		sources[i] =
-			(struct logs_source){ found[i].path, found[i].run_dir_fd, found[i].prefix };
+			(struct logs_source){ found[i].path, found[i].run_dir, found[i].prefix };
 	}
 	if (r == 0) {
 		r = logs_read(sources, (size_t)argc, &how, err);

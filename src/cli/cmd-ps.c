@@ -74,7 +74,9 @@ static char *status_text(const struct container *container, int64_t now_usec)
 		return xasprintf("Up %s", since);
 	}
 	autofree char *ago = human_ago(container->finished_nsec / 1000, now_usec);
-	return xasprintf("Exited (%d)%s%s", container->exit_code, *ago ? " " : "", ago);
+	return xasprintf("%s (%d)%s%s",
+			 container->state == CONTAINER_RESTARTING ? "Restarting" : "Exited",
+			 container->exit_code, *ago ? " " : "", ago);
 }
 
 static void add_ports(struct json_object *row, const struct container *container, bool as_json)
@@ -189,7 +191,7 @@ static struct json_object *row_for_people(const struct container *container,
 	json_add_int(row, "ExitedAt", container->finished_nsec / 1000000000);
 	json_add_int(row, "StartedAt", container->started_nsec / 1000000000);
 	json_add_int(row, "Pid", container->state == CONTAINER_RUNNING ? container->run.pid : 0);
-	json_add_int(row, "Restarts", 0);
+	json_add_int(row, "Restarts", container->restart_count);
 	json_add_int(row, "created_nsec", container->created_nsec);
 	add_ports(row, container, false);
 	add_spec_fields(row, container, false);
@@ -267,7 +269,8 @@ static int ps(struct cli *cli, void *arguments, int argc, char **argv, struct er
 	bool all = args->all || last > 0 || container_filter_has_state(filter);
 	for (size_t i = last > 0 && (size_t)last < count ? count - (size_t)last : 0; i < count;
 	     i++) {
-		if (!all && list[i]->state != CONTAINER_RUNNING)
+		if (!all && list[i]->state != CONTAINER_RUNNING &&
+		    list[i]->state != CONTAINER_RESTARTING)
 			continue;
 		if (!container_filter_matches(filter, list[i]))
 			continue;

@@ -30,9 +30,11 @@ static bool is_meant(const struct container *container, const struct container_c
 {
 	switch (choice->all_means) {
 	case CHOICE_RUNNING:
-		return container->state == CONTAINER_RUNNING;
+		return container->state == CONTAINER_RUNNING ||
+		       container->state == CONTAINER_RESTARTING;
 	case CHOICE_STOPPED:
-		return container->state != CONTAINER_RUNNING;
+		return container->state != CONTAINER_RUNNING &&
+		       container->state != CONTAINER_RESTARTING;
 	default:
 		return true;
 	}

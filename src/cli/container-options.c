@@ -16,6 +16,7 @@
 #include "base/strbuf.h"
 #include "cli/command.h"
 #include "cli/mount-options.h"
+#include "engine/container-restart.h"
 #include "engine/container-spec.h"
 #include "engine/engine.h"
 #include "engine/plan.h"
@@ -84,6 +85,7 @@ const struct option_spec container_option_specs[] = {
 	{ "read-only", 0, OPTION_FLAG, FIELD(read_only), NULL, "Make the root file system read-only" },
 	{ "read-only-tmpfs", 0, OPTION_TRISTATE, FIELD(read_only_tmpfs), NULL, "With --read-only: writable /run, /tmp and /var/tmp; the default" },
 	{ "replace", 0, OPTION_FLAG, FIELD(replace), NULL, "Remove a container of the same name first" },
+	{ "restart", 0, OPTION_STRING, FIELD(restart), "POLICY", "Start it again when it ends: no, on-failure[:RETRIES], always, unless-stopped", .choices = "no|on-failure|always|unless-stopped" },
 	{ "rm", 0, OPTION_FLAG, FIELD(remove), NULL, "Remove the container when it exits" },
 	{ "rootfs", 0, OPTION_FLAG, FIELD(rootfs), NULL, "The image's name is a directory to use as root file system" },
 	{ "security-opt", 0, OPTION_STRINGS, FIELD(security_opts), "OPTION", "no-new-privileges, seccomp=FILE|unconfined, apparmor=…, label=…, mask=…, unmask=…" },
@@ -471,6 +473,25 @@ static int build_log(struct engine *engine, const struct container_args *args,
 	return 0;
 }
 
+static int build_restart(const struct container_args *args, struct container_spec *spec,
+			 struct err *err)
+{
+	const char *policy = NULL;
+
+	int r = args->restart
+			? restart_policy_parse(args->restart, &policy, &spec->restart_retries, err)
+			: 0;
+	if (r < 0)
+		return r;
+	if (args->remove && policy && strcmp(policy, "on-failure") != 0)
+		return err_set(err, EINVAL,
+			       "--rm and --restart %s contradict each other; give one of them, or "
+			       "--restart on-failure",
+			       policy);
+	spec->restart_policy = xstrdup(policy);
+	return 0;
+}
+
 static int build_process(struct cli *cli, struct engine *engine, const struct container_args *args,
 			 const struct oci_image_config *image, struct container_spec *spec,
 			 struct err *err)
@@ -556,6 +577,8 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 	r = build_confinement(engine, args, spec, err);
 	if (r == 0)
 		r = build_limits(cli, engine, args, spec, err);
+	if (r == 0)
+		r = build_restart(args, spec, err);
 	if (r == 0)
 		r = build_log(engine, args, spec, err);
 	if (r == 0)

@@ -17,7 +17,7 @@ struct image;
 struct container_args {
 	/* mode */
 	bool interactive, tty, remove, replace, quiet;
-	const char *name, *cid_file, *pid_file;
+	const char *name, *cid_file, *pid_file, *restart;
 	int64_t timeout_sec;
 	/* process */
 	struct strlist env, env_files, unset_env, groups;

@@ -27,6 +27,7 @@
 #include "base/timing.h"
 #include "engine/container-cgroup.h"
 #include "engine/container-network.h"
+#include "engine/container-restart.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/signals.h"
@@ -42,11 +43,14 @@ static int open_init(struct engine *engine, const struct container *container, i
 	autofree char *directory = container_run_directory(engine, container->id);
 	struct run_status status;
 
-	autoclose int fd = container->run.pid > 0 ? pidfd_open_process(container->run.pid) : -1;
-	/* Asked after opening: had the number been given to another process before, this would
-	 * tell. */
+	/* It may have been started again since the caller has found it. */
 	(void)run_directory_status(directory, &status);
-	if (fd < 0 || !status.is_running || status.pid != container->run.pid)
+	pid_t pid = status.pid;
+	autoclose int fd = pid > 0 ? pidfd_open_process(pid) : -1;
+	/* Asked again after opening: had the number been given to another process before, this
+	 * would tell. */
+	(void)run_directory_status(directory, &status);
+	if (fd < 0 || !status.is_running || status.pid != pid)
 		return err_set(err, ESRCH,
 			       "container %s is not running; start it with 'davit start %s'",
 			       container->name, container->name);
@@ -54,12 +58,29 @@ static int open_init(struct engine *engine, const struct container *container, i
 	return 0;
 }
 
+/* Whoever sends these wants it gone, and not back. Others, such as SIGHUP, mostly mean something else to it. */
+static bool asks_to_end(const struct container *container, int signal)
+{
+	autocontainer_spec struct container_spec *spec = NULL;
+	struct err ignored; /* of a damaged record the usual signals do */
+
+	return signal == SIGKILL || signal == SIGTERM || signal == SIGINT || signal == SIGQUIT ||
+	       (container->spec_text && container_spec_of(container, &spec, &ignored) == 0 &&
+		spec->stop_signal && signal_from_name(spec->stop_signal) == signal);
+}
+
 int container_kill(struct engine *engine, const struct container *container, int signal,
 		   struct err *err)
 {
 	autoclose int fd = -1;
+	int r = 0;
 
-	int r = open_init(engine, container, &fd, err);
+	if (asks_to_end(container, signal))
+		r = container_end_restarts(engine, container->id, err);
+	if (r == CONTAINER_RESTARTING)
+		return 0; /* it does not run, and will not any more */
+	if (r >= 0)
+		r = open_init(engine, container, &fd, err);
 	if (r < 0)
 		return r;
 	if (pidfd_signal(fd, signal) < 0)
@@ -95,11 +116,13 @@ int container_stop(struct engine *engine, struct container *container, int64_t t
 	autoclose int fd = -1;
 	enum stop_result result = STOP_DONE;
 
-	if (container->state != CONTAINER_RUNNING) {
-		int r = container_cleanup(engine, container->id, err);
+	int r = container_end_restarts(engine, container->id, err);
+	if (r >= 0 && r != CONTAINER_RUNNING) {
+		r = container_cleanup(engine, container->id, err);
 		return r < 0 ? r : STOP_WAS_STOPPED;
 	}
-	int r = container_spec_of(container, &spec, err);
+	if (r >= 0)
+		r = container_spec_of(container, &spec, err);
 	if (r == 0)
 		r = open_init(engine, container, &fd, err);
 	if (r == -ESRCH) {
@@ -155,31 +178,57 @@ static int hear_exit(const char *run_dir, int *ret_exit_code, struct err *err)
 	return 0;
 }
 
+/* There is no monitor to hear it from. Returns 1 when it runs again, 0 with the exit code. */
+static int wait_without_monitor(struct engine *engine, const struct container *container,
+				int *ret_exit_code, struct err *err)
+{
+	autofree char *run_dir = container_run_directory(engine, container->id);
+	autocontainer struct container *again = NULL;
+	autoclose int fd = -1, lock_fd = -1;
+	struct run_status status;
+
+	(void)run_directory_status(run_dir, &status);
+	if (status.will_restart) {
+		/* What was the monitor is busy starting it again. */
+		fd = pidfd_open_process(status.monitor_pid);
+		if (fd >= 0)
+			(void)wait_for_init(fd, -1);
+		return 1;
+	}
+	/* The kernel tells when it ends, and its files or its record how. */
+	if (open_init(engine, container, &fd, err) == 0 && wait_for_init(fd, -1) < 0)
+		return err_errno(err, "wait for container '%s'", container->name);
+	(void)run_directory_status(run_dir, &status);
+	if (status.has_exit && !status.will_restart) {
+		*ret_exit_code = exit_code_of(status.wait_status);
+		return 0;
+	}
+	/* Under the lock it is not between two runs. */
+	int r = container_lock(engine, container->id, &lock_fd, err);
+	if (r == 0)
+		r = container_find(engine, container->id, 0, &again, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	*ret_exit_code = r == -ENOENT ? -1 : again->exit_code;
+	return r == 0 && (again->state == CONTAINER_RESTARTING ||
+			  (again->state == CONTAINER_RUNNING && again->run.monitor_lives));
+}
+
 int container_wait(struct engine *engine, const struct container *container, int *ret_exit_code,
 		   struct err *err)
 {
 	autofree char *run_dir = container_run_directory(engine, container->id);
-	autoclose int fd = -1;
-	struct run_status status;
+	bool is_alive =
+		container->state == CONTAINER_RUNNING || container->state == CONTAINER_RESTARTING;
 
-	int r = container->state == CONTAINER_RUNNING ? hear_exit(run_dir, ret_exit_code, err)
-						      : -ENOTCONN;
-	if (r != -ENOTCONN)
-		return r;
-	/* No monitor to ask: the kernel tells when it ends, and its files or its record how. */
-	if (open_init(engine, container, &fd, err) == 0 && wait_for_init(fd, -1) < 0)
-		return err_errno(err, "wait for container '%s'", container->name);
-	(void)run_directory_status(run_dir, &status);
-	if (status.has_exit) {
-		*ret_exit_code = exit_code_of(status.wait_status);
-		return 0;
+	for (;;) {
+		int r = is_alive ? hear_exit(run_dir, ret_exit_code, err) : -ENOTCONN;
+		if (r == -ENOTCONN)
+			r = wait_without_monitor(engine, container, ret_exit_code, err);
+		if (r <= 0)
+			return r;
+		is_alive = true;
 	}
-	autocontainer struct container *again = NULL;
-	r = container_find(engine, container->id, 0, &again, err);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	*ret_exit_code = r == -ENOENT ? -1 : again->exit_code;
-	return 0;
 }
 
 static int remove_tree(void *path, struct err *err)
@@ -246,7 +295,8 @@ int container_release(struct engine *engine, const struct container *container,
 	return r;
 }
 
-static int cleanup_locked(struct engine *engine, const struct container *container, struct err *err)
+static int put_away(struct engine *engine, const struct container *container, bool remove,
+		    struct err *err)
 {
 	autocontainer_spec struct container_spec *spec = NULL;
 	autofree char *run_dir = container_run_directory(engine, container->id);
@@ -256,7 +306,7 @@ static int cleanup_locked(struct engine *engine, const struct container *contain
 		r = container_release(engine, container, spec, err);
 	if (r < 0)
 		return r;
-	if (container->auto_remove) {
+	if (remove) {
 		r = remove_locked(engine, container->id, true, err);
 	} else {
 		int64_t finished = container->finished_nsec;
@@ -276,8 +326,15 @@ static int cleanup_locked(struct engine *engine, const struct container *contain
 int container_cleanup_locked(struct engine *engine, const struct container *container,
 			     struct err *err)
 {
-	int r = container->needs_cleanup ? cleanup_locked(engine, container, err) : 0;
+	int r = container->needs_cleanup ? put_away(engine, container, container->auto_remove, err)
+					 : 0;
 	return r < 0 ? err_wrap(err, "clean up container '%s'", container->name) : 0;
+}
+
+int container_put_away_locked(struct engine *engine, const struct container *container,
+			      struct err *err)
+{
+	return put_away(engine, container, false, err);
 }
 
 int container_cleanup(struct engine *engine, const char *id, struct err *err)
@@ -370,7 +427,7 @@ static int remove_if_stopped(struct engine *engine, const char *id, enum remove_
 	int r = container_find(engine, id, CONTAINER_WITH_SPEC, &now, err);
 	if (r == -ENOENT)
 		return 0;
-	if (r == 0 && now->state == CONTAINER_RUNNING) {
+	if (r == 0 && (now->state == CONTAINER_RUNNING || now->state == CONTAINER_RESTARTING)) {
 		*ret_running = take_ptr(&now);
 		return -EINPROGRESS;
 	}
@@ -402,9 +459,10 @@ int container_remove(struct engine *engine, const struct container *container,
 			return r;
 		if (!(flags & REMOVE_FORCE))
 			return err_set(err, EBUSY,
-				       "cannot remove container %s as it is running; stop it with "
+				       "cannot remove container %s as it is %s; stop it with "
 				       "'davit stop %s', or use --force",
-				       container->name, container->name);
+				       container->name, container_state_name(running->state),
+				       container->name);
 		fd_close(&lock_fd);
 		r = container_stop(engine, running, timeout_sec, err);
 		if (r < 0)

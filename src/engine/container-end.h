@@ -10,7 +10,8 @@ struct container_spec;
 struct engine;
 struct err;
 
-/* Send a signal to the container's init. -ESRCH if it does not run. */
+/* Send a signal to the container's init. -ESRCH if it does not run. A signal that asks it to end also ends the restarts
+ * by its policy, and is enough to end one that waits for such a restart. */
 int container_kill(struct engine *engine, const struct container *container, int signal,
 		   struct err *err);
 
@@ -21,7 +22,7 @@ enum stop_result { STOP_WAS_STOPPED, STOP_DONE, STOP_KILLED /* it did not listen
 int container_stop(struct engine *engine, struct container *container, int64_t timeout_sec,
 		   struct err *err);
 
-/* Wait until it has ended. *ret_exit_code is as a shell shows it, -1 if nobody knows. */
+/* Wait until it has ended and will not be started again. *ret_exit_code is as a shell shows it, -1 if nobody knows. */
 int container_wait(struct engine *engine, const struct container *container, int *ret_exit_code,
 		   struct err *err);
 
@@ -33,6 +34,10 @@ int container_cleanup(struct engine *engine, const char *id, struct err *err);
 /* The same for one who holds its lock and has found it since. */
 int container_cleanup_locked(struct engine *engine, const struct container *container,
 			     struct err *err);
+
+/* The same for one that is to be started again: it stays, also with --rm. Its lock is held, its init has ended. */
+int container_put_away_locked(struct engine *engine, const struct container *container,
+			      struct err *err);
 
 /* Let go of what the kernel still holds for it: control group, addresses, ports. Its lock is held, its
  * init has ended, its run directory is still there. */

@@ -64,16 +64,17 @@ void container_filter_free(struct container_filter *filter)
 static int check_value(struct engine *engine, struct container_filter *filter, enum filter_key key,
 		       const char *value, struct err *err)
 {
-	static const char *const states[] = { "created",     "running",	  "exited",   "paused",
-					      "stopped",     "stopping",  "removing", "unknown",
-					      "initialized", "configured" };
+	static const char *const states[] = { "created",     "running",	   "exited",	"paused",
+					      "stopped",     "stopping",   "removing",	"unknown",
+					      "initialized", "configured", "restarting" };
 
 	if (key == FILTER_STATUS) {
 		for (size_t i = 0; i < ARRAY_SIZE(states); i++)
 			if (strcmp(value, states[i]) == 0)
 				return 0;
 		return err_set(err, EINVAL,
-			       "'%s' is no container state; states are created, running and exited",
+			       "'%s' is no container state; states are created, running, "
+			       "restarting and exited",
 			       value);
 	}
 	if (key == FILTER_EXITED) {

@@ -43,7 +43,7 @@ static struct json_object *state_json(const struct container *container, const c
 	json_add_string(state, "Status", container_state_name(container->state));
 	json_add_bool(state, "Running", running);
 	json_add_bool(state, "Paused", false);
-	json_add_bool(state, "Restarting", false);
+	json_add_bool(state, "Restarting", container->state == CONTAINER_RESTARTING);
 	json_add_bool(state, "OOMKilled", container->oom_killed);
 	json_add_bool(state, "Dead", false);
 	json_add_int(state, "Pid", running ? container->run.pid : 0);
@@ -144,8 +144,8 @@ static struct json_object *host_config_json(const struct container_spec *spec,
 	json_object_object_add(config, "LogConfig", log);
 	json_add_string(config, "NetworkMode", spec->network_mode ?: "");
 	json_object_object_add(config, "PortBindings", bindings);
-	json_add_string(restart, "Name", "no");
-	json_add_int(restart, "MaximumRetryCount", 0);
+	json_add_string(restart, "Name", spec->restart_policy ?: "no");
+	json_add_int(restart, "MaximumRetryCount", spec->restart_retries);
 	json_object_object_add(config, "RestartPolicy", restart);
 	json_add_bool(config, "AutoRemove", spec->auto_remove);
 	json_add_strlist(config, "CapAdd", &spec->cap_add);
@@ -291,7 +291,7 @@ int container_inspect(struct engine *engine, const struct container *container,
 	json_add_string(json, "ConmonPidFile", pid_file);
 	json_add_string(json, "PidFile", pid_file);
 	json_add_string(json, "Name", container->name);
-	json_add_int(json, "RestartCount", 0);
+	json_add_int(json, "RestartCount", container->restart_count);
 	json_add_string(json, "Driver", "overlay");
 	json_add_string(json, "MountLabel", "");
 	json_add_string(json, "ProcessLabel", spec->selinux_label ?: "");

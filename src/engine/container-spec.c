@@ -35,7 +35,7 @@ static const struct {
 	STRING(image_name), STRING(image_id), STRING(image_digest), STRINGS(layers), STRING(rootfs),
 	STRINGS(entrypoint), STRINGS(command), STRINGS(env), STRING(workdir), STRING(user), STRINGS(groups),
 	BOOL(tty), BOOL(open_stdin), BOOL(init), STRING(hostname), STRING(umask), STRING(stop_signal),
-	INT(stop_timeout), INT(timeout),
+	INT(stop_timeout), INT(timeout), STRING(restart_policy), INT(restart_retries),
 	STRING(network_mode), STRING(pid_mode), STRING(ipc_mode), STRING(uts_mode), STRING(cgroupns_mode),
 	STRING(userns_mode),
 	STRINGS(ports), STRINGS(expose), BOOL(publish_all), STRINGS(dns_servers), STRINGS(dns_searches),

@@ -29,12 +29,14 @@ struct container_spec {
 	char *user;			    /* "name|uid[:group|gid]", "" or NULL: root */
 	struct strlist groups;		    /* --group-add */
 	bool tty, open_stdin;
-	bool init;	      /* davit-init as PID 1 */
-	char *hostname;	      /* NULL: the short ID */
-	char *umask;	      /* octal */
-	char *stop_signal;    /* name or number, NULL: SIGTERM */
-	int64_t stop_timeout; /* seconds before SIGKILL */
-	int64_t timeout;      /* seconds it may run, 0: as long as it likes */
+	bool init;		 /* davit-init as PID 1 */
+	char *hostname;		 /* NULL: the short ID */
+	char *umask;		 /* octal */
+	char *stop_signal;	 /* name or number, NULL: SIGTERM */
+	int64_t stop_timeout;	 /* seconds before SIGKILL */
+	int64_t timeout;	 /* seconds it may run, 0: as long as it likes */
+	char *restart_policy;	 /* "always", "unless-stopped", "on-failure", NULL: none */
+	int64_t restart_retries; /* of on-failure; 0: any number */
 
 	/* Namespaces: "", "private", "host" */
 	char *network_mode; /* "none", "host", "bridge", "pasta" */
@@ -78,8 +80,8 @@ struct container_spec {
 	int64_t oom_score_adj;
 
 	/* Log */
-	char *log_driver; /* "k8s-file", "none", "passthrough" */
-	char *log_path;	  /* NULL: in the container's directory */
+	char *log_driver;     /* "k8s-file", "none", "passthrough" */
+	char *log_path;	      /* NULL: in the container's directory */
 	int64_t log_size_max; /* -1: unlimited */
 
 	/* The rest */

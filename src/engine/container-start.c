@@ -33,6 +33,7 @@
 #include "engine/container-cgroup.h"
 #include "engine/container-end.h"
 #include "engine/container-network.h"
+#include "engine/container-restart.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/identity.h"
@@ -44,6 +45,7 @@
 #include "kernel/cgroup.h"
 #include "kernel/seccomp.h"
 #include "monitor/launch.h"
+#include "monitor/restart.h"
 #include "oci/runtime-config.h"
 #include "runtime/runtime.h"
 #include "store/store.h"
@@ -70,6 +72,9 @@ struct start {
 	char *directory, *run_dir, *init_path, *skeleton;
 	int userns_fd;	   /* to join, -1: make one */
 	int client_fds[2]; /* command's end, monitor's end */
+	int64_t restart_count;
+	uint32_t restart_delay_msec;
+	const struct restart_connections *connections; /* of the run before, NULL: none */
 	struct start_report report;
 };
 
@@ -248,6 +253,9 @@ static int prepare(struct start *start, struct err *err)
 					      start->spec, start->run_dir, err);
 	if (r == 0)
 		r = write_container_env(start, err);
+	if (r == 0)
+		r = container_write_restart(start->run_dir, start->spec, start->restart_count,
+					    start->restart_delay_msec, err);
 	if (r < 0)
 		return r;
 	timing_mark("directories and files");
@@ -440,6 +448,11 @@ static _Noreturn void launcher(struct start *start)
 	monitor.console_fd = child.console_fd;
 	monitor.client_fd = start->client_fds[1];
 	monitor.run_dir_fd = run_dir_fd;
+	if (start->connections) {
+		monitor.late_fds = start->connections->late_fds;
+		monitor.late_count = start->connections->late_count;
+		monitor.is_again = true;
+	}
 	if (cgroup)
 		monitor.oom_fd = cgroup_open_oom_events(cgroup);
 	monitor.hold_fds = hold;
@@ -530,53 +543,87 @@ static int look_again(struct engine *engine, struct container *container, struct
 		if (container->state == CONTAINER_RUNNING)
 			return err_set(err, EALREADY, "container %s is already running",
 				       container->name);
-		if (!container->needs_cleanup)
+		if (container->state == CONTAINER_RESTARTING)
+			r = container_end_restarts_locked(engine, container, err);
+		else if (container->needs_cleanup)
+			r = container_cleanup_locked(engine, container, err);
+		else
 			return 0;
-		r = container_cleanup_locked(engine, container, err);
 		if (r < 0)
 			return r;
 	}
 }
 
-int container_start(struct engine *engine, struct container *container, enum start_flags flags,
-		    struct start_result *ret_result, int *ret_exit_code, struct err *err)
+/* The lock is held and nothing of an earlier run is left. */
+static int start_locked(struct start *start, enum start_flags flags,
+			struct start_result *ret_result, int *ret_exit_code, struct err *err)
 {
-	autoclose int lock_fd = -1;
+	struct engine *engine = start->engine;
+	struct container *container = start->container;
+	bool was_created = container->state == CONTAINER_CREATED;
 	struct timespec now;
 
 	*ret_exit_code = RUNTIME_FAILED;
-	int r = container_lock(engine, container->id, &lock_fd, err);
-	if (r < 0)
-		return r;
-	r = look_again(engine, container, err);
-	if (r < 0)
-		return r;
+	start->directory = container_directory(engine, container->id);
+	start->run_dir = container_run_directory(engine, container->id);
+	clock_gettime(CLOCK_REALTIME, &now);
+	int r = container_set_running(engine, container->id,
+				      now.tv_sec * INT64_C(1000000000) + now.tv_nsec,
+				      start->restart_count, err);
+	if (r == 0 && (flags & START_WITH_CLIENT))
+		r = monitor_socketpair(start->client_fds, err);
+	timing_mark("record");
+	if (r == 0)
+		r = prepare(start, err);
+	if (r == 0)
+		r = run_launcher(start, &ret_result->pid, ret_exit_code, err);
+	if (r < 0) {
+		forget_start(start, was_created);
+	} else {
+		ret_result->client_fd = take_fd(&start->client_fds[0]);
+		container_refresh(engine, container); /* who sends signals needs its process */
+	}
+	start_clear(start);
+	return r;
+}
 
+int container_start(struct engine *engine, struct container *container, enum start_flags flags,
+		    struct start_result *ret_result, int *ret_exit_code, struct err *err)
+{
 	struct start start = {
 		.engine = engine,
 		.container = container,
-		.directory = container_directory(engine, container->id),
-		.run_dir = container_run_directory(engine, container->id),
 		.userns_fd = -1,
 		.client_fds = { -1, -1 },
+		.restart_delay_msec = RESTART_DELAY_MSEC,
 	};
-	bool was_created = container->state == CONTAINER_CREATED;
-	clock_gettime(CLOCK_REALTIME, &now);
-	r = container_set_running(engine, container->id,
-				  now.tv_sec * INT64_C(1000000000) + now.tv_nsec, err);
-	if (r == 0 && (flags & START_WITH_CLIENT))
-		r = monitor_socketpair(start.client_fds, err);
-	timing_mark("record");
+	autoclose int lock_fd = -1;
+
+	*ret_exit_code = RUNTIME_FAILED;
+	int r = container_lock(engine, container->id, &lock_fd, err);
 	if (r == 0)
-		r = prepare(&start, err);
-	if (r == 0)
-		r = run_launcher(&start, &ret_result->pid, ret_exit_code, err);
-	if (r < 0) {
-		forget_start(&start, was_created);
-	} else {
-		ret_result->client_fd = take_fd(&start.client_fds[0]);
-		container_refresh(engine, container); /* who sends signals needs its process */
-	}
-	start_clear(&start);
-	return r;
+		r = look_again(engine, container, err);
+	return r < 0 ? r : start_locked(&start, flags, ret_result, ret_exit_code, err);
+}
+
+int container_start_again(struct engine *engine, struct container *container, uint32_t delay_msec,
+			  const struct restart_connections *connections, struct err *err)
+{
+	struct start start = {
+		.engine = engine,
+		.container = container,
+		.userns_fd = -1,
+		.client_fds = { -1, -1 },
+		.restart_count = container->restart_count + 1,
+		.restart_delay_msec = delay_msec,
+		.connections = connections,
+	};
+
+	int r = container_put_away_locked(engine, container, err);
+	if (r < 0)
+		return r;
+	/* Ours is closed when the launcher has its own. */
+	if (connections->client_fd >= 0)
+		start.client_fds[1] = fcntl(connections->client_fd, F_DUPFD_CLOEXEC, 3);
+	return start_locked(&start, 0, &(struct start_result){ 0 }, &(int){ 0 }, err);
 }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct container;
+struct restart_connections;
 struct engine;
 struct err;
 
@@ -23,3 +25,8 @@ struct start_result {
  * runs. */
 int container_start(struct engine *engine, struct container *container, enum start_flags flags,
 		    struct start_result *ret_result, int *ret_exit_code, struct err *err);
+
+/* The same after its end, by its restart policy and for the monitor of the last run: its lock is held and it waits to be
+ * started again. */
+int container_start_again(struct engine *engine, struct container *container, uint32_t delay_msec,
+			  const struct restart_connections *connections, struct err *err);

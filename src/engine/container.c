@@ -27,14 +27,15 @@ static const char *const state_names[] = {
 	[CONTAINER_CREATED] = "created",
 	[CONTAINER_RUNNING] = "running",
 	[CONTAINER_EXITED] = "exited",
+	[CONTAINER_RESTARTING] = "restarting",
 };
 _Static_assert(ARRAY_SIZE(state_names) == CONTAINER_STATE_COUNT, "every state has a name");
 
 #define COLUMNS                                                                                    \
 	"id, name, image_id, image_name, command, ports, labels, created_nsec, state, "            \
 	"started_nsec, finished_nsec, "                                                            \
-	"exit_code, oom_killed, auto_remove"
-#define COLUMN_SPEC 14
+	"exit_code, oom_killed, auto_remove, restart_count"
+#define COLUMN_SPEC 15
 
 const char *container_state_name(enum container_state state)
 {
@@ -115,12 +116,12 @@ static int refresh(struct engine *engine, struct container *container)
 		container->started_nsec = run->started_nsec;
 	} else if (run->has_exit && run->was_started) {
 		/* It ended, and nobody has put that into the row yet. */
-		container->state = CONTAINER_EXITED;
+		container->state = run->will_restart ? CONTAINER_RESTARTING : CONTAINER_EXITED;
 		container->started_nsec = run->started_nsec;
 		container->exit_code = exit_code_of(run->wait_status);
 		container->oom_killed = run->oom_killed;
 		container->finished_nsec = run->finished_nsec;
-		container->needs_cleanup = true;
+		container->needs_cleanup = !run->will_restart;
 	} else if (container->state == CONTAINER_RUNNING || run->was_started) {
 		/* The row is from before a reboot, or from a start that is going on or was killed
 		 * in the middle, or the monitor was killed: nobody knows how it ended. */
@@ -158,6 +159,7 @@ static struct container *container_of_row(struct statement *row, enum container_
 	container->exit_code = (int)statement_int(row, 11);
 	container->oom_killed = statement_int(row, 12);
 	container->auto_remove = statement_int(row, 13);
+	container->restart_count = statement_int(row, 14);
 	container->state = CONTAINER_EXITED;
 	for (int i = 0; i < CONTAINER_STATE_COUNT; i++)
 		if (state && strcmp(state, state_names[i]) == 0)
@@ -444,13 +446,15 @@ static int run_statement(struct engine *engine, const char *sql, const char *id,
 }
 
 int container_set_running(struct engine *engine, const char *id, int64_t started_nsec,
-			  struct err *err)
+			  int64_t restart_count, struct err *err)
 {
+	const int64_t values[] = { started_nsec, restart_count };
+
 	return run_statement(engine,
 			     "UPDATE containers SET state = 'running', started_nsec = ?2, "
 			     "finished_nsec = 0, exit_code = 0, "
-			     "oom_killed = 0 WHERE id = ?1",
-			     id, &started_nsec, 1, err);
+			     "oom_killed = 0, restart_count = ?3 WHERE id = ?1",
+			     id, values, 2, err);
 }
 
 int container_set_exited(struct engine *engine, const char *id, int exit_code, bool oom_killed,

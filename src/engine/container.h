@@ -20,6 +20,7 @@ enum container_state {
 	CONTAINER_CREATED, /* never started */
 	CONTAINER_RUNNING,
 	CONTAINER_EXITED,
+	CONTAINER_RESTARTING, /* it ended, and its monitor waits to start it again */
 	CONTAINER_STATE_COUNT,
 };
 
@@ -34,6 +35,7 @@ struct container {
 	int64_t created_nsec, started_nsec, finished_nsec; /* since the epoch, 0: not yet */
 	enum container_state state;
 	int exit_code;
+	int64_t restart_count; /* since the user has started it */
 	bool oom_killed, auto_remove;
 	bool needs_cleanup; /* it ended, and what it used is still to be put away */
 	struct run_status run;
@@ -76,7 +78,7 @@ void container_refresh(struct engine *engine, struct container *container);
 
 /* Rows, for the rest of this folder. */
 int container_set_running(struct engine *engine, const char *id, int64_t started_nsec,
-			  struct err *err);
+			  int64_t restart_count, struct err *err);
 int container_set_exited(struct engine *engine, const char *id, int exit_code, bool oom_killed,
 			 int64_t finished_nsec, struct err *err);
 int container_set_created(struct engine *engine, const char *id, struct err *err);

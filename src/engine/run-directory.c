@@ -18,6 +18,7 @@
 #include "base/number.h"
 #include "base/timing.h"
 #include "monitor/protocol.h"
+#include "monitor/restart.h"
 
 /* These files are a line each; a fixed buffer on the stack is enough and costs one read. */
 static int read_line(const char *directory, const char *name, char *line, size_t size)
@@ -117,6 +118,14 @@ static void await_exit(const char *path, struct run_status *status)
 	}
 }
 
+static bool will_restart(const char *path, int wait_status)
+{
+	struct restart restart;
+
+	autoclose int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 && restart_read(fd, &restart) == 0 && restart_applies(&restart, wait_status);
+}
+
 int run_directory_status(const char *path, struct run_status *ret_status)
 {
 	struct run_status status = { 0 };
@@ -133,6 +142,9 @@ int run_directory_status(const char *path, struct run_status *ret_status)
 	read_exit(path, &status);
 	if (status.was_started && !status.is_running && !status.has_exit && status.monitor_lives)
 		await_exit(path, &status);
+	/* Without the monitor nobody would. */
+	if (status.has_exit && status.monitor_lives)
+		status.will_restart = will_restart(path, status.wait_status);
 	*ret_status = status;
 	return 0;
 }

@@ -14,7 +14,8 @@ struct run_status {
 	bool was_started; /* there is a pid file */
 	bool is_running;  /* the container's init lives */
 	bool monitor_lives;
-	bool has_exit; /* the monitor wrote down how it ended */
+	bool has_exit;	   /* the monitor wrote down how it ended */
+	bool will_restart; /* and waits to start it again */
 	pid_t pid, monitor_pid;
 	int64_t started_nsec; /* since the epoch */
 	int wait_status;      /* of waitpid(2), valid with has_exit */

@@ -44,8 +44,9 @@ struct attach {
 	int stdin_fd, output_fds[2]; /* -1 once they are closed or not wanted */
 	bool may_block[2]; /* of the outputs: poll(2) has to announce room, and for little */
 	bool closed_to_tell[2];
-	bool is_input_out; /* sent, and not yet taken by the container */
-	size_t input_size; /* of a packet in `input` that has not been sent; 0: none */
+	bool has_input_ended; /* for good, whoever listens */
+	bool is_input_out;    /* sent, and not yet taken by the container */
+	size_t input_size;    /* of a packet in `input` that has not been sent; 0: none */
 	char input[MONITOR_PACKET_MAX + DETACH_KEYS_MAX];
 	char output[MONITOR_PACKET_MAX];
 };
@@ -243,6 +244,24 @@ static void input_send(struct attach *a)
 	a->input_size = 0;
 }
 
+/* The container was started again behind the same connection, and knows nothing of us. */
+static void started_again(struct attach *a)
+{
+	a->is_input_out = false;
+	if (a->has_input_ended && !a->options->is_terminal) {
+		a->input[0] = MONITOR_STDIN_EOF;
+		a->input_size = 1;
+	} else if (!a->has_input_ended) {
+		a->stdin_fd = a->options->stdin_fd; /* the last one may have closed it */
+	}
+	a->closed_to_tell[0] = a->output_fds[0] < 0 && a->options->stdout_fd >= 0;
+	a->closed_to_tell[1] = a->output_fds[1] < 0 && a->options->stderr_fd >= 0;
+	send_size(a);
+	closed_tell(a);
+	if (a->input_size)
+		input_send(a);
+}
+
 static void socket_read(struct attach *a)
 {
 	struct monitor_exit exit;
@@ -281,6 +300,9 @@ static void socket_read(struct attach *a)
 				 (unsigned long long)skipped);
 		}
 		break;
+	case MONITOR_AGAIN:
+		started_again(a);
+		break;
 	case MONITOR_EXIT:
 		if ((size_t)n < 1 + sizeof(exit))
 			break;
@@ -309,6 +331,7 @@ static void input_read(struct attach *a)
 	if (n <= 0) {
 		/* A terminal has no end of file but the key for it. */
 		static const char eot[] = { MONITOR_STDIN, 4 };
+		a->has_input_ended = true;
 		a->input[0] = MONITOR_STDIN_EOF;
 		a->input_size = 1;
 		if (a->options->is_terminal) {

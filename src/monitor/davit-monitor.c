@@ -23,7 +23,12 @@
  * Ends of things. Every process of the container's PID namespace is gone when its init can be
  * waited for, so its pipes end then. Outsiders can hold them (shared PID namespace, an exec
  * session): we give those GRACE_MSEC. Of a terminal we hold the container's side open ourselves, so
- * that its last user closing it does not look like the end. */
+ * that its last user closing it does not look like the end.
+ *
+ * Starting again. Where restart.h says so, clients are not told of the end. We wait out the delay, as nobody else waits
+ * so cheaply, then become `davit container cleanup --restart`, which makes the container anew with a new monitor and
+ * hands it the connections that we have left open. Whoever takes the restart file away meanwhile makes it an ordinary
+ * end. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -34,6 +39,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -47,7 +53,11 @@
 
 #include "monitor/container-log.h"
 #include "monitor/protocol.h"
+#include "monitor/restart.h"
 
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1U << 2)
+#endif
 #ifndef TIOCGPTPEER
 #define TIOCGPTPEER _IO('T', 0x41)
 #endif
@@ -61,6 +71,7 @@ enum {
 	DRAIN_READS = 4096,
 	FINISH_SECONDS = 2, /* for late clients to take what was left for them */
 	TRIM_MSEC = 1000,
+	CLEANUP_WORDS = 32,
 };
 
 struct client {
@@ -93,6 +104,9 @@ struct monitor {
 	off_t spill_size;
 	int64_t finish_by_msec;
 	int64_t kill_at_msec; /* the container's time is up; 0: never */
+	bool is_restarting;   /* it has ended, and is to be started again */
+	int64_t started_msec, restart_at_msec;
+	int watch_fd; /* tells while we wait for that when the run directory changes */
 	struct container_log log;
 	char **cleanup;	   /* argument vector, NULL: there is nothing to do */
 	size_t chunk_size; /* of the packet in `chunk`, type included; clients that owe still need
@@ -537,23 +551,71 @@ static void handle_signal(int number, void (*handler)(int))
 	sigaction(number, &action, NULL);
 }
 
-/* Become the command that cleans up, with signals as a fresh process has them. */
-static void become_cleanup(char **arguments)
+/* Nothing of ours but these connections outlives execve(2). */
+static void keep_only_clients(const struct monitor *m)
 {
+	if (syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+		for (int fd = 3; fd < 1024; fd++) /* before Linux 5.11 */
+			(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	for (int i = 0; m->is_restarting && i < CLIENTS; i++)
+		if (m->clients[i].fd >= 0)
+			(void)fcntl(m->clients[i].fd, F_SETFD, 0);
+}
+
+/* Become the command that cleans up, with signals as a fresh process has them. */
+static void become_cleanup(const struct monitor *m)
+{
+	char words[CLIENTS][24], *arguments[CLEANUP_WORDS + CLIENTS + 2];
+	size_t count = 0;
 	sigset_t none;
 
+	while (count < CLEANUP_WORDS && m->cleanup[count]) {
+		arguments[count] = m->cleanup[count];
+		count++;
+	}
+	if (m->is_restarting)
+		arguments[count++] = (char *)"--restart";
+	for (int i = 0; m->is_restarting && i < CLIENTS; i++) {
+		const char *name = m->clients[i].is_first ? "--client=" : "--late=";
+		size_t size = strlen(name);
+
+		if (m->clients[i].fd < 0)
+			continue;
+		memcpy(words[i], name, size);
+		size += put_number(words[i] + size, (uint64_t)m->clients[i].fd);
+		words[i][size] = '\0';
+		arguments[count++] = words[i];
+	}
+	arguments[count] = NULL;
+
 	for (int number = 1; number < 32; number++)
-		handle_signal(number, SIG_IGN); /* this also forgets those that came while blocked */
+		handle_signal(number,
+			      SIG_IGN); /* this also forgets those that came while blocked */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int number = 1; number < 32; number++)
 		handle_signal(number, SIG_DFL);
-	/* Everything from 3 on is ours alone. Kernels before 5.9 lack the call. */
-	if (syscall(SYS_close_range, 3, ~0u, 0) < 0)
-		for (int fd = 3; fd < 1024; fd++)
-			close(fd);
+	keep_only_clients(m);
 	execv(arguments[0], arguments);
 	_exit(127); /* the next davit command finds the exit file and cleans */
+}
+
+/* Before the exit file is written, so that nobody sees one without the other. */
+static void plan_restart(struct monitor *m)
+{
+	struct restart restart;
+	char path[32] = "/proc/self/fd/";
+
+	if (!m->cleanup || restart_read(m->run_dir_fd, &restart) < 0 ||
+	    !restart_applies(&restart, m->wait_status))
+		return;
+	int64_t now = now_msec();
+	m->is_restarting = true;
+	m->restart_at_msec = now + restart_delay(&restart, now - m->started_msec);
+	path[14 + put_number(path + 14, (uint64_t)m->run_dir_fd)] = '\0';
+	m->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (m->watch_fd >= 0)
+		(void)inotify_add_watch(m->watch_fd, path, IN_DELETE | IN_DELETE_SELF);
 }
 
 static void on_init_end(struct monitor *m)
@@ -561,8 +623,35 @@ static void on_init_end(struct monitor *m)
 	input_done(m);
 	drain(m);
 	m->is_oom_killed = read_oom_killed(m->oom_fd);
+	plan_restart(m);
 	write_exit_file(m);
 	m->finish_by_msec = now_msec() + FINISH_SECONDS * 1000;
+}
+
+/* Start the container again, once it is time and the clients have all that the last run has said: the first one may
+ * take its time for that, as it may while the container runs. */
+static void finish_by_restart(struct monitor *m)
+{
+	int64_t now = now_msec();
+	char events[512];
+
+	while (m->watch_fd >= 0 && read(m->watch_fd, events, sizeof(events)) > 0)
+		;
+	if (faccessat(m->run_dir_fd, RESTART_FILE, F_OK, 0) < 0) {
+		m->is_restarting = false;
+		close_fd(&m->watch_fd);
+		return;
+	}
+	if (now < m->restart_at_msec)
+		return;
+	for (struct client *client = m->clients; client < m->clients + CLIENTS; client++) {
+		if (client->fd < 0 || (!client->is_behind_in_spill && !client->skipped))
+			continue;
+		if (client->is_first || now < m->finish_by_msec)
+			return;
+		client_drop(client);
+	}
+	become_cleanup(m);
 }
 
 /* After the end: tell everybody, and stop once the first client has cleaned or left, and the others
@@ -571,6 +660,10 @@ static void finish(struct monitor *m)
 {
 	bool has_first = false, has_late = false;
 
+	if (m->is_restarting)
+		finish_by_restart(m);
+	if (m->is_restarting)
+		return;
 	for (struct client *client = m->clients; client < m->clients + CLIENTS; client++) {
 		client_tell_exit(m, client);
 		if (client->fd < 0)
@@ -585,7 +678,7 @@ static void finish(struct monitor *m)
 	if (has_first || (has_late && now_msec() < m->finish_by_msec))
 		return;
 	if (!m->is_cleaned && m->cleanup)
-		become_cleanup(m->cleanup);
+		become_cleanup(m);
 	_exit(0);
 }
 
@@ -615,6 +708,7 @@ enum {
 	AT_SIGNAL,
 	AT_LISTEN,
 	AT_STDIN,
+	AT_WATCH,
 	AT_OUTPUT,
 	AT_CLIENT = AT_OUTPUT + 2,
 	AT_COUNT = AT_CLIENT + CLIENTS
@@ -643,6 +737,7 @@ static int plan_polls(const struct monitor *m, struct pollfd polls[AT_COUNT])
 	 */
 	polls[AT_STDIN] = (struct pollfd){ m->is_console && !has_input ? -1 : m->stdin_fd,
 					   has_input ? POLLOUT : 0, 0 };
+	polls[AT_WATCH] = (struct pollfd){ m->watch_fd, POLLIN, 0 };
 	for (int i = 0; i < 2; i++)
 		polls[AT_OUTPUT + i] =
 			(struct pollfd){ held || m->is_console_parked ? -1 : m->output_fds[i],
@@ -652,7 +747,8 @@ static int plan_polls(const struct monitor *m, struct pollfd polls[AT_COUNT])
 		short events = client->has_input ? 0 : POLLIN;
 
 		if (client->owes || client->is_taken_due || client->skipped ||
-		    client->is_behind_in_spill || (m->has_ended && !client->is_told))
+		    client->is_behind_in_spill ||
+		    (m->has_ended && !m->is_restarting && !client->is_told))
 			events |= POLLOUT;
 		if (client->owes && !client->is_first)
 			timeout_msec = sooner(timeout_msec,
@@ -663,6 +759,8 @@ static int plan_polls(const struct monitor *m, struct pollfd polls[AT_COUNT])
 		timeout_msec = sooner(timeout_msec, m->kill_at_msec, now);
 	if (m->has_ended && now < m->finish_by_msec)
 		timeout_msec = sooner(timeout_msec, m->finish_by_msec, now);
+	if (m->is_restarting && now < m->restart_at_msec)
+		timeout_msec = sooner(timeout_msec, m->restart_at_msec, now);
 	return timeout_msec;
 }
 
@@ -743,7 +841,7 @@ static void run(struct monitor *m)
  * the container's ID, is for those who read ps(1). See launch.c. */
 static void read_arguments(struct monitor *m, char *argv[])
 {
-	int client_fd = -1, console_fd = -1, timeout_seconds = -1;
+	int client_fd = -1, console_fd = -1, timeout_seconds = -1, again = -1;
 	const struct {
 		const char *name;
 		int *value;
@@ -753,7 +851,7 @@ static void read_arguments(struct monitor *m, char *argv[])
 		{ "console", &console_fd },	 { "log", &m->log.fd },
 		{ "listen", &m->listen_fd },	 { "client", &client_fd },
 		{ "run", &m->run_dir_fd },	 { "oom", &m->oom_fd },
-		{ "timeout", &timeout_seconds },
+		{ "timeout", &timeout_seconds }, { "again", &again },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -765,6 +863,8 @@ static void read_arguments(struct monitor *m, char *argv[])
 			m->log.path = *argv + 8;
 		if (strncmp(*argv, "logmax=", 7) == 0)
 			m->log.max_bytes = strtoull(*argv + 7, NULL, 10);
+		if (strncmp(*argv, "late=", 5) == 0)
+			client_add(m, (int)strtol(*argv + 5, NULL, 10), false);
 		if (strcmp(*argv, "--") == 0) {
 			m->cleanup = argv[1] ? argv + 1 : NULL;
 			break;
@@ -784,6 +884,9 @@ static void read_arguments(struct monitor *m, char *argv[])
 	}
 	if (client_fd >= 0)
 		client_add(m, client_fd, true);
+	for (int i = 0; again > 0 && i < CLIENTS; i++)
+		if (m->clients[i].fd >= 0)
+			(void)send_packet(m->clients[i].fd, &(const char){ MONITOR_AGAIN }, 1);
 }
 
 static void set_nonblocking(int fd)
@@ -801,7 +904,8 @@ int main(int argc, char *argv[])
 
 	if (argc < 2)
 		return 2;
-	m->console_peer_fd = m->spill_fd = -1;
+	m->console_peer_fd = m->spill_fd = m->watch_fd = -1;
+	m->started_msec = now_msec();
 	read_arguments(m, argv);
 	if (m->init_pid <= 0)
 		return 2;

@@ -97,6 +97,14 @@ int monitor_exec(const struct monitor_launch *launch, struct err *err)
 		if (fd >= 0)
 			strlist_addf(&arguments, "%s=%d", named[i].name, fd);
 	}
+	for (size_t i = 0; i < launch->late_count; i++) {
+		int fd, r = inherit(launch->late_fds[i], &fd, err);
+		if (r < 0)
+			return r;
+		strlist_addf(&arguments, "late=%d", fd);
+	}
+	if (launch->is_again)
+		strlist_add(&arguments, "again=1");
 	if (launch->log_path && launch->log_max_bytes) {
 		strlist_addf(&arguments, "logmax=%" PRIu64, launch->log_max_bytes);
 		strlist_addf(&arguments, "logpath=%s", launch->log_path);

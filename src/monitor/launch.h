@@ -1,6 +1,7 @@
 /* Becoming davit-monitor: the last step of the process that has made a container. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -22,8 +23,12 @@ struct monitor_launch {
 	uint64_t log_max_bytes;
 	unsigned timeout_seconds; /* kill the container after so long; 0: never */
 	int listen_fd;		  /* made by monitor_listen() */
-	int client_fd;	/* our end of a SOCK_SEQPACKET socketpair(2) with the command that waits in
+	int client_fd; /* our end of a SOCK_SEQPACKET socketpair(2) with the command that waits in
 			   the  foreground. That one is asked to clean up. */
+	const int
+		*late_fds; /* further connections, taken over from the monitor of the run before */
+	size_t late_count;
+	bool is_again;	/* the connections have seen an earlier run: tell them MONITOR_AGAIN */
 	int run_dir_fd; /* the container's directory under RUNROOT */
 	int oom_fd;	/* memory.events (v2) or memory.oom_control (v1) of its cgroup, opened for
 			   reading */
@@ -32,7 +37,9 @@ struct monitor_launch {
 	size_t hold_count;
 	const char *const
 		*cleanup; /* NULL-terminated argument vector with absolute paths, executed where
-			     no command in the foreground cleans up. The directory will be "/". */
+			     no command in the foreground cleans up. The directory will be "/". When the
+			     container is to be started again (restart.h) "--restart" is added, and the
+			     connections that stay as "--client=FD" (the first) and "--late=FD" */
 };
 
 /* All descriptors -1. */

@@ -29,6 +29,7 @@
 #include "base/number.h"
 #include "base/strbuf.h"
 #include "monitor/protocol.h"
+#include "monitor/restart.h"
 
 enum {
 	STAMP_SIZE = 30,  /* "2016-10-06T00:17:09.669794202Z" */
@@ -48,7 +49,7 @@ struct entry {
 
 struct cursor {
 	const struct logs_source *source;
-	int fd, monitor_fd;
+	int fd, run_dir_fd, monitor_fd; /* the latter two while it is followed */
 	bool has_entry;
 	bool is_over; /* the container has ended: the end of the file is the end */
 	struct entry entry;
@@ -311,6 +312,7 @@ static int cursor_open(struct cursor *cursor, int64_t tail, struct err *err)
 static void cursor_clear(struct cursor *cursor)
 {
 	fd_close(&cursor->fd);
+	fd_close(&cursor->run_dir_fd);
 	fd_close(&cursor->monitor_fd);
 	strbuf_clear(&cursor->buffer);
 	strbuf_clear(&cursor->joined[0]);
@@ -348,7 +350,8 @@ static int open_monitor(int run_dir_fd)
 	at = strrchr(strbuf_text(&stat_text), ')');
 	for (int field = 2; at && field < 22; field++)
 		at = strchr(at + 1, ' ');
-	if (!at)
+	/* Ended, though nobody has reaped it. */
+	if (!at || poll(&(struct pollfd){ fd, POLLIN, 0 }, 1, 0) != 0)
 		return -1;
 	at++;
 	if (number_take(&at, 0, INT64_MAX, &actual) < 0 || actual != fields[3])
@@ -356,21 +359,59 @@ static int open_monitor(int run_dir_fd)
 	return take_fd(&fd);
 }
 
-static bool has_exit_file(int run_dir_fd)
+/* As waitpid(2) gave it to the monitor. */
+static int exit_status(int run_dir_fd)
 {
-	return run_dir_fd < 0 || faccessat(run_dir_fd, MONITOR_FILE_EXIT, F_OK, 0) == 0;
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+	struct err ignored = { 0 };
+	const char *at;
+	int64_t status;
+
+	if (file_read(run_dir_fd, MONITOR_FILE_EXIT, &text, 256, &ignored) < 0)
+		return 0;
+	at = strbuf_text(&text);
+	return number_take(&at, 0, INT32_MAX, &status) < 0 ? 0 : (int)status;
+}
+
+/* Begin to follow the run that the run directory is about now. Returns whether there is one. */
+static bool run_open(struct cursor *cursor, int inotify_fd)
+{
+	char path[64];
+
+	fd_close(&cursor->run_dir_fd);
+	fd_close(&cursor->monitor_fd);
+	if (!cursor->source->run_dir)
+		return false;
+	cursor->run_dir_fd = open(cursor->source->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (cursor->run_dir_fd < 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/.", cursor->run_dir_fd);
+	(void)inotify_add_watch(inotify_fd, path,
+				IN_MOVED_TO | IN_CREATE |
+					IN_DELETE); /* ENOENT: it has just ended */
+	cursor->monitor_fd = open_monitor(cursor->run_dir_fd);
+	return cursor->monitor_fd >= 0;
+}
+
+/* Nothing comes any more: it has ended, and is not about to be started again. `is_monitor_gone` is what poll(2) says
+ * of its monitor, or of what that has become to start the container again. */
+static bool run_is_over(struct cursor *cursor, bool is_monitor_gone, int inotify_fd)
+{
+	struct restart restart;
+
+	if (is_monitor_gone && !run_open(cursor, inotify_fd))
+		return true;
+	return faccessat(cursor->run_dir_fd, MONITOR_FILE_EXIT, F_OK, 0) == 0 &&
+	       (restart_read(cursor->run_dir_fd, &restart) < 0 ||
+		!restart_applies(&restart, exit_status(cursor->run_dir_fd)));
 }
 
 static int watch(int inotify_fd, const struct cursor *cursor, struct err *err)
 {
 	autofree char *copy = xstrdup(cursor->source->path);
-	char run_dir[64];
 
-	snprintf(run_dir, sizeof(run_dir), "/proc/self/fd/%d/.", cursor->source->run_dir_fd);
 	if (inotify_add_watch(inotify_fd, dirname(copy), IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
 		return err_errno(err, "watch log '%s'", cursor->source->path);
-	(void)inotify_add_watch(inotify_fd, run_dir,
-				IN_MOVED_TO | IN_CREATE); /* ENOENT: it has just ended */
 	return 0;
 }
 
@@ -428,11 +469,12 @@ static int follow(struct logs *logs, struct err *err)
 	for (size_t i = 0; i < logs->count; i++) {
 		struct cursor *cursor = &logs->cursors[i];
 
-		if (cursor->source->run_dir_fd >= 0 && (r = watch(inotify_fd, cursor, err)) < 0)
+		if (!cursor->source->run_dir)
+			continue;
+		r = watch(inotify_fd, cursor, err);
+		if (r < 0)
 			return r;
-		cursor->monitor_fd = cursor->source->run_dir_fd >= 0
-					     ? open_monitor(cursor->source->run_dir_fd)
-					     : -1;
+		(void)run_open(cursor, inotify_fd); /* without a monitor it is over */
 	}
 	for (;;) {
 		bool is_over = true;
@@ -441,9 +483,10 @@ static int follow(struct logs *logs, struct err *err)
 		for (size_t i = 0; i < logs->count; i++) {
 			struct cursor *cursor = &logs->cursors[i];
 
-			if (cursor->monitor_fd < 0 || polls[i].revents ||
-			    has_exit_file(cursor->source->run_dir_fd))
-				cursor->is_over = true;
+			if (!cursor->is_over)
+				cursor->is_over = run_is_over(
+					cursor, cursor->monitor_fd < 0 || polls[i].revents,
+					inotify_fd);
 			is_over &= cursor->is_over;
 		}
 		if ((r = write_available(logs, err)) < 0)
@@ -480,8 +523,9 @@ int logs_read(const struct logs_source *sources, size_t count, const struct logs
 	if (options->until_nsec)
 		stamp_format(options->until_nsec, logs.until);
 	for (size_t i = 0; i < count; i++)
-		logs.cursors[i] =
-			(struct cursor){ .source = &sources[i], .fd = -1, .monitor_fd = -1 };
+		logs.cursors[i] = (struct cursor){
+			.source = &sources[i], .fd = -1, .run_dir_fd = -1, .monitor_fd = -1
+		};
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = cursor_open(&logs.cursors[i], options->tail, err);
 	if (r == 0)

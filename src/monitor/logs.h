@@ -9,14 +9,15 @@ struct err;
 
 /* One container. Borrowed. */
 struct logs_source {
-	const char *path;   /* of its log; after rotation older lines are in "PATH.1" */
-	int run_dir_fd;	    /* for following: its directory under RUNROOT, -1 if it does not run */
+	const char *path; /* of its log; after rotation older lines are in "PATH.1" */
+	const char
+		*run_dir; /* for following: its directory under RUNROOT, NULL if it does not run */
 	const char *prefix; /* in front of each line, with a space; NULL for none */
 };
 
 enum logs_flags {
 	LOGS_TIMESTAMPS = 1 << 0,
-	LOGS_FOLLOW = 1 << 1, /* until every container has ended */
+	LOGS_FOLLOW = 1 << 1, /* until every container has ended, and will not be started again */
 };
 
 struct logs_options {

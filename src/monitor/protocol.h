@@ -32,6 +32,8 @@ enum monitor_packet {
 	MONITOR_STDIN_TAKEN = 't',  /* the container has the last MONITOR_STDIN */
 	MONITOR_STDIN_CLOSED = 'n', /* nobody reads the container's standard input any more */
 	MONITOR_EXIT = 'q',	    /* struct monitor_exit: after the last byte of output */
+	MONITOR_AGAIN = 'a', /* the container ended and was started again: what it has to know of
+				this client (end of input, size, closed output) has to be told again */
 };
 
 struct monitor_resize {

@@ -21,7 +21,7 @@ static size_t read_back(int log_fd, int64_t tail, char *out)
 {
 	char path[64];
 	int out_fd = memfd_create("out", MFD_CLOEXEC);
-	struct logs_source source = { path, -1, NULL };
+	struct logs_source source = { path, NULL, NULL };
 	struct logs_options options = { .tail = tail, .stdout_fd = out_fd, .stderr_fd = -1 };
 	struct err err = { 0 };
 

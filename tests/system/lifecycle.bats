@@ -176,7 +176,6 @@ detached() { # NAME COMMAND...: prints the ID
 }
 
 @test "restart policies: on-failure counts, always starts again" {
-	awaits "--restart"
 	davit run -d --name c --restart on-failure:2 --network none "$BUSYBOX" sh -c 'echo again; exit 1' >/dev/null
 	wait_until 15 eval '[ "$(davit inspect -f "{{.RestartCount}} {{.State.Status}}" c)" = "2 exited" ]'
 	run_davit logs c

@@ -82,7 +82,7 @@ static const char simple[] = T("01") "stdout F one\n" T("02") "stderr F oops\n" 
 static void test_streams_are_separate_and_pieces_joined(void **state)
 {
 	autofree char *text = xasprintf("%s\n", simple), *path = write_log("a", text);
-	struct logs_source source = { path, -1, NULL };
+	struct logs_source source = { path, NULL, NULL };
 
 	read_logs(&source, 1, (struct logs_options){ .tail = -1 });
 	assert_string_equal(read_out, "one\ntwo\n\nend");
@@ -100,7 +100,7 @@ static void test_streams_are_separate_and_pieces_joined(void **state)
 static void test_entry_without_end_is_not_there_yet(void **state)
 {
 	autofree char *path = write_log("a", simple);
-	struct logs_source source = { path, -1, NULL };
+	struct logs_source source = { path, NULL, NULL };
 
 	read_logs(&source, 1, (struct logs_options){ .tail = -1 });
 	assert_string_equal(read_out, "one\ntwo\n\n");
@@ -110,7 +110,7 @@ static void test_torn_entry_is_passed_over(void **state)
 {
 	autofree char *path = write_log(
 		"a", T("01") "stdout F one\n" T("02") "std\n\nxx\n" T("03") "stdout F two\n");
-	struct logs_source source = { path, -1, NULL };
+	struct logs_source source = { path, NULL, NULL };
 
 	read_logs(&source, 1, (struct logs_options){ .tail = -1 });
 	assert_string_equal(read_out, "one\ntwo\n");
@@ -119,7 +119,7 @@ static void test_torn_entry_is_passed_over(void **state)
 static void test_tail(void **state)
 {
 	autofree char *text = xasprintf("%s\n", simple), *path = write_log("a", text);
-	struct logs_source source = { path, -1, NULL };
+	struct logs_source source = { path, NULL, NULL };
 	static const char *const out[] = { "",		 "end",	       "\nend",
 					   "two\n\nend", "two\n\nend", "one\ntwo\n\nend" };
 
@@ -139,7 +139,7 @@ static void test_tail_of_long_log_and_across_rotation(void **state)
 			    i % 50, "..................................................");
 	autofree char *older_path = write_log("a.1", strbuf_text(&older));
 	autofree char *path = write_log("a", strbuf_text(&newer));
-	struct logs_source source = { path, -1, NULL };
+	struct logs_source source = { path, NULL, NULL };
 
 	for (int tail = 1; tail < 20000; tail += tail < 3000 ? 1 : 997) {
 		struct logs_options options = { .tail = tail };
@@ -159,7 +159,7 @@ static void test_tail_of_long_log_and_across_rotation(void **state)
 static void test_since_and_until(void **state)
 {
 	autofree char *text = xasprintf("%s\n", simple), *path = write_log("a", text);
-	struct logs_source source = { path, -1, NULL };
+	struct logs_source source = { path, NULL, NULL };
 	int64_t second = INT64_C(1000000000), base = INT64_C(1475713020) * second + 669794202;
 
 	read_logs(&source, 1, (struct logs_options){ .tail = -1, .since_nsec = base + 6 * second });
@@ -176,7 +176,7 @@ static void test_several_are_merged_by_time_in_whole_lines(void **state)
 	autofree char *a = write_log(
 		"a", T("01") "stdout F a1\n" T("03") "stdout P a3\n" T("05") "stdout F a5\n");
 	autofree char *b = write_log("b", T("02") "stdout F b2\n" T("04") "stdout P b4\n");
-	struct logs_source sources[] = { { a, -1, "A" }, { b, -1, "B" } };
+	struct logs_source sources[] = { { a, NULL, "A" }, { b, NULL, "B" } };
 
 	read_logs(sources, 2, (struct logs_options){ .tail = -1 });
 	assert_string_equal(read_out, "A a1\nB b2\nA a3a5\nB b4\n");
@@ -184,7 +184,7 @@ static void test_several_are_merged_by_time_in_whole_lines(void **state)
 
 static void test_missing_log(void **state)
 {
-	struct logs_source source = { "/nonexistent/log", -1, NULL };
+	struct logs_source source = { "/nonexistent/log", NULL, NULL };
 	struct logs_options options = { .tail = -1, .stdout_fd = 1, .stderr_fd = 2 };
 	struct err err = { 0 };
 
@@ -229,8 +229,7 @@ static void test_follow_until_the_exit_file_across_rotation(void **state)
 	autofree char *pid_text = xasprintf("1 1 %d %llu 1\n", pid, strtoull(at, NULL, 10));
 	check(file_write(AT_FDCWD, pid_path, pid_text, strlen(pid_text), 0600, 0, &err), &err);
 
-	autoclose int run_fd = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct logs_source source = { path, run_fd, NULL };
+	struct logs_source source = { path, run, NULL };
 	for (int i = 0; i < 300; i++)
 		strbuf_addf(&expect, "line %d\n", i);
 	read_logs(&source, 1, (struct logs_options){ .tail = -1, .flags = LOGS_FOLLOW });
@@ -253,7 +252,7 @@ static void test_follow_until_the_exit_file_across_rotation(void **state)
 static void test_full_disk_tears_one_entry_and_no_more(void **state)
 {
 	autofree char *path = write_log("full", "");
-	struct logs_source source = { path, -1, NULL };
+	struct logs_source source = { path, NULL, NULL };
 
 	pid_t pid = fork();
 	if (pid == 0) {

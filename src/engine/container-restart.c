@@ -1,0 +1,135 @@
+#include "engine/container-restart.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/number.h"
+#include "engine/container-end.h"
+#include "engine/container-start.h"
+#include "engine/container.h"
+#include "engine/engine.h"
+#include "monitor/restart.h"
+
+int restart_policy_parse(const char *text, const char **ret_policy, int64_t *ret_retries,
+			 struct err *err)
+{
+	static const char *const policies[] = { "always", "unless-stopped", "on-failure" };
+	const char *colon = strchr(text, ':');
+	size_t size = colon ? (size_t)(colon - text) : strlen(text);
+	const char *policy = NULL;
+	int64_t retries = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(policies); i++)
+		if (strlen(policies[i]) == size && strncmp(text, policies[i], size) == 0)
+			policy = policies[i];
+	if (!policy && strcmp(text, "no") != 0 && strcmp(text, "never") != 0 && *text)
+		return err_set(
+			err, EINVAL,
+			"invalid restart policy '%s'; it is no, on-failure[:RETRIES], always or "
+			"unless-stopped",
+			text);
+	if (colon && (!policy || strcmp(policy, "on-failure") != 0))
+		return err_set(err, EINVAL,
+			       "restart policy '%s': only on-failure takes a number of retries",
+			       text);
+	if (colon && number_parse(colon + 1, 0, INT32_MAX, &retries) < 0)
+		return err_set(err, EINVAL,
+			       "restart policy '%s': '%s' is no number of retries; write it as "
+			       "on-failure:3",
+			       text, colon + 1);
+	*ret_policy = policy;
+	*ret_retries = retries;
+	return 0;
+}
+
+int container_write_restart(const char *run_dir, const struct container_spec *spec, int64_t count,
+			    uint32_t delay_msec, struct err *err)
+{
+	if (!spec->restart_policy)
+		return 0;
+	bool only_failure = strcmp(spec->restart_policy, "on-failure") == 0;
+	if (only_failure && spec->restart_retries > 0 && count >= spec->restart_retries)
+		return 0;
+	autofree char *path = path_join(run_dir, RESTART_FILE);
+	autofree char *line =
+		xasprintf("%s %u\n", only_failure ? "on-failure" : "always", (unsigned)delay_msec);
+	return file_write(AT_FDCWD, path, line, strlen(line), 0600, 0, err);
+}
+
+int container_end_restarts_locked(struct engine *engine, struct container *container,
+				  struct err *err)
+{
+	autofree char *run_dir = container_run_directory(engine, container->id);
+	autofree char *path = path_join(run_dir, RESTART_FILE);
+
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_errno(err, "end the restarts of container '%s'", container->name);
+	if (container->state != CONTAINER_RESTARTING)
+		return 0;
+	container_refresh(engine, container); /* now it has ended for good */
+	return container_cleanup_locked(engine, container, err);
+}
+
+int container_end_restarts(struct engine *engine, const char *id, struct err *err)
+{
+	autocontainer struct container *container = NULL;
+	autoclose int lock_fd = -1;
+
+	/* It cannot be between two runs under the lock. */
+	int r = container_lock(engine, id, &lock_fd, err);
+	if (r == 0)
+		r = container_find(engine, id, CONTAINER_WITH_SPEC, &container, err);
+	if (r == -ENOENT)
+		return CONTAINER_EXITED;
+	if (r < 0)
+		return r;
+	enum container_state state = container->state;
+	r = container_end_restarts_locked(engine, container, err);
+	return r < 0 ? r : (int)state;
+}
+
+/* How long the monitor has waited after the last run, from which follows how long it will after the next. */
+static uint32_t last_delay(const struct container *container, const char *run_dir)
+{
+	struct restart restart;
+
+	autoclose int fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || restart_read(fd, &restart) < 0)
+		return RESTART_DELAY_MSEC;
+	return restart_delay(
+		&restart, (container->run.finished_nsec - container->run.started_nsec) / 1000000);
+}
+
+int container_restart(struct engine *engine, const char *id,
+		      const struct restart_connections *connections, struct err *err)
+{
+	autocontainer struct container *container = NULL;
+	autofree char *run_dir = container_run_directory(engine, id);
+	autoclose int lock_fd = -1;
+	struct err cause;
+
+	int r = container_lock(engine, id, &lock_fd, err);
+	if (r == 0)
+		r = container_find(engine, id, CONTAINER_WITH_SPEC, &container, err);
+	if (r == -ENOENT)
+		return 0; /* it was removed while we waited */
+	if (r < 0)
+		return r;
+	if (container->state != CONTAINER_RESTARTING)
+		return container_cleanup_locked(engine, container, err);
+	uint32_t delay_msec = restart_next_delay(last_delay(container, run_dir));
+	r = container_start_again(engine, container, delay_msec, connections, &cause);
+	if (r < 0) {
+		(void)container_cleanup_locked(engine, container, err);
+		*err = cause;
+		return err_wrap(err, "start container '%s' again", container->name);
+	}
+	return 0;
+}

@@ -1,0 +1,158 @@
+# Restart policies: the monitor waits, and starts the container again.
+
+load helpers
+
+setup() { default_setup; }
+teardown() { default_teardown; }
+
+count_of() { davit inspect -f '{{.RestartCount}}' "$1"; }
+state_of() { davit inspect -f '{{.State.Status}}' "$1"; }
+init_of() { davit inspect -f '{{.State.Pid}}' "$1"; }
+monitor_of() { davit inspect -f '{{.State.ConmonPid}}' "$1"; }
+is() { [ "$("${@:2}")" = "$1" ]; }
+at_least() { [ "$("${@:2}")" -ge "$1" ]; }
+# An ordinary user may not signal processes of the container's other users.
+kill_init() { kill "$@" 2>/dev/null || davit unshare kill "$@"; }
+
+@test "on-failure counts, and stops counting after a success" {
+	davit run -d --name c --restart on-failure:2 --network none "$BUSYBOX" sh -c 'echo again; exit 1' >/dev/null
+	wait_until 15 is "2 exited" davit inspect -f '{{.RestartCount}} {{.State.Status}}' c
+	run_davit logs c
+	assert_output $'again\nagain\nagain'
+	run_davit inspect -f '{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.RestartPolicy.MaximumRetryCount}}' c
+	assert_output "on-failure 2"
+	davit run -d --name d --restart on-failure --network none "$BUSYBOX" sh -c 'echo x >>/x; [ $(wc -l </x) = 3 ]' >/dev/null
+	run_davit wait d
+	assert_output 0
+	is 2 count_of d
+	# Started by the user it counts from the beginning.
+	davit start c >/dev/null
+	run_davit wait c
+	assert_output 1
+	is 2 count_of c
+}
+
+@test "in the foreground one stays attached through all of it" {
+	need_davit
+	run_status 3 davit run --name c --restart on-failure:2 --network none "$BUSYBOX" sh -c 'echo again; exit 3'
+	assert_output $'again\nagain\nagain'
+	run_status 4 davit run --rm --restart on-failure:1 --network none "$BUSYBOX" sh -c 'echo out; echo err >&2; exit 4'
+	assert_output $'out\nout'
+	[ "$stderr" = $'err\nerr' ] || fail "standard error"
+	# Input that has ended has ended for the next run too.
+	run_status 5 davit run -i --rm --restart on-failure:1 --network none "$BUSYBOX" sh -c 'cat; exit 5' <<<typed
+	assert_output typed
+	run_davit ps -aq --filter name='^[^c]'
+	assert_output ""
+}
+
+@test "always: a success is followed by another start, until the user stops it" {
+	davit run -d --name c --restart always --network none "$BUSYBOX" echo run >/dev/null
+	wait_until 15 at_least 3 count_of c
+	run_davit stop c
+	assert_output c
+	is exited state_of c
+	lines=$(davit logs c | wc -l)
+	sleep 1
+	is exited state_of c
+	[ "$(davit logs c | wc -l)" = "$lines" ] || fail "it went on"
+}
+
+@test "unless-stopped: the end of its process is followed by another start, kill by the user is not" {
+	davit run -d --name c --restart unless-stopped --network none "$BUSYBOX" sleep 100 >/dev/null
+	old=$(init_of c)
+	kill_init -KILL "$old"
+	wait_until 15 eval '[ "$(init_of c)" != 0 ] && [ "$(init_of c)" != '"$old"' ]'
+	is 1 count_of c
+	davit kill c >/dev/null
+	run_davit wait c
+	assert_output 137
+	is exited state_of c
+}
+
+@test "a signal that does not ask to end leaves the policy alone" {
+	need_davit
+	davit run -d --name c --restart always --network none "$BUSYBOX" sh -c 'trap "" HUP; sleep 100' >/dev/null
+	davit kill -s HUP c >/dev/null
+	kill_init -KILL "$(init_of c)"
+	wait_until 15 is 1 count_of c
+	davit kill -s TERM c >/dev/null
+}
+
+@test "waiting for the next start: ps and inspect tell, rm refuses, rm -f ends it" {
+	need_davit
+	davit run -d --name c --restart always --network none "$BUSYBOX" false >/dev/null
+	wait_until 15 at_least 3 count_of c
+	wait_until 15 is restarting state_of c
+	run_davit ps --filter status=restarting --format '{{.Names}} {{.Status}}'
+	assert_matches '^c Restarting \(1\)'
+	wait_until 15 is true davit inspect -f '{{.State.Restarting}}' c
+	wait_until 15 is restarting state_of c
+	run_error 2 rm c -- "c" "restarting|running"
+	run_davit rm -f c
+	container_gone c
+	# start does not wait
+	davit run -d --name d --restart on-failure --network none "$BUSYBOX" false >/dev/null
+	wait_until 15 at_least 4 count_of d
+	wait_until 15 is restarting state_of d
+	run_davit start d
+	[ "$(count_of d)" -lt 4 ] || fail "it counts from the beginning"
+}
+
+@test "logs -f and wait go on through restarts" {
+	davit run -d --name c --restart on-failure:3 --network none "$BUSYBOX" sh -c 'sleep 0.3; echo end; exit 7' >/dev/null
+	davit_background wait c >"$BATS_TEST_TMPDIR/wait"
+	pid=$!
+	run_status 0 davit_within 30 logs -f c
+	assert_output $'end\nend\nend\nend'
+	wait_status 0 $pid
+	[ "$(cat "$BATS_TEST_TMPDIR/wait")" = 7 ] || fail "wait"
+}
+
+@test "a published port and a terminal are there again" {
+	need_davit
+	port=$(free_port)
+	davit run -dt --name c --restart always -p 127.0.0.1:$port:80 "$BUSYBOX" sh -c 'test -t 1 && echo terminal; httpd -f -p 80 -h /var/www' >/dev/null
+	wait_until 15 curl -sf -o /dev/null http://127.0.0.1:$port/
+	kill_init -KILL "$(init_of c)"
+	wait_until 15 is 1 count_of c
+	wait_until 15 curl -sf -o /dev/null http://127.0.0.1:$port/
+	[ "$(davit logs c | tr -d '\r')" = $'terminal\nterminal' ] || fail "the log"
+	davit stop -t 1 c >/dev/null
+}
+
+@test "what ends at once backs off, and leaves nothing behind" {
+	need_davit
+	before=$(leaks)
+	for i in $(seq 8); do davit run -d --name s$i --restart always --network none "$BUSYBOX" true >/dev/null; done
+	sleep 4
+	# 100 + 200 + 400 + 800 + 1600 ms is more than three seconds
+	for i in $(seq 8); do [ "$(count_of s$i)" -le 6 ] || fail "s$i: $(count_of s$i) starts"; done
+	davit stop --all -t 0 >/dev/null
+	[ -z "$(davit ps -q)" ] || fail "something runs"
+	davit rm --all >/dev/null
+	check_nothing_left "$before"
+}
+
+@test "the monitor is killed while it waits: it has ended, and can be started" {
+	need_davit
+	davit run -d --name c --restart always --network none "$BUSYBOX" false >/dev/null
+	wait_until 15 at_least 4 count_of c
+	wait_until 15 is restarting state_of c
+	pkill -KILL -f "davit-monitor $(davit inspect -f '{{.Id}}' c)"
+	wait_until 15 is exited state_of c
+	run_davit inspect -f '{{.State.ExitCode}} {{.State.Restarting}}' c
+	assert_output "1 false"
+	run_davit start c
+	run_davit rm -f c
+}
+
+@test "what cannot be is refused" {
+	run_error 125 run --rm --restart always "$BUSYBOX" true -- "--rm" "--restart"
+	run_error 125 run --restart sometimes "$BUSYBOX" true -- "sometimes" "always"
+	run_error 125 run --restart always:3 "$BUSYBOX" true -- "on-failure"
+	run_error 125 run --restart on-failure:x "$BUSYBOX" true -- "x"
+	run_error 125 run --restart on-failure:-1 "$BUSYBOX" true -- "-1"
+	run_davit ps -aq
+	assert_output ""
+}
