@@ -53,8 +53,9 @@ static const struct option_spec inspect_options[] = {
 static int inspect(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
 {
 	const struct inspect_args *args = arguments;
+	const struct inspect_request request = { .format = args->format, .type = "image" };
 
-	return inspect_objects(cli, args->format, "image", argc, argv, err);
+	return inspect_objects(cli, &request, argc, argv, err);
 }
 
 const struct command command_image_inspect = {

@@ -9,39 +9,43 @@
 #include "cli/inspect.h"
 #include "cli/output.h"
 
-struct inspect_args {
-	const char *format, *type;
-};
-
-#define FIELD(f) offsetof(struct inspect_args, f)
+#define FIELD(f) offsetof(struct inspect_request, f)
 static const struct option_spec options[] = {
 	OUTPUT_INSPECT_FORMAT_OPTION(FIELD(format)),
+	{ "latest", 'l', OPTION_FLAG, FIELD(latest), NULL,
+	  "The container that was made last, instead of names" },
+	{ "size", 's', OPTION_FLAG, FIELD(size), NULL,
+	  "Tell how much room containers take: SizeRw and SizeRootFs" },
 	{ "type", 't', OPTION_CHOICE, FIELD(type), "TYPE",
 	  "What the name is of; without it each kind is tried",
 	  .choices = "all|container|image|volume", .initial = "all" },
 	OPTION_END,
 };
 
+/* Kinds that are looked at when no container has the name. */
 static const struct {
 	const char *type;
 	int (*find)(struct engine *engine, const char *name, struct json_object **ret_json,
 		    struct err *err);
-} kinds[] = {
-	{ "container", inspect_container },
-
+} other_kinds[] = {
 	{ "image", inspect_image },
 	{ "volume", inspect_volume },
 };
 
-static int inspect_one(struct engine *engine, const char *name, const char *type,
-		       struct json_object **ret_json, struct err *err)
+static int inspect_one(struct engine *engine, const struct inspect_request *request,
+		       const char *name, struct json_object **ret_json, struct err *err)
 {
-	bool any = strcmp(type, "all") == 0;
+	bool any = strcmp(request->type, "all") == 0;
+	int r = -ENOENT;
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (!any && strcmp(type, kinds[i].type) != 0)
+	if (any || strcmp(request->type, "container") == 0)
+		r = inspect_container(engine, request, name, ret_json, err);
+	if (r != -ENOENT || !name || (!any && strcmp(request->type, "container") == 0))
+		return r;
+	for (size_t i = 0; i < sizeof(other_kinds) / sizeof(other_kinds[0]); i++) {
+		if (!any && strcmp(request->type, other_kinds[i].type) != 0)
 			continue;
-		int r = kinds[i].find(engine, name, ret_json, err);
+		r = other_kinds[i].find(engine, name, ret_json, err);
 		if (!any || r != -ENOENT)
 			return r;
 	}
@@ -51,70 +55,92 @@ static int inspect_one(struct engine *engine, const char *name, const char *type
 		       name);
 }
 
-int inspect_objects(struct cli *cli, const char *format, const char *type, int argc, char **argv,
+/* What can be said before anything is looked up. */
+static int check_request(const struct inspect_request *request, int argc, struct err *err)
+{
+	bool containers =
+		strcmp(request->type, "container") == 0 || strcmp(request->type, "all") == 0;
+
+	if (!containers && (request->latest || request->size))
+		return err_set(err, EINVAL,
+			       "%s is about containers, --type %s is not; leave one of them out",
+			       request->latest ? "--latest" : "--size", request->type);
+	if (request->latest && argc)
+		return err_set(
+			err, EINVAL,
+			"--latest names the container, so no other name can be given with it");
+	if (!request->latest && !argc)
+		return err_set(err, EINVAL, "nothing named; give a name or an ID, or --latest");
+	return 0;
+}
+
+int inspect_objects(struct cli *cli, const struct inspect_request *request, int argc, char **argv,
 		    struct err *err)
 {
 	autojson struct json_object *objects = json_object_new_array();
 	struct engine *engine;
 	int status = EXIT_OK;
 
-	int r = cli_engine(cli, &engine, err);
+	int r = check_request(request, argc, err);
+	if (r == 0)
+		r = cli_engine(cli, &engine, err);
 	if (r < 0)
 		return r;
-	for (int i = 0; i < argc; i++) {
+	for (int i = 0; i < argc + request->latest; i++) {
 		struct json_object *json = NULL;
-		r = inspect_one(engine, argv[i], type, &json, err);
+		r = inspect_one(engine, request, i < argc ? argv[i] : NULL, &json, err);
 		if (r < 0)
 			status = cli_report(err, EXIT_ENGINE);
 		else
 			json_object_array_add(objects, json);
 	}
 	/* What was found is printed; scripts that parse find "[]" when there was nothing. */
-	r = output_objects(format, objects, err);
+	r = output_objects(request->format, objects, err);
 	return r < 0 ? r : status;
 }
 
 static int inspect(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
 {
-	const struct inspect_args *args = arguments;
-
-	return inspect_objects(cli, args->format, args->type, argc, argv, err);
+	return inspect_objects(cli, arguments, argc, argv, err);
 }
 
 const struct command command_inspect = {
 	.names = "inspect",
 	.summary = "Tell everything about containers, images and volumes",
 	.examples = "davit inspect web\ndavit inspect --format '{{.State.Pid}}' web",
-	.operands = "NAME...",
-	.min_operands = 1,
+	.operands = "[NAME...]",
 	.max_operands = -1,
 	.complete = COMPLETE_OBJECTS,
 	.options = options,
-	.args_size = sizeof(struct inspect_args),
+	.args_size = sizeof(struct inspect_request),
 	.run = inspect,
 };
 
 static int inspect_containers(struct cli *cli, void *arguments, int argc, char **argv,
 			      struct err *err)
 {
-	const struct inspect_args *args = arguments;
+	struct inspect_request *request = arguments;
 
-	return inspect_objects(cli, args->format, "container", argc, argv, err);
+	request->type = "container";
+	return inspect_objects(cli, request, argc, argv, err);
 }
 
 static const struct option_spec container_options[] = {
 	OUTPUT_INSPECT_FORMAT_OPTION(FIELD(format)),
+	{ "latest", 'l', OPTION_FLAG, FIELD(latest), NULL,
+	  "The one that was made last, instead of names" },
+	{ "size", 's', OPTION_FLAG, FIELD(size), NULL,
+	  "Tell how much room they take: SizeRw and SizeRootFs" },
 	OPTION_END,
 };
 
 const struct command command_container_inspect = {
 	.names = "container inspect",
 	.summary = "Tell everything about containers",
-	.operands = "CONTAINER...",
-	.min_operands = 1,
+	.operands = "[CONTAINER...]",
 	.max_operands = -1,
 	.complete = COMPLETE_CONTAINERS,
 	.options = container_options,
-	.args_size = sizeof(struct inspect_args),
+	.args_size = sizeof(struct inspect_request),
 	.run = inspect_containers,
 };

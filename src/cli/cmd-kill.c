@@ -8,7 +8,7 @@
 #include "engine/signals.h"
 
 struct kill_args {
-	bool all;
+	bool all, latest;
 	struct strlist cid_files;
 	const char *signal;
 	int number;
@@ -19,6 +19,7 @@ static const struct option_spec options[] = {
 	{ "all", 'a', OPTION_FLAG, FIELD(all), NULL, "Every running container" },
 	{ "cidfile", 0, OPTION_STRINGS, FIELD(cid_files), "FILE", "Read the ID from a file",
 	  .complete = COMPLETE_FILES },
+	{ "latest", 'l', OPTION_FLAG, FIELD(latest), NULL, "The one that was made last" },
 	{ "signal", 's', OPTION_STRING, FIELD(signal), "SIGNAL", "Name or number",
 	  .initial = "KILL" },
 	OPTION_END,
@@ -40,6 +41,7 @@ static int kill_containers(struct cli *cli, void *arguments, int argc, char **ar
 {
 	struct kill_args *args = arguments;
 	const struct container_choice choice = { .all = args->all,
+						 .latest = args->latest,
 						 .all_means = CHOICE_RUNNING,
 						 .cid_files = args->cid_files };
 

@@ -1,26 +1,24 @@
 /* davit ps: lists containers. */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/human.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/strbuf.h"
-#include "base/template.h"
 #include "cli/command.h"
+#include "cli/container-operands.h"
+#include "cli/container-row.h"
 #include "cli/output.h"
 #include "engine/container-end.h"
 #include "engine/container-filter.h"
+#include "engine/container-size.h"
 #include "engine/container.h"
 #include "engine/engine.h"
-#include "engine/mount-spec.h"
-#include "engine/published-ports.h"
-#include "network/ports.h"
 
 struct ps_args {
-	bool all, quiet, no_trunc, noheading, latest;
-	int64_t last;
+	bool all, quiet, no_trunc, noheading, latest, size, namespaces;
+	int64_t last, watch_sec;
 	const char *format, *sort;
 	struct strlist filters;
 };
@@ -31,15 +29,19 @@ static const struct option_spec options[] = {
 	{ "filter", 'f', OPTION_STRINGS, FIELD(filters), "KEY=VALUE",
 	  "Only those that match: id, name, label, status, exited, ancestor, before, since, "
 	  "volume, network",
-	  .choices = "id=|name=|label=|status=|exited=|ancestor=|before=|since=|volume=|network=" },
+	  CONTAINER_FILTER_CHOICES },
 	OUTPUT_FORMAT_OPTION(FIELD(format)),
 	{ "last", 'n', OPTION_INT, FIELD(last), "NUMBER", "The newest ones, running or not" },
 	{ "latest", 'l', OPTION_FLAG, FIELD(latest), NULL, "The newest one, running or not" },
 	{ "no-trunc", 0, OPTION_FLAG, FIELD(no_trunc), NULL, "Whole IDs and commands" },
 	{ "noheading", 0, OPTION_FLAG, FIELD(noheading), NULL, "No headings" },
+	{ "ns", 0, OPTION_FLAG, FIELD(namespaces), NULL, "Show the namespaces of their processes" },
 	{ "quiet", 'q', OPTION_FLAG, FIELD(quiet), NULL, "Only IDs" },
+	{ "size", 's', OPTION_FLAG, FIELD(size), NULL,
+	  "Show how much they wrote, and the size of the image" },
 	{ "sort", 0, OPTION_CHOICE, FIELD(sort), "KEY", "Order of the rows",
-	  .choices = "created|command|id|image|names|runningfor|status" },
+	  .choices = "created|command|id|image|names|runningfor|size|status" },
+	{ "watch", 'w', OPTION_INT, FIELD(watch_sec), "SECONDS", "List again and again" },
 	OPTION_END,
 };
 
@@ -48,8 +50,19 @@ static const struct output_column columns[] = {
 	{ "CREATED", "CreatedHuman" }, { "STATUS", "Status" }, { "PORTS", "Ports" },
 	{ "NAMES", "Names" },	       { NULL, NULL },
 };
+static const struct output_column columns_with_size[] = {
+	{ "CONTAINER ID", "ID" },      { "IMAGE", "Image" },   { "COMMAND", "Command" },
+	{ "CREATED", "CreatedHuman" }, { "STATUS", "Status" }, { "PORTS", "Ports" },
+	{ "NAMES", "Names" },	       { "SIZE", "Size" },     { NULL, NULL },
+};
+static const struct output_column columns_of_namespaces[] = {
+	{ "CONTAINER ID", "ID" },   { "NAMES", "Names" }, { "PID", "Pid" },
+	{ "CGROUPNS", "CGROUPNS" }, { "IPC", "IPC" },	  { "MNT", "MNT" },
+	{ "NET", "NET" },	    { "PIDNS", "PIDNS" }, { "USERNS", "USERNS" },
+	{ "UTS", "UTS" },	    { NULL, NULL },
+};
 static const struct output_column headings[] = {
-	{ "CREATED", "RunningFor" },
+	{ "RUNNING FOR", "RunningFor" },
 	{ "IMAGE ID", "ImageID" },
 	{ "EXIT CODE", "ExitCode" },
 	{ NULL, NULL },
@@ -61,229 +74,95 @@ static const struct output_sort sorts[] = {
 	{ "image", "Image", 0 },
 	{ "names", "Names", 0 },
 	{ "runningfor", "created_nsec", 0 },
+	{ "size", "size_bytes", OUTPUT_ASCENDING },
 	{ "status", "Status", 0 },
 	{ NULL, NULL, 0 },
 };
 
-static char *status_text(const struct container *container, int64_t now_usec)
+/* Which of the list are to be shown, in its order. */
+static size_t choose(const struct ps_args *args, const struct container_filter *filter,
+		     struct container **list, size_t count, struct container **ret_chosen)
 {
-	if (container->state == CONTAINER_CREATED)
-		return xstrdup("Created");
-	if (container->state == CONTAINER_RUNNING) {
-		autofree char *since = human_duration(now_usec - container->started_nsec / 1000);
-		return xasprintf("Up %s", since);
-	}
-	autofree char *ago = human_ago(container->finished_nsec / 1000, now_usec);
-	return xasprintf("%s (%d)%s%s",
-			 container->state == CONTAINER_RESTARTING ? "Restarting" : "Exited",
-			 container->exit_code, *ago ? " " : "", ago);
-}
-
-static void add_ports(struct json_object *row, const struct container *container, bool as_json)
-{
-	autoports struct port_list ports = PORT_LIST_EMPTY;
-	autostrlist struct strlist lines = STRLIST_EMPTY;
-	autostrbuf struct strbuf text = STRBUF_EMPTY;
-	struct err ignored; /* of a record that is damaged the rest is still shown */
-
-	strlist_split(&lines, container->ports, '\n');
-	(void)published_ports_load(&lines, &ports, &ignored);
-	if (as_json) {
-		json_object_object_add(row, "Ports", ports.count ? ports_to_json(&ports) : NULL);
-		return;
-	}
-	ports_format(&ports, &text);
-	json_add_string(row, "Ports", strbuf_text(&text));
-}
-
-static struct json_object *labels_of(const struct container *container)
-{
-	struct json_object *labels = NULL;
-	struct err ignored;
-
-	if (!container->labels ||
-	    json_parse(container->labels, strlen(container->labels), &labels, &ignored) < 0)
-		return json_object_new_object();
-	return labels;
-}
-
-static char *labels_line(struct json_object *labels)
-{
-	struct strbuf line = STRBUF_EMPTY;
-
-	json_object_object_foreach(labels, key, value) strbuf_addf(
-		&line, "%s%s=%s", line.size ? "," : "", key, json_object_get_string(value));
-	return strbuf_take(&line);
-}
-
-/* What only the spec knows: looked up when it is asked for. */
-static void add_spec_fields(struct json_object *row, const struct container *container,
-			    bool as_json)
-{
-	autocontainer_spec struct container_spec *spec = NULL;
-	autostrlist struct strlist mounts = STRLIST_EMPTY, networks = STRLIST_EMPTY;
-	struct err ignored;
-
-	if (!container->spec_text || container_spec_of(container, &spec, &ignored) < 0)
-		return;
-	for (size_t i = 0; i < spec->mounts.count; i++) {
-		struct mount_spec mount;
-		if (mount_spec_load(spec->mounts.items[i], &mount, &ignored) < 0)
-			continue;
-		strlist_add(&mounts, as_json ? mount.destination : mount.source ?: mount.destination);
-		mount_spec_clear(&mount);
-	}
-	strlist_add(&networks, spec->network_mode);
-	if (as_json) {
-		json_add_strlist(row, "Mounts", &mounts);
-		json_add_strlist(row, "Networks", &networks);
-		return;
-	}
-	autofree char *mounts_text = strlist_join(&mounts, ","),
-		      *networks_text = strlist_join(&networks, ",");
-	json_add_string(row, "Mounts", mounts_text);
-	json_add_string(row, "Networks", networks_text);
-}
-
-static char *local_time(int64_t nsec)
-{
-	char text[64];
-	time_t seconds = nsec / 1000000000;
-	struct tm local;
-
-	localtime_r(&seconds, &local);
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %z %Z", &local);
-	return xstrdup(text);
-}
-
-static struct json_object *row_for_people(const struct container *container,
-					  const struct ps_args *args, int64_t now_usec)
-{
-	struct json_object *row = json_object_new_object();
-	autofree char *status = status_text(container, now_usec),
-		      *since = human_ago(container->created_nsec / 1000, now_usec);
-	autofree char *created_at = local_time(container->created_nsec);
-	autojson struct json_object *labels = labels_of(container);
-	autofree char *line = labels_line(labels);
-	int width = args->no_trunc ? 64 : 12;
-	bool shorten = !args->no_trunc && strlen(container->command) > 20;
-	autofree char *id = xasprintf("%.*s", width, container->id),
-		      *image_id = xasprintf("%.*s", width, container->image_id ?: ""),
-		      *command = xasprintf("%.*s%s", shorten ? 17 : INT32_MAX, container->command,
-					   shorten ? "..." : "");
-
-	json_add_string(row, "ID", id);
-	json_add_string(row, "Image", container->image_name ?: "");
-	json_add_string(row, "ImageID", image_id);
-	json_add_string(row, "Command", command);
-	json_add_string(row, "CreatedHuman", since);
-	json_add_string(row, "RunningFor", since);
-	json_add_string(row, "CreatedAt", created_at);
-	json_add_string(row, "Created", since);
-	json_add_string(row, "Status", status);
-	json_add_string(row, "State", container_state_name(container->state));
-	json_add_string(row, "Names", container->name);
-	json_add_string(row, "Labels", line);
-	json_object_object_add(row, "Label", json_object_get(labels));
-	json_add_bool(row, "AutoRemove", container->auto_remove);
-	json_add_bool(row, "Exited", container->state == CONTAINER_EXITED);
-	json_add_int(row, "ExitCode", container->exit_code);
-	json_add_int(row, "ExitedAt", container->finished_nsec / 1000000000);
-	json_add_int(row, "StartedAt", container->started_nsec / 1000000000);
-	json_add_int(row, "Pid", container->state == CONTAINER_RUNNING ? container->run.pid : 0);
-	json_add_int(row, "Restarts", container->restart_count);
-	json_add_int(row, "created_nsec", container->created_nsec);
-	add_ports(row, container, false);
-	add_spec_fields(row, container, false);
-	return row;
-}
-
-static struct json_object *row_for_programs(const struct container *container, int64_t now_usec)
-{
-	struct json_object *row = json_object_new_object(), *names = json_object_new_array(),
-			   *command = json_object_new_array();
-	autocontainer_spec struct container_spec *spec = NULL;
-	autofree char *status = status_text(container, now_usec),
-		      *created_at = human_ago(container->created_nsec / 1000, now_usec);
-	struct err ignored;
-
-	if (container->spec_text && container_spec_of(container, &spec, &ignored) == 0) {
-		const struct strlist *parts[] = { &spec->entrypoint, &spec->command };
-		for (size_t p = 0; p < 2; p++)
-			for (size_t i = 0; i < parts[p]->count; i++)
-				json_object_array_add(command,
-						      json_object_new_string(parts[p]->items[i]));
-	}
-	json_object_array_add(names, json_object_new_string(container->name));
-	json_add_bool(row, "AutoRemove", container->auto_remove);
-	json_object_object_add(row, "Command", command);
-	json_add_string(row, "CreatedAt", created_at);
-	json_add_bool(row, "Exited", container->state == CONTAINER_EXITED);
-	json_add_int(row, "ExitedAt", container->finished_nsec / 1000000000);
-	json_add_int(row, "ExitCode", container->exit_code);
-	json_add_string(row, "Id", container->id);
-	json_add_string(row, "Image", container->image_name ?: "");
-	json_add_string(row, "ImageID", container->image_id ?: "");
-	json_add_bool(row, "IsInfra", false);
-	json_object_object_add(row, "Labels", labels_of(container));
-	add_spec_fields(row, container, true);
-	json_object_object_add(row, "Names", names);
-	json_object_object_add(row, "Namespaces", json_object_new_object());
-	json_add_int(row, "Pid", container->state == CONTAINER_RUNNING ? container->run.pid : 0);
-	json_add_string(row, "Pod", "");
-	json_add_string(row, "PodName", "");
-	add_ports(row, container, true);
-	json_object_object_add(row, "Size", NULL);
-	json_add_int(row, "StartedAt", container->started_nsec / 1000000000);
-	json_add_string(row, "State", container_state_name(container->state));
-	json_add_string(row, "Status", status);
-	json_add_int(row, "Created", container->created_nsec / 1000000000);
-	return row;
-}
-
-static int ps(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
-{
-	struct ps_args *args = arguments;
-	autojson struct json_object *rows = json_object_new_array();
-	autocontainer_filter struct container_filter *filter = NULL;
-	bool as_json = output_wants_json(args->format);
-	bool wants_spec = as_json || args->filters.count ||
-			  (args->format &&
-			   (strstr(args->format, "Mounts") || strstr(args->format, "Networks")));
-	struct container **list;
-	struct engine *engine;
-	struct timespec now;
-	size_t count;
-
-	int r = cli_engine(cli, &engine, err);
-	if (r == 0)
-		r = container_filter_parse(engine, &args->filters, &filter, err);
-	if (r == 0)
-		r = container_list(engine, wants_spec ? CONTAINER_WITH_SPEC : 0, &list, &count,
-				   err);
-	if (r < 0)
-		return r;
-	clock_gettime(CLOCK_REALTIME, &now);
-	int64_t now_usec = now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
 	int64_t last = args->latest ? 1 : args->last;
 	bool all = args->all || last > 0 || container_filter_has_state(filter);
-	for (size_t i = last > 0 && (size_t)last < count ? count - (size_t)last : 0; i < count;
-	     i++) {
-		if (!all && list[i]->state != CONTAINER_RUNNING &&
-		    list[i]->state != CONTAINER_RESTARTING)
-			continue;
-		if (!container_filter_matches(filter, list[i]))
-			continue;
-		json_object_array_add(rows, as_json ? row_for_programs(list[i], now_usec)
-						    : row_for_people(list[i], args, now_usec));
+	size_t chosen = 0;
+
+	for (size_t i = last > 0 && (size_t)last < count ? count - (size_t)last : 0; i < count; i++)
+		if ((all || list[i]->state == CONTAINER_RUNNING ||
+		     list[i]->state == CONTAINER_RESTARTING) &&
+		    container_filter_matches(filter, list[i]))
+			ret_chosen[chosen++] = list[i];
+	return chosen;
+}
+
+static bool mentions(const struct ps_args *args, const char *const *fields)
+{
+	for (; args->format && *fields; fields++)
+		if (strstr(args->format, *fields))
+			return true;
+	return false;
+}
+
+/* What costs more than a look at the table is only looked up when it will be shown. */
+static int make_rows(struct engine *engine, const struct ps_args *args, struct container **chosen,
+		     size_t count, struct json_object *rows, struct err *err)
+{
+	static const char *const size_fields[] = { ".Size", NULL };
+	static const char *const namespace_fields[] = {
+		"NS", ".IPC", ".MNT", ".NET", ".UTS", NULL
+	};
+	bool as_json = output_wants_json(args->format);
+	bool wants_size = args->size || mentions(args, size_fields) ||
+			  (args->sort && strcmp(args->sort, "size") == 0);
+	autofree struct container_size *sizes = xcalloc(count + 1, sizeof(*sizes));
+	struct timespec now;
+
+	if (wants_size) {
+		int r = container_sizes(engine, chosen, count, sizes, err);
+		if (r < 0)
+			return r;
 	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	for (size_t i = 0; i < count; i++) {
+		const struct container_row how = {
+			.no_trunc = args->no_trunc,
+			.namespaces = args->namespaces || mentions(args, namespace_fields),
+			.now_usec = now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000,
+			.size = wants_size ? &sizes[i] : NULL,
+		};
+		json_object_array_add(rows, as_json ? container_row_for_programs(chosen[i], &how)
+						    : container_row_for_people(chosen[i], &how));
+	}
+	return 0;
+}
+
+static int list_once(struct engine *engine, const struct ps_args *args,
+		     const struct container_filter *filter, struct err *err)
+{
+	static const char *const spec_fields[] = { "Mounts", "Networks", NULL };
+	autojson struct json_object *rows = json_object_new_array();
+	bool as_json = output_wants_json(args->format);
+	bool wants_spec = as_json || args->filters.count || mentions(args, spec_fields);
+	struct container **list;
+	size_t count;
+
+	int r = container_list(engine, wants_spec ? CONTAINER_WITH_SPEC : 0, &list, &count, err);
+	if (r < 0)
+		return r;
+	autofree struct container **chosen = xcalloc(count + 1, sizeof(struct container *));
+	size_t chosen_count = choose(args, filter, list, count, chosen);
+	r = make_rows(engine, args, chosen, chosen_count, rows, err);
 	for (size_t i = 0; i < count; i++)
 		container_repair(engine, list[i]);
 	if (args->all)
 		container_sweep(engine, list, count);
 	container_list_free(list, count);
+	if (r < 0)
+		return r;
 	const struct output_list how = {
-		.columns = columns,
+		.columns = args->namespaces ? columns_of_namespaces
+			   : args->size	    ? columns_with_size
+					    : columns,
 		.headings = headings,
 		.sorts = as_json ? NULL : sorts,
 		.quiet_field = "ID",
@@ -293,6 +172,38 @@ static int ps(struct cli *cli, void *arguments, int argc, char **argv, struct er
 		.noheading = args->noheading,
 	};
 	return output_list(&how, rows, err);
+}
+
+static int ps(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
+{
+	const struct ps_args *args = arguments;
+	autocontainer_filter struct container_filter *filter = NULL;
+	struct engine *engine;
+
+	if (args->quiet && (args->size || args->namespaces))
+		return err_set(err, EINVAL,
+			       "--quiet prints only IDs, so %s cannot be given with it",
+			       args->size ? "--size" : "--ns");
+	if (args->size && args->namespaces)
+		return err_set(err, EINVAL,
+			       "--size and --ns are different tables; give one of them");
+	if (cli_given(cli, "watch") && args->watch_sec < 1)
+		return err_set(err, EINVAL, "--watch %lld: give at least one second",
+			       (long long)args->watch_sec);
+	int r = cli_engine(cli, &engine, err);
+	if (r == 0)
+		r = container_filter_parse(engine, &args->filters, &filter, err);
+	if (r == 0)
+		r = list_once(engine, args, filter, err);
+	while (r == 0 && args->watch_sec) {
+		fflush(stdout);
+		/* Nothing tells of changes in other containers than one's own: look again now and then. */
+		(void)poll(NULL, 0,
+			   (int)(args->watch_sec > 86400 ? 86400 : args->watch_sec) * 1000);
+		fputs("\033[2J\033[H", stdout); /* an empty screen, from its top */
+		r = list_once(engine, args, filter, err);
+	}
+	return r;
 }
 
 const struct command command_ps = {

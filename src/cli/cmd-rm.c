@@ -7,8 +7,8 @@
 #include "engine/container.h"
 
 struct rm_args {
-	bool all, force, ignore, volumes;
-	struct strlist cid_files;
+	bool all, force, ignore, latest, volumes;
+	struct strlist cid_files, filters;
 	int64_t timeout_sec;
 };
 
@@ -17,10 +17,13 @@ static const struct option_spec options[] = {
 	{ "all", 'a', OPTION_FLAG, FIELD(all), NULL, "Every container" },
 	{ "cidfile", 0, OPTION_STRINGS, FIELD(cid_files), "FILE", "Read the ID from a file",
 	  .complete = COMPLETE_FILES },
+	{ "filter", 0, OPTION_STRINGS, FIELD(filters), "KEY=VALUE",
+	  "Those that match; keys are those of ps", CONTAINER_FILTER_CHOICES },
 	{ "force", 'f', OPTION_FLAG, FIELD(force), NULL,
 	  "Stop what runs; a missing one is no error" },
 	{ "ignore", 'i', OPTION_FLAG, FIELD(ignore), NULL,
 	  "A container that is missing is no error" },
+	{ "latest", 'l', OPTION_FLAG, FIELD(latest), NULL, "The one that was made last" },
 	{ "time", 't', OPTION_INT, FIELD(timeout_sec), "SECONDS",
 	  "With --force: how long to wait before SIGKILL; the container's own is 10",
 	  .initial = "-1" },
@@ -49,6 +52,8 @@ static int rm(struct cli *cli, void *arguments, int argc, char **argv, struct er
 	struct rm_args *args = arguments;
 	const struct container_choice choice = {
 		.all = args->all,
+		.latest = args->latest,
+		.filters = args->filters,
 		.cid_files = args->cid_files,
 		.ignore_missing = args->ignore || args->force,
 		.missing_status = EXIT_MISSING,

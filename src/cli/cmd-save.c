@@ -9,14 +9,12 @@
 #include "engine/image-save.h"
 
 struct save_args {
-	bool compress, uncompressed, multiple, quiet;
+	bool multiple, quiet;
 	const char *format, *output;
 };
 
 #define FIELD(f) offsetof(struct save_args, f)
 static const struct option_spec options[] = {
-	{ "compress", 0, OPTION_FLAG, FIELD(compress), NULL,
-	  "Accepted for scripts; layers are saved as they were pulled", OPTION_HIDDEN },
 	{ "format", 0, OPTION_CHOICE, FIELD(format), "FORMAT", "What to write",
 	  .choices = "docker-archive|oci-archive|oci-dir|docker-dir", .initial = "docker-archive" },
 	{ "multi-image-archive", 'm', OPTION_FLAG, FIELD(multiple), NULL,
@@ -24,8 +22,6 @@ static const struct option_spec options[] = {
 	{ "output", 'o', OPTION_STRING, FIELD(output), "FILE",
 	  "File or directory to write; standard output without it", .complete = COMPLETE_FILES },
 	{ "quiet", 'q', OPTION_FLAG, FIELD(quiet), NULL, "Show no progress" },
-	{ "uncompressed", 0, OPTION_FLAG, FIELD(uncompressed), NULL,
-	  "Accepted for scripts; layers are saved as they were pulled", OPTION_HIDDEN },
 	OPTION_END,
 };
 

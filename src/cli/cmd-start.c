@@ -11,7 +11,8 @@
 #include "engine/engine.h"
 
 struct start_args {
-	bool all, attach, interactive;
+	bool all, attach, interactive, latest;
+	struct strlist filters;
 	const char *detach_keys;
 	enum option_tristate sig_proxy;
 };
@@ -22,8 +23,11 @@ static const struct option_spec options[] = {
 	{ "attach", 'a', OPTION_FLAG, FIELD(attach), NULL, "Stay with it and show its output" },
 	{ "detach-keys", 0, OPTION_STRING, FIELD(detach_keys), "KEYS",
 	  "Keys that leave its terminal; \"\" for none; the default is ctrl-p,ctrl-q" },
+	{ "filter", 'f', OPTION_STRINGS, FIELD(filters), "KEY=VALUE",
+	  "Those that do not run that match; keys are those of ps", CONTAINER_FILTER_CHOICES },
 	{ "interactive", 'i', OPTION_FLAG, FIELD(interactive), NULL,
 	  "Pass standard input on; implies --attach" },
+	{ "latest", 'l', OPTION_FLAG, FIELD(latest), NULL, "The one that was made last" },
 	{ "sig-proxy", 0, OPTION_TRISTATE, FIELD(sig_proxy), NULL,
 	  "Pass signals on to the container; the default without a terminal" },
 	OPTION_END,
@@ -71,9 +75,12 @@ static int start_one(struct engine *engine, struct container *container, const c
 static int start(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
 {
 	struct start_args *args = arguments;
-	const struct container_choice choice = { .all = args->all, .all_means = CHOICE_STOPPED };
+	const struct container_choice choice = { .all = args->all,
+						 .latest = args->latest,
+						 .filters = args->filters,
+						 .all_means = CHOICE_STOPPED };
 
-	if ((args->attach || args->interactive) && (argc > 1 || args->all))
+	if ((args->attach || args->interactive) && (argc > 1 || args->all || args->filters.count))
 		return err_set(err, EINVAL,
 			       "only one container can be attached to; start the others without -a "
 			       "and -i");

@@ -6,8 +6,8 @@
 #include "engine/container.h"
 
 struct stop_args {
-	bool all, ignore;
-	struct strlist cid_files;
+	bool all, ignore, latest;
+	struct strlist cid_files, filters;
 	int64_t timeout_sec;
 };
 
@@ -16,8 +16,11 @@ static const struct option_spec options[] = {
 	{ "all", 'a', OPTION_FLAG, FIELD(all), NULL, "Stop every running container" },
 	{ "cidfile", 0, OPTION_STRINGS, FIELD(cid_files), "FILE", "Read the ID from a file",
 	  .complete = COMPLETE_FILES },
+	{ "filter", 'f', OPTION_STRINGS, FIELD(filters), "KEY=VALUE",
+	  "Running ones that match; keys are those of ps", CONTAINER_FILTER_CHOICES },
 	{ "ignore", 'i', OPTION_FLAG, FIELD(ignore), NULL,
 	  "A container that is missing is no error" },
+	{ "latest", 'l', OPTION_FLAG, FIELD(latest), NULL, "The one that was made last" },
 	{ "time", 't', OPTION_INT, FIELD(timeout_sec), "SECONDS",
 	  "How long to wait before SIGKILL; the container's own is 10", .initial = "-1" },
 	OPTION_END,
@@ -43,6 +46,8 @@ static int stop(struct cli *cli, void *arguments, int argc, char **argv, struct 
 	struct stop_args *args = arguments;
 	const struct container_choice choice = {
 		.all = args->all,
+		.latest = args->latest,
+		.filters = args->filters,
 		.all_means = CHOICE_RUNNING,
 		.cid_files = args->cid_files,
 		.ignore_missing = args->ignore,

@@ -5,12 +5,14 @@
 #include "engine/container.h"
 
 struct wait_args {
-	bool ignore;
+	bool ignore, latest;
 };
 
 static const struct option_spec options[] = {
 	{ "ignore", 0, OPTION_FLAG, offsetof(struct wait_args, ignore), NULL,
 	  "A container that is missing is no error" },
+	{ "latest", 'l', OPTION_FLAG, offsetof(struct wait_args, latest), NULL,
+	  "The one that was made last" },
 	OPTION_END,
 };
 
@@ -30,7 +32,9 @@ static int wait_for_containers(struct cli *cli, void *arguments, int argc, char 
 			       struct err *err)
 {
 	struct wait_args *args = arguments;
-	const struct container_choice choice = { .ignore_missing = args->ignore };
+	const struct container_choice choice = { .ignore_missing = args->ignore,
+						 .missing_text = "-1",
+						 .latest = args->latest };
 
 	return for_each_container(cli, &choice, argc, argv, wait_one, args, err);
 }
@@ -38,8 +42,7 @@ static int wait_for_containers(struct cli *cli, void *arguments, int argc, char 
 const struct command command_wait = {
 	.names = "wait|container wait",
 	.summary = "Wait for containers to end and print their exit codes",
-	.operands = "CONTAINER...",
-	.min_operands = 1,
+	.operands = "[CONTAINER...]",
 	.max_operands = -1,
 	.complete = COMPLETE_CONTAINERS,
 	.options = options,

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -9,6 +10,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "cli/command.h"
+#include "engine/container-filter.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 
@@ -49,6 +51,75 @@ static int read_id(const char *path, struct strbuf *text, struct err *err)
 	return r;
 }
 
+/* Exactly one way to name them. */
+static int check_choice(const struct container_choice *choice, int argc, struct err *err)
+{
+	const char *way = choice->all		  ? "--all"
+			  : choice->latest	  ? "--latest"
+			  : choice->filters.count ? "--filter"
+						  : NULL;
+	bool has_names = argc || choice->cid_files.count;
+
+	if (way && has_names)
+		return err_set(err, EINVAL,
+			       "%s says which containers are meant, so no names can be given with "
+			       "it",
+			       way);
+	if (choice->latest && (choice->all || choice->filters.count))
+		return err_set(err, EINVAL, "--latest means one container, %s several",
+			       choice->all ? "--all" : "--filter");
+	if (!way && !has_names)
+		return err_set(err, EINVAL, "no container named; give a name or an ID, or --all");
+	return 0;
+}
+
+typedef int container_act(struct engine *engine, struct container *container, const char *word,
+			  void *arg, struct err *err);
+
+/* The action may put other values into the container: its ID is kept beside it. */
+static int act_by_id(struct engine *engine, struct container *container, container_act *act,
+		     void *arg, struct err *err)
+{
+	autofree char *id = xstrdup(container->id);
+
+	return act(engine, container, id, arg, err);
+}
+
+static int act_on_list(struct engine *engine, const struct container_choice *choice,
+		       container_act *act, void *arg, struct err *err)
+{
+	autocontainer_filter struct container_filter *filter = NULL;
+	struct container **list;
+	int status = EXIT_OK;
+	size_t count;
+
+	int r = container_filter_parse(engine, &choice->filters, &filter, err);
+	if (r == 0)
+		r = container_list(engine, CONTAINER_WITH_SPEC, &list, &count, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++) {
+		if (!is_meant(list[i], choice) || !container_filter_matches(filter, list[i]))
+			continue;
+		r = act_by_id(engine, list[i], act, arg, err);
+		if (r != 0)
+			status = report(status, r, choice, err);
+	}
+	container_list_free(list, count);
+	return status;
+}
+
+static int act_on_latest(struct engine *engine, const struct container_choice *choice,
+			 container_act *act, void *arg, struct err *err)
+{
+	autocontainer struct container *container = NULL;
+
+	int r = container_find_latest(engine, CONTAINER_WITH_SPEC, &container, err);
+	if (r == 0)
+		r = act_by_id(engine, container, act, arg, err);
+	return r == 0 ? EXIT_OK : report(EXIT_OK, r, choice, err);
+}
+
 int for_each_container(struct cli *cli, const struct container_choice *choice, int argc,
 		       char **argv,
 		       int (*act)(struct engine *engine, struct container *container,
@@ -58,30 +129,15 @@ int for_each_container(struct cli *cli, const struct container_choice *choice, i
 	struct engine *engine;
 	int status = EXIT_OK;
 
-	if (choice->all && (argc || choice->cid_files.count))
-		return err_set(err, EINVAL,
-			       "--all means every container, so no names can be given with it");
-	if (!choice->all && !argc && !choice->cid_files.count)
-		return err_set(err, EINVAL, "no container named; give a name or an ID, or --all");
-	int r = cli_engine(cli, &engine, err);
+	int r = check_choice(choice, argc, err);
+	if (r == 0)
+		r = cli_engine(cli, &engine, err);
 	if (r < 0)
 		return r;
-	if (choice->all) {
-		struct container **list;
-		size_t count;
-		r = container_list(engine, CONTAINER_WITH_SPEC, &list, &count, err);
-		if (r < 0)
-			return r;
-		for (size_t i = 0; i < count; i++) {
-			if (!is_meant(list[i], choice))
-				continue;
-			r = act(engine, list[i], list[i]->id, arg, err);
-			if (r != 0)
-				status = report(status, r, choice, err);
-		}
-		container_list_free(list, count);
-		return status;
-	}
+	if (choice->all || choice->filters.count)
+		return act_on_list(engine, choice, act, arg, err);
+	if (choice->latest)
+		return act_on_latest(engine, choice, act, arg, err);
 	for (size_t i = 0; i < (size_t)argc + choice->cid_files.count; i++) {
 		autocontainer struct container *container = NULL;
 		autostrbuf struct strbuf id = STRBUF_EMPTY;
@@ -93,8 +149,11 @@ int for_each_container(struct cli *cli, const struct container_choice *choice, i
 		}
 		if (r == 0)
 			r = container_find(engine, word, CONTAINER_WITH_SPEC, &container, err);
-		if (r == -ENOENT && choice->ignore_missing)
+		if (r == -ENOENT && choice->ignore_missing) {
+			if (choice->missing_text)
+				puts(choice->missing_text);
 			continue;
+		}
 		if (r == 0)
 			r = act(engine, container, word, arg, err);
 		if (r != 0)

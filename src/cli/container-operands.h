@@ -10,17 +10,23 @@ struct container;
 struct engine;
 struct err;
 
+/* Of an option --filter: what may stand in front of its values. */
+#define CONTAINER_FILTER_CHOICES                                                                   \
+	.choices = "id=|name=|label=|status=|exited=|ancestor=|before=|since=|volume=|network="
+
 /* Which containers are meant. */
 struct container_choice {
-	bool all;
+	bool all, latest;
 	enum { CHOICE_ANY, CHOICE_RUNNING, CHOICE_STOPPED } all_means;
 	struct strlist cid_files; /* --cidfile: files that hold an ID */
+	struct strlist filters;	  /* --filter: among those of `all_means` */
 	bool ignore_missing;	  /* --ignore */
+	const char *missing_text; /* printed for each that is ignored, or NULL */
 	int missing_status;	  /* exit status when one was not found */
 };
 
 /* Call `act` for each of them; it prints what it has to say. The first failure's status is the
- * result, but all are tried. With neither names nor --all: an error that tells how to name one. */
+ * result, but all are tried. With nothing named: an error that tells how to name one. */
 int for_each_container(struct cli *cli, const struct container_choice *choice, int argc,
 		       char **argv,
 		       int (*act)(struct engine *engine, struct container *container,

@@ -109,7 +109,26 @@ const struct option_spec container_option_specs[] = {
 };
 /* clang-format on */
 
-/* Lines of KEY=VALUE; KEY alone takes the caller's value; comments begin with '#'. */
+/* KEY takes over the caller's value, KEY* those of all that begin so. */
+static void take_callers(const struct engine *engine, const char *key, struct strlist *env)
+{
+	size_t size = strlen(key);
+
+	if (key[size - 1] != '*') {
+		if (engine_getenv(engine, key))
+			strlist_env_set(env, key, engine_getenv(engine, key));
+		return;
+	}
+	for (size_t i = 0; i < engine->environment.count; i++) {
+		const char *pair = engine->environment.items[i], *equals = strchr(pair, '=');
+		if (!equals || strncmp(pair, key, size - 1) != 0)
+			continue;
+		autofree char *name = xstrndup(pair, (size_t)(equals - pair));
+		strlist_env_set(env, name, equals + 1);
+	}
+}
+
+/* Lines of KEY=VALUE; without a value it is the caller's; comments begin with '#'. */
 static int read_env_file(struct cli *cli, const char *path, struct strlist *env, struct err *err)
 {
 	autostrbuf struct strbuf text = STRBUF_EMPTY;
@@ -136,8 +155,8 @@ static int read_env_file(struct cli *cli, const char *path, struct strlist *env,
 		if (equals) {
 			*equals = '\0';
 			strlist_env_set(env, line, equals + 1);
-		} else if (engine_getenv(engine, line)) {
-			strlist_env_set(env, line, engine_getenv(engine, line));
+		} else {
+			take_callers(engine, line, env);
 		}
 	}
 	return 0;

@@ -1,17 +1,27 @@
 #include "cli/inspect.h"
 
+#include "base/json.h"
+#include "base/mem.h"
 #include "cli/volume-row.h"
 #include "engine/container-inspect.h"
 #include "engine/container.h"
 #include "engine/volume.h"
 
-int inspect_container(struct engine *engine, const char *name, struct json_object **ret_json,
-		      struct err *err)
+int inspect_container(struct engine *engine, const struct inspect_request *request,
+		      const char *name, struct json_object **ret_json, struct err *err)
 {
 	autocontainer struct container *container = NULL;
+	autojson struct json_object *json = NULL;
 
-	int r = container_find(engine, name, CONTAINER_WITH_SPEC, &container, err);
-	return r < 0 ? r : container_inspect(engine, container, ret_json, err);
+	int r = name ? container_find(engine, name, CONTAINER_WITH_SPEC, &container, err)
+		     : container_find_latest(engine, CONTAINER_WITH_SPEC, &container, err);
+	if (r == 0)
+		r = container_inspect(engine, container, &json, err);
+	if (r == 0 && request->size)
+		r = container_inspect_size(engine, container, json, err);
+	if (r == 0)
+		*ret_json = take_ptr(&json);
+	return r;
 }
 
 int inspect_volume(struct engine *engine, const char *name, struct json_object **ret_json,

@@ -6,13 +6,22 @@ struct engine;
 struct err;
 struct json_object;
 
-/* One object by name or ID, as podman's document; owned by the caller. -ENOENT if there is none. */
-int inspect_container(struct engine *engine, const char *name, struct json_object **ret_json,
-		      struct err *err);
+#include <stdbool.h>
+
+struct inspect_request {
+	const char *format;
+	const char *type; /* "container", "image", "volume" or "all" */
+	bool latest;	  /* the container that was made last, instead of names */
+	bool size;	  /* of containers: how much room they take */
+};
+
+/* One object by name or ID, as podman's document; owned by the caller. -ENOENT if there is none. For a container
+ * `name` may be NULL: the one that was made last. */
+int inspect_container(struct engine *engine, const struct inspect_request *request,
+		      const char *name, struct json_object **ret_json, struct err *err);
 int inspect_volume(struct engine *engine, const char *name, struct json_object **ret_json,
 		   struct err *err);
 
-/* Print them all; `type` is "container", "image", "volume" or "all". Returns the exit status or an
- * error. */
-int inspect_objects(struct cli *cli, const char *format, const char *type, int argc, char **argv,
+/* Print them all. Returns the exit status or an error. */
+int inspect_objects(struct cli *cli, const struct inspect_request *request, int argc, char **argv,
 		    struct err *err);

@@ -1,5 +1,6 @@
 #include "cli/output.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,9 +17,25 @@
 #define LIST_INDENT    2
 #define INSPECT_INDENT 5 /* the peers' */
 
+/* "json", and "{{json .}}" of the whole list, with spaces anywhere. */
 bool output_wants_json(const char *format)
 {
-	return format && strcmp(format, "json") == 0;
+	static const char *const spellings[] = { "json", "{{json.}}", "{{json}}" };
+	char bare[sizeof("{{json.}}")];
+	size_t size = 0;
+
+	for (; format && *format; format++) {
+		if (*format == ' ')
+			continue;
+		if (size + 1 == sizeof(bare))
+			return false;
+		bare[size++] = *format;
+	}
+	bare[size] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(spellings); i++)
+		if (strcmp(bare, spellings[i]) == 0)
+			return true;
+	return false;
 }
 
 static void print_json(struct json_object *value, int indent)
@@ -69,6 +86,16 @@ static int sort_rows(const struct output_list *how, struct json_object *rows, st
 	qsort_r(json_object_get_array(rows)->array, json_object_array_length(rows),
 		sizeof(struct json_object *), compare_rows, (void *)sort);
 	return 0;
+}
+
+/* What is there only to sort by is no field: its name begins with a small letter. */
+static void drop_sort_keys(const struct output_sort *sorts, struct json_object *rows)
+{
+	for (const struct output_sort *sort = sorts; sort && sort->name; sort++)
+		for (size_t i = 0;
+		     islower((unsigned char)sort->field[0]) && i < json_object_array_length(rows);
+		     i++)
+			json_object_object_del(json_object_array_get_idx(rows, i), sort->field);
 }
 
 /* "{{.Driver}}\t{{.Name}}" from the columns. */
@@ -153,6 +180,7 @@ int output_list(const struct output_list *how, struct json_object *rows, struct 
 
 	if (r < 0)
 		return r;
+	drop_sort_keys(how->sorts, rows);
 	if (output_wants_json(how->format)) {
 		print_json(rows, LIST_INDENT);
 		return 0;

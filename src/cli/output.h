@@ -35,7 +35,7 @@ struct output_column {
 enum output_order { OUTPUT_ASCENDING, OUTPUT_DESCENDING };
 
 /* What may stand behind --sort, and the field that it looks at: numbers are compared as numbers,
- * texts as texts. Fields that no --format should show are fine as keys. */
+ * texts as texts. Fields whose names begin with a small letter are keys only: no --format shows them. */
 struct output_sort {
 	const char *name;
 	const char *field;
@@ -56,7 +56,7 @@ struct output_list {
 	bool quiet, noheading;
 };
 
-/* Is the format "json"? */
+/* Is the format "json", or "{{json .}}", which means the same? */
 bool output_wants_json(const char *format);
 
 /* Print the rows, an array of objects; sorts it in place. Returns 0 (EXIT_OK) or negative: bad

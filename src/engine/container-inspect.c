@@ -8,9 +8,12 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "engine/container-layers.h"
 #include "engine/container-network.h"
+#include "engine/container-size.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/identity.h"
 #include "engine/mount-spec.h"
 #include "engine/plan.h"
 #include "engine/published-ports.h"
@@ -95,9 +98,26 @@ static struct json_object *mounts_json(const struct engine *engine,
 	return list;
 }
 
-static struct json_object *config_json(const struct container *container,
+/* As the process gets it, which depends on the image's list of users. */
+static void environment(struct engine *engine, const struct container *container,
+			const struct container_spec *spec, struct strlist *env)
+{
+	autostrlist struct strlist layers = STRLIST_EMPTY;
+	struct identity identity = { 0 };
+	struct err ignored; /* without the image's files the rest is still shown */
+
+	if (container_layer_dirs(engine, spec, &layers, &ignored) < 0 ||
+	    identity_resolve(&layers, spec->user, &spec->groups, &identity, &ignored) < 0)
+		strlist_extend(env, &spec->env);
+	else
+		plan_environment(spec, container->id, identity.home, env);
+	identity_clear(&identity);
+}
+
+static struct json_object *config_json(struct engine *engine, const struct container *container,
 				       const struct container_spec *spec)
 {
+	autostrlist struct strlist env = STRLIST_EMPTY;
 	struct json_object *config = json_object_new_object();
 	autofree char *hostname =
 		spec->hostname ? xstrdup(spec->hostname) : xstrndup(container->id, 12);
@@ -112,7 +132,8 @@ static struct json_object *config_json(const struct container *container,
 	json_add_bool(config, "Tty", spec->tty);
 	json_add_bool(config, "OpenStdin", spec->open_stdin);
 	json_add_bool(config, "StdinOnce", false);
-	json_add_strlist(config, "Env", &spec->env);
+	environment(engine, container, spec, &env);
+	json_add_strlist(config, "Env", &env);
 	json_add_strlist(config, "Cmd", &spec->command);
 	json_add_string(config, "Image", spec->image_name ?: "");
 	json_object_object_add(config, "Volumes", NULL);
@@ -310,9 +331,22 @@ int container_inspect(struct engine *engine, const struct container *container,
 	json_add_string(json, "Namespace", "");
 	json_add_bool(json, "IsInfra", false);
 	json_add_bool(json, "IsService", false);
-	json_object_object_add(json, "Config", config_json(container, spec));
+	json_object_object_add(json, "Config", config_json(engine, container, spec));
 	json_object_object_add(json, "HostConfig",
 			       host_config_json(spec, ports_to_inspect_json(&ports, NULL)));
 	*ret_json = json;
+	return 0;
+}
+
+int container_inspect_size(struct engine *engine, struct container *container,
+			   struct json_object *json, struct err *err)
+{
+	struct container_size size = { 0 };
+
+	int r = container_sizes(engine, &container, 1, &size, err);
+	if (r < 0)
+		return r;
+	json_add_int(json, "SizeRw", size.writable_bytes);
+	json_add_int(json, "SizeRootFs", size.image_bytes);
 	return 0;
 }

@@ -10,3 +10,7 @@ struct json_object;
 /* Owned by the caller. The container was found with CONTAINER_WITH_SPEC. */
 int container_inspect(struct engine *engine, const struct container *container,
 		      struct json_object **ret_json, struct err *err);
+
+/* Add how much room it takes, which costs a walk over its files. */
+int container_inspect_size(struct engine *engine, struct container *container,
+			   struct json_object *json, struct err *err);

@@ -32,6 +32,7 @@
 #include "base/timing.h"
 #include "engine/container-cgroup.h"
 #include "engine/container-end.h"
+#include "engine/container-layers.h"
 #include "engine/container-network.h"
 #include "engine/container-restart.h"
 #include "engine/container.h"
@@ -96,26 +97,9 @@ static void start_clear(struct start *start)
 
 static int find_layers(struct start *start, struct err *err)
 {
-	struct store *store;
-
-	int r = engine_store(start->engine, &store, err);
-	if (r < 0)
-		return r;
-	if (start->spec->rootfs) {
-		strlist_add(&start->layer_dirs, start->spec->rootfs);
-		return 0;
-	}
-	r = skeleton_open(start->engine, &start->skeleton, err);
-	if (r < 0)
-		return r;
-	for (size_t i = start->spec->layers.count; i > 0; i--) {
-		autofree char *path = store_layer_path(store, start->spec->layers.items[i - 1]);
-		/* An image may have a layer twice, overlayfs may not. What the upper one shows hides all of
-		 * the lower. */
-		if (!strlist_contains(&start->layer_dirs, path))
-			strlist_take(&start->layer_dirs, take_ptr(&path));
-	}
-	return 0;
+	int r = container_layer_dirs(start->engine, start->spec, &start->layer_dirs, err);
+	return r < 0 || start->spec->rootfs ? r
+					    : skeleton_open(start->engine, &start->skeleton, err);
 }
 
 static int make_directory(const char *parent, const char *name, mode_t mode, struct err *err)

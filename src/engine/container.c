@@ -225,6 +225,25 @@ int container_find(struct engine *engine, const char *name, enum container_detai
 	return 0;
 }
 
+int container_find_latest(struct engine *engine, enum container_details details,
+			  struct container **ret_container, struct err *err)
+{
+	autostatement struct statement *query = NULL;
+	struct database *db;
+
+	int r = engine_database(engine, &db, err);
+	if (r == 0)
+		r = database_prepare(db,
+				     "SELECT id FROM containers ORDER BY created_nsec DESC LIMIT 1",
+				     &query, err);
+	if (r == 0)
+		r = statement_step(query, err);
+	if (r == 0)
+		return err_set(err, ENOENT, "there is no container yet, so there is no latest one");
+	autofree char *id = r > 0 ? xstrdup(statement_text(query, 0)) : NULL;
+	return r < 0 ? r : container_find(engine, id, details, ret_container, err);
+}
+
 int container_list(struct engine *engine, enum container_details details,
 		   struct container ***ret_list, size_t *ret_count, struct err *err)
 {

@@ -51,6 +51,9 @@ const char *container_state_name(enum container_state state);
  * several. */
 int container_find(struct engine *engine, const char *name, enum container_details details,
 		   struct container **ret_container, struct err *err);
+/* The one that was made last. -ENOENT if there is none. */
+int container_find_latest(struct engine *engine, enum container_details details,
+			  struct container **ret_container, struct err *err);
 void container_free(struct container *container);
 
 /* All of them, oldest first; the array and its members are owned by the caller,

@@ -132,6 +132,19 @@ static int limit_capabilities(const struct plan_input *input, uint64_t *bounding
 	return 0;
 }
 
+void plan_environment(const struct container_spec *spec, const char *id, const char *home,
+		      struct strlist *env)
+{
+	strlist_extend(env, &spec->env);
+	if (!strlist_env_get(env, "HOME"))
+		strlist_env_set(env, "HOME", home);
+	if (!strlist_env_get(env, "HOSTNAME") && !mode_is_host(spec->uts_mode)) {
+		autofree char *hostname =
+			spec->hostname ? xstrdup(spec->hostname) : xstrndup(id, 12);
+		strlist_env_set(env, "HOSTNAME", hostname);
+	}
+}
+
 static int plan_process(const struct plan_input *input, struct oci_runtime_config *config,
 			struct err *err)
 {
@@ -155,15 +168,7 @@ static int plan_process(const struct plan_input *input, struct oci_runtime_confi
 			       "image '%s' has no command; give one behind the image's name",
 			       spec->image_name);
 
-	strlist_extend(&process->env, &spec->env);
-	if (!strlist_env_get(&process->env, "HOME"))
-		strlist_env_set(&process->env, "HOME", input->identity->home);
-	if (!strlist_env_get(&process->env, "HOSTNAME")) {
-		autofree char *hostname =
-			spec->hostname ? xstrdup(spec->hostname) : xstrndup(input->id, 12);
-		if (!mode_is_host(spec->uts_mode))
-			strlist_env_set(&process->env, "HOSTNAME", hostname);
-	}
+	plan_environment(spec, input->id, input->identity->home, &process->env);
 	process->terminal = spec->tty;
 	process->cwd = xstrdup(spec->workdir && *spec->workdir ? spec->workdir : "/");
 	process->uid = input->identity->uid;

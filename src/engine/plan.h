@@ -44,3 +44,8 @@ int plan_container(const struct plan_input *input, struct oci_runtime_config **r
 /* The capabilities a container of this spec may have at most (its bounding set). */
 int plan_capabilities(const struct container_spec *spec, const struct settings *settings,
 		      uint64_t *ret_bounding, struct err *err);
+
+/* The whole environment of the process: the spec's, and HOME and HOSTNAME where nobody set them. Appended
+ * to `env`. */
+void plan_environment(const struct container_spec *spec, const char *id, const char *home,
+		      struct strlist *env);

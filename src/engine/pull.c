@@ -484,6 +484,10 @@ static int pull_candidates(struct pull *pull, const char *name, const struct ref
 	if (candidates.is_alias)
 		progress_say(pull->options->progress, "Resolved \"%s\" as an alias (%s)", name,
 			     candidates.from);
+	else if (candidates.from)
+		progress_say(pull->options->progress,
+			     "Resolving \"%s\" using unqualified-search registries (%s)", name,
+			     candidates.from);
 	for (size_t i = 0; i < candidates.count; i++) {
 		struct err own = { 0 };
 		if (choice >= 0 && (size_t)choice != i)

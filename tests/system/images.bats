@@ -78,6 +78,23 @@ config_of() { # LAYOUT TAG: the image ID
 	assert_line "$BUSYBOX"
 }
 
+@test "pull tells whether a short name was looked up as an alias or in the search registries" {
+	cat >"$BATS_TEST_TMPDIR/registries.conf" <<-END
+		unqualified-search-registries = ["$REGISTRY"]
+		[[registry]]
+		location = "$REGISTRY"
+		insecure = true
+		[aliases]
+		"aliased" = "$REGISTRY/busybox"
+	END
+	export CONTAINERS_REGISTRIES_CONF=$BATS_TEST_TMPDIR/registries.conf
+	run_davit pull aliased
+	[[ $stderr == *"Resolved \"aliased\" as an alias ("* ]] || fail "an alias"
+	run_davit pull busybox
+	[[ $stderr == *"Resolving \"busybox\" using unqualified-search registries ("* ]] || fail "a search registry"
+	[[ $stderr != *"as an alias"* ]] || fail "no alias"
+}
+
 @test "short names without a search registry: the error names the file" {
 	echo 'short-name-mode = "enforcing"' >"$BATS_TEST_TMPDIR/registries.conf"
 	export CONTAINERS_REGISTRIES_CONF=$BATS_TEST_TMPDIR/registries.conf

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "cli/output.h"
 
 static const struct output_column columns[] = { { "DRIVER", "Driver" },
@@ -17,6 +18,7 @@ static const struct output_column columns[] = { { "DRIVER", "Driver" },
 						{ NULL, NULL } };
 static const struct output_sort sorts[] = { { "name", "Name", OUTPUT_ASCENDING },
 					    { "size", "Size", OUTPUT_DESCENDING },
+					    { "bytes", "bytes", OUTPUT_ASCENDING },
 					    { NULL, NULL, OUTPUT_ASCENDING } };
 
 static char *printed;
@@ -42,8 +44,8 @@ static int list(struct output_list how, const char *rows_text, struct err *err)
 }
 
 static const char two[] =
-	"[{\"Driver\":\"local\",\"Name\":\"web\",\"Size\":5,\"Labels\":{\"a\":\"b\"}},"
-	"{\"Driver\":\"local\",\"Name\":\"data\",\"Size\":70,\"Labels\":{}}]";
+	"[{\"Driver\":\"local\",\"Name\":\"web\",\"Size\":5,\"bytes\":2,\"Labels\":{\"a\":\"b\"}},"
+	"{\"Driver\":\"local\",\"Name\":\"data\",\"Size\":70,\"bytes\":1,\"Labels\":{}}]";
 
 static void gives(struct output_list how, const char *expected)
 {
@@ -55,6 +57,26 @@ static void gives(struct output_list how, const char *expected)
 }
 
 #define LIST(...) ((struct output_list){ __VA_ARGS__ })
+
+static void test_the_whole_row_as_json_is_the_array(void **state)
+{
+	static const char *const spellings[] = { "{{json .}}", "{{ json . }}", "{{json}}" };
+	struct err err = { 0 };
+
+	assert_int_equal(list(LIST(.format = "json"), two, &err), 0);
+	autofree char *array = xstrdup(printed);
+	for (size_t i = 0; i < ARRAY_SIZE(spellings); i++)
+		gives(LIST(.format = spellings[i]), array);
+	assert_false(output_wants_json("{{json .Name}}"));
+	assert_false(output_wants_json(""));
+	assert_false(output_wants_json(NULL));
+}
+
+static void test_keys_for_sorting_are_no_fields(void **state)
+{
+	gives(LIST(.format = "{{.bytes}}", .sort = "bytes"), "<no value>\n<no value>\n");
+	gives(LIST(.format = "{{.Name}}", .sort = "bytes"), "data\nweb\n");
+}
 
 static void test_default_table(void **state)
 {
@@ -108,7 +130,7 @@ static void test_unknown_sort_lists_the_known(void **state)
 	struct err err;
 
 	assert_true(list(LIST(.sort = "age"), two, &err) < 0);
-	assert_string_equal(err.text, "can't sort by 'age'; --sort takes one of name, size");
+	assert_string_equal(err.text, "can't sort by 'age'; --sort takes one of name, size, bytes");
 	assert_true(list(LIST(.format = "{{.Nme}}"), two, &err) < 0);
 	assert_string_equal(err.text,
 			    "template: 1:3: no field Nme; known: Driver, Labels, Name, Size");
@@ -119,6 +141,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_default_table),
 		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_the_whole_row_as_json_is_the_array),
+		cmocka_unit_test(test_keys_for_sorting_are_no_fields),
 		cmocka_unit_test(test_json_is_an_array),
 		cmocka_unit_test(test_empty_list_prints_headings),
 		cmocka_unit_test(test_controls_do_not_reach_the_terminal),
