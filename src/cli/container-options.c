@@ -16,6 +16,7 @@
 #include "base/strbuf.h"
 #include "cli/command.h"
 #include "cli/mount-options.h"
+#include "cli/userns-options.h"
 #include "engine/container-restart.h"
 #include "engine/container-spec.h"
 #include "engine/engine.h"
@@ -57,6 +58,7 @@ const struct option_spec container_option_specs[] = {
 	{ "env-host", 0, OPTION_FLAG, FIELD(env_host), NULL, "Pass all of the caller's variables on" },
 	{ "expose", 0, OPTION_STRINGS, FIELD(expose), "PORT[/PROTO]", "Note a port that the container listens on" },
 	{ "group-add", 0, OPTION_STRINGS, FIELD(groups), "GROUP", "Add the process to a group" },
+	{ "gidmap", 0, OPTION_STRINGS, FIELD(gid_maps), "[FLAGS]CONTAINER:FROM[:SIZE]", "Map group IDs in a user namespace; see --uidmap", OPTION_COMMAS },
 	{ "hostname", 'h', OPTION_STRING, FIELD(hostname), "NAME", "Host name inside" },
 	{ "http-proxy", 0, OPTION_TRISTATE, FIELD(http_proxy), NULL, "Pass the caller's proxy variables on; the default" },
 	{ "init", 0, OPTION_FLAG, FIELD(init), NULL, "Run davit-init as PID 1: it forwards signals and reaps" },
@@ -96,10 +98,12 @@ const struct option_spec container_option_specs[] = {
 	{ "timeout", 0, OPTION_INT, FIELD(timeout_sec), "SECONDS", "Kill it after so long" },
 	{ "tmpfs", 0, OPTION_STRINGS, FIELD(tmpfs), "TARGET[:OPTIONS]", "Mount a tmpfs" },
 	{ "tty", 't', OPTION_FLAG, FIELD(tty), NULL, "Give it a terminal" },
+	{ "uidmap", 0, OPTION_STRINGS, FIELD(uid_maps), "[FLAGS]CONTAINER:FROM[:SIZE]", "Map user IDs in a user namespace", OPTION_COMMAS },
 	{ "ulimit", 0, OPTION_STRINGS, FIELD(ulimits), "NAME=SOFT[:HARD]", "Resource limit, e.g. nofile=1024:2048" },
 	{ "umask", 0, OPTION_STRING, FIELD(umask), "MODE", "File mode mask; the default is 0022" },
 	{ "unsetenv", 0, OPTION_STRINGS, FIELD(unset_env), "KEY", "Take a variable of the image away" },
 	{ "user", 'u', OPTION_STRING, FIELD(user), "USER[:GROUP]", "Name or number, looked up in the image" },
+	{ "userns", 0, OPTION_STRING, FIELD(userns), "MODE", "User namespace: host, private, keep-id[:uid=,gid=,size=], nomap, auto[:size=,uidmapping=,gidmapping=], container:NAME or ns:PATH" },
 	{ "uts", 0, OPTION_CHOICE, FIELD(uts_mode), "MODE", "UTS namespace", .choices = "private|host" },
 	{ "volume", 'v', OPTION_STRINGS, FIELD(volumes), "[SRC:]DST[:OPTIONS]", "Mount a directory, a file or a named volume" },
 	{ "volumes-from", 0, OPTION_STRINGS, FIELD(volumes_from), "CONTAINER[:ro]", "Mount what another container has mounted" },
@@ -524,7 +528,10 @@ static int build_process(struct cli *cli, struct engine *engine, const struct co
 	spec->tty = args->tty;
 	spec->open_stdin = args->interactive;
 	spec->init = args->init || engine->settings.init;
-	spec->user = xstrdup(args->user ?: image ? image->user : "");
+	if (args->user || (image && *image->user) || !spec->user) {
+		free(spec->user); /* that of --userns keep-id is the last choice */
+		spec->user = xstrdup(args->user ?: image ? image->user : "");
+	}
 	if (args->workdir && args->workdir[0] != '/')
 		return err_set(err, EINVAL,
 			       "working directory '%s' is not absolute; begin it with '/'",
@@ -602,6 +609,8 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 		r = build_log(engine, args, spec, err);
 	if (r == 0)
 		r = build_network_mode(engine, args, spec, err);
+	if (r == 0)
+		r = userns_options_apply(engine, args, spec, err);
 	if (r == 0)
 		r = mount_options_read(engine, args, &mounts, err);
 	if (r == 0)

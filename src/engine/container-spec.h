@@ -40,7 +40,10 @@ struct container_spec {
 
 	/* Namespaces: "", "private", "host" */
 	char *network_mode; /* "none", "host", "bridge", "pasta" */
-	char *pid_mode, *ipc_mode, *uts_mode, *cgroupns_mode, *userns_mode;
+	char *pid_mode, *ipc_mode, *uts_mode, *cgroupns_mode;
+	char *userns_mode; /* as --userns was given; "" with --uidmap */
+	/* "CONTAINER:INTERMEDIATE:SIZE", see userns-mode.h; both empty: the caller's mapping. */
+	struct strlist uid_maps, gid_maps;
 
 	/* Network */
 	struct strlist

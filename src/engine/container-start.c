@@ -33,6 +33,7 @@
 #include "engine/container-cgroup.h"
 #include "engine/container-end.h"
 #include "engine/container-layers.h"
+#include "engine/container-map.h"
 #include "engine/container-network.h"
 #include "engine/container-restart.h"
 #include "engine/container.h"
@@ -68,7 +69,10 @@ struct start {
 	struct container_spec *spec;
 	struct oci_runtime_config *config;
 	struct identity identity;
-	struct strlist layer_dirs;
+	struct container_map map;
+	struct strlist layer_dirs; /* as they were unpacked: for looking into files */
+	struct strlist
+		mapped_dirs; /* with the owners of this container's mapping; empty: the same */
 	struct container_network network;
 	char *directory, *run_dir, *init_path, *skeleton;
 	int userns_fd;	   /* to join, -1: make one */
@@ -84,7 +88,9 @@ static void start_clear(struct start *start)
 	container_spec_free(start->spec);
 	oci_runtime_config_free(start->config);
 	identity_clear(&start->identity);
+	container_map_clear(&start->map);
 	strlist_clear(&start->layer_dirs);
+	strlist_clear(&start->mapped_dirs);
 	container_network_clear(&start->network);
 	free(start->directory);
 	free(start->run_dir);
@@ -98,8 +104,12 @@ static void start_clear(struct start *start)
 static int find_layers(struct start *start, struct err *err)
 {
 	int r = container_layer_dirs(start->engine, start->spec, &start->layer_dirs, err);
-	return r < 0 || start->spec->rootfs ? r
-					    : skeleton_open(start->engine, &start->skeleton, err);
+	if (r < 0 || start->spec->rootfs)
+		return r;
+	container_map_layer_dirs(start->engine, &start->map, start->spec, &start->mapped_dirs);
+	/* The skeleton belongs to the caller. Where that is not the container's root, mount points are
+	 * made in the container's own layer instead. */
+	return start->mapped_dirs.count ? 0 : skeleton_open(start->engine, &start->skeleton, err);
 }
 
 static int make_directory(const char *parent, const char *name, mode_t mode, struct err *err)
@@ -147,18 +157,45 @@ static int make_directories(struct start *start, struct err *err)
 	return r;
 }
 
+/* What lies on disk for a container with a mapping of its own has to belong to its root: its own
+ * layer, and the files that are mounted into it. Where the kernel maps the layer when it is mounted,
+ * it has the image's IDs on disk. */
+static int map_files(struct start *start, struct err *err)
+{
+	static const char *const files[] = { "hosts", "resolv.conf", "hostname", ".containerenv" };
+	autostrlist struct strlist paths = STRLIST_EMPTY;
+
+	if (!start->map.is_own)
+		return 0;
+	if (!container_map_is_mounted(start->engine, &start->map)) {
+		strlist_take(&paths, path_join(start->directory, "upper"));
+		strlist_take(&paths, path_join(start->directory, "work"));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		strlist_take(&paths, path_join(start->run_dir, files[i]));
+	return container_map_files(start->engine, &start->map, &start->spec->layers, &paths, err);
+}
+
 static int fill_volumes(struct start *start, struct err *err)
 {
+	const struct strlist *dirs =
+		start->mapped_dirs.count ? &start->mapped_dirs : &start->layer_dirs;
+	struct identity owner = start->identity;
+
+	/* Volumes are filled under the caller's mapping. One that is mapped when it is mounted has the
+	 * image's IDs on disk. */
+	if (!container_map_is_mounted(start->engine, &start->map))
+		container_map_identity(&start->map, &owner);
 	for (size_t i = 0; i < start->spec->mounts.count; i++) {
 		struct mount_spec mount;
 		int r = mount_spec_load(start->spec->mounts.items[i], &mount, err);
 		if (r < 0)
 			return r;
 		if (mount.kind == MOUNT_VOLUME)
-			r = volume_fill(start->engine, mount.source, &start->layer_dirs,
-					mount.destination, !mount.no_copy, &start->identity, err);
+			r = volume_fill(start->engine, mount.source, dirs, mount.destination,
+					!mount.no_copy, &owner, err);
 		else if (mount.chown_to_user)
-			r = volume_chown(start->engine, mount.source, &start->identity, err);
+			r = volume_chown(start->engine, mount.source, &owner, err);
 		mount_spec_clear(&mount);
 		if (r < 0)
 			return r;
@@ -214,13 +251,12 @@ static int open_join_namespace(struct engine *engine)
 
 static int prepare(struct start *start, struct err *err)
 {
-	const struct userns_map *map;
 	struct sysinfo host;
 	struct store *store;
 
 	int r = container_spec_of(start->container, &start->spec, err);
 	if (r == 0)
-		r = engine_map(start->engine, &map, err);
+		r = container_map_of(start->engine, start->spec, &start->map, err);
 	if (r == 0)
 		r = engine_store(start->engine, &store, err);
 	if (r == 0)
@@ -231,8 +267,6 @@ static int prepare(struct start *start, struct err *err)
 	if (r == 0)
 		r = make_directories(start, err);
 	if (r == 0)
-		r = fill_volumes(start, err);
-	if (r == 0)
 		r = container_network_prepare(&start->network, start->engine, start->container,
 					      start->spec, start->run_dir, err);
 	if (r == 0)
@@ -240,6 +274,10 @@ static int prepare(struct start *start, struct err *err)
 	if (r == 0)
 		r = container_write_restart(start->run_dir, start->spec, start->restart_count,
 					    start->restart_delay_msec, err);
+	if (r == 0)
+		r = map_files(start, err);
+	if (r == 0)
+		r = fill_volumes(start, err);
 	if (r < 0)
 		return r;
 	timing_mark("directories and files");
@@ -251,7 +289,7 @@ static int prepare(struct start *start, struct err *err)
 		.spec = start->spec,
 		.settings = &start->engine->settings,
 		.identity = &start->identity,
-		.map = map,
+		.map = &start->map.map,
 		.is_rootless = start->engine->is_rootless,
 		.id = start->container->id,
 		.name = start->container->name,
@@ -259,13 +297,13 @@ static int prepare(struct start *start, struct err *err)
 		.run_dir = start->run_dir,
 		.volumes_dir = volumes,
 		.init_path = start->init_path,
-		.layer_dirs = &start->layer_dirs,
+		.layer_dirs = start->mapped_dirs.count ? &start->mapped_dirs : &start->layer_dirs,
 		.skeleton = start->skeleton,
 		.cgroups_path = cgroups_path,
 		.host_memory_bytes =
 			sysinfo(&host) == 0 ? (uint64_t)host.totalram * host.mem_unit : 0,
 		.available_capabilities =
-			map->is_identity ? capability_bounding() : capability_all(),
+			start->map.map.is_identity ? capability_bounding() : capability_all(),
 		.host_has_mqueue = access("/dev/mqueue", F_OK) == 0,
 	};
 	r = plan_container(&input, &start->config, err);
@@ -273,7 +311,7 @@ static int prepare(struct start *start, struct err *err)
 		r = load_filter(start, err);
 	if (r < 0)
 		return r;
-	if (!map->is_identity)
+	if (!start->map.map.is_identity && !start->map.is_own)
 		start->userns_fd = open_join_namespace(start->engine);
 	timing_mark("plan and filter");
 	return 0;

@@ -21,7 +21,7 @@ struct plan_input {
 	const struct container_spec *spec;
 	const struct settings *settings;
 	const struct identity *identity;
-	const struct userns_map *map;
+	const struct userns_map *map; /* the container's, to the host's IDs */
 	bool is_rootless;
 	const char *id, *name;
 	const char *container_dir; /* ROOT/containers/ID: the overlay's upper and work directory,

@@ -285,25 +285,68 @@ int child_mount_all(struct child *child)
 
 /* ---- the root ---- */
 
-/* Layers by path. A path too long for fsconfig(2) goes by descriptor. */
-static int set_layer(int context_fd, const char *key, const char *path)
+static const char *layer_path(const struct oci_overlay *overlay, size_t index)
 {
-	char by_fd[32] = "/proc/self/fd/";
-	size_t at = strlen(by_fd), digits = 1;
+	size_t lowers = overlay->lowers.count;
 
-	if (strlen(path) <= FSCONFIG_VALUE_MAX)
-		return fsconfig(context_fd, FSCONFIG_SET_STRING, key, path, 0);
-	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
+	return index < lowers	 ? overlay->lowers.items[index]
+	       : index == lowers ? overlay->upper
+				 : overlay->work;
+}
+
+/* While we are the user: who we become then is not let through his directories. */
+int child_open_layers(struct child *child)
+{
+	const struct oci_overlay *overlay = &child->plan->config->overlay;
+	size_t lowers = overlay->lowers.count;
+
+	if (!child->plan->has_overlay) {
+		child->layer_fds = NULL;
+		return 0;
+	}
+	for (size_t i = 0; i < lowers + (overlay->upper ? 2 : 0); i++) {
+		child->layer_fds[i] =
+			open(layer_path(overlay, i), O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (child->layer_fds[i] < 0)
+			return child_fail(child, CHILD_OVERLAY, i < lowers ? (int)i : -1);
+	}
+	return 0;
+}
+
+#define FD_PATH_MAX 32
+
+/* "/proc/self/fd/N". Returns its length. */
+static size_t fd_path(char path[FD_PATH_MAX], int fd)
+{
+	static const char prefix[] = "/proc/self/fd/";
+	size_t start = sizeof(prefix) - 1, digits = 1;
+
+	memcpy(path, prefix, start);
 	for (int rest = fd; rest >= 10; rest /= 10)
 		digits++;
-	by_fd[at + digits] = '\0';
-	for (int rest = fd; digits > 0; rest /= 10)
-		by_fd[at + --digits] = (char)('0' + rest % 10);
+	path[start + digits] = '\0';
+	for (size_t at = start + digits; at > start; fd /= 10)
+		path[--at] = (char)('0' + fd % 10);
+	return start + digits;
+}
+
+/* Layers by path. A path too long for fsconfig(2) goes by descriptor. */
+static int set_layer(struct child *child, int context_fd, const char *key, size_t index)
+{
+	const char *path = layer_path(&child->plan->config->overlay, index);
+	char by_fd[FD_PATH_MAX];
+	bool is_open = child->layer_fds != NULL;
+
+	if (!is_open && strlen(path) <= FSCONFIG_VALUE_MAX)
+		return fsconfig(context_fd, FSCONFIG_SET_STRING, key, path, 0);
+	int fd = is_open ? child->layer_fds[index] : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	(void)fd_path(by_fd, fd);
 	int r = fsconfig(context_fd, FSCONFIG_SET_STRING, key, by_fd, 0);
 	int saved = errno;
-	close(fd);
+	if (!is_open)
+		close(fd);
 	errno = saved;
 	return r;
 }
@@ -313,34 +356,77 @@ static int set_layer(int context_fd, const char *key, const char *path)
  * removes such containers. */
 static bool remove_volatile_mark(struct child *child)
 {
+	const struct oci_overlay *overlay = &child->plan->config->overlay;
 	const char *mark = child->plan->volatile_mark;
+	int dir_fd = AT_FDCWD;
 
 	if (!mark)
 		return false;
-	int fd = open(mark, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (child->layer_fds) {
+		dir_fd = child->layer_fds[overlay->lowers.count + 1];
+		mark += strlen(overlay->work) + 1;
+	}
+	int fd = openat(dir_fd, mark, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return false;
 	(void)unlinkat(fd, "dirty", 0); /* older kernels have the directory only */
 	close(fd);
-	return unlinkat(AT_FDCWD, mark, AT_REMOVEDIR) == 0;
+	return unlinkat(dir_fd, mark, AT_REMOVEDIR) == 0;
 }
 
-/* Kernels before "lowerdir+": one string, which has to fit a page, on a directory. */
-static int mount_overlay_by_string(struct child *child)
+/* The options by descriptors instead of names. Returns whether they fit. */
+static bool options_by_fd(const struct child *child, char *text, size_t size)
 {
-	const struct launch_plan *plan = child->plan;
-	const char *place =
-		plan->config->root_path ? plan->config->root_path : plan->config->overlay.upper;
+	const struct oci_overlay *overlay = &child->plan->config->overlay;
+	size_t lowers = overlay->lowers.count, at = 0;
 
-	if (!place)
-		place = plan->config->overlay.lowers.items[0];
-	int r = mount("overlay", place, "overlay", 0, plan->overlay_fallback);
+	for (size_t i = 0; i < lowers + (overlay->upper ? 2 : 0); i++) {
+		const char *before = i == 0	   ? "lowerdir="
+				     : i < lowers  ? ":"
+				     : i == lowers ? ",upperdir="
+						   : ",workdir=";
+		if (at + strlen(before) + FD_PATH_MAX + sizeof(",volatile,userxattr") > size)
+			return false;
+		memcpy(text + at, before, strlen(before));
+		at += strlen(before);
+		at += fd_path(text + at, child->layer_fds[i]);
+	}
+	const char *end =
+		overlay->upper && overlay->is_volatile ? ",volatile,userxattr" : ",userxattr";
+	memcpy(text + at, end, strlen(end) + 1);
+	return true;
+}
+
+static int mount_string(struct child *child, const char *place, const char *options)
+{
+	int r = mount("overlay", place, "overlay", 0, options);
+
 	if (r < 0 && remove_volatile_mark(child))
-		r = mount("overlay", place, "overlay", 0, plan->overlay_fallback);
+		r = mount("overlay", place, "overlay", 0, options);
 	if (r < 0)
 		return child_fail(child, CHILD_OVERLAY, -1);
 	int fd = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? child_fail(child, CHILD_OVERLAY, -1) : fd;
+}
+
+/* Kernels before "lowerdir+": one string, which has to fit a page, on a directory. */
+static int mount_overlay_by_string(struct child *child, bool *ret_attached)
+{
+	const struct launch_plan *plan = child->plan;
+	const char *place =
+		plan->config->root_path ? plan->config->root_path : plan->config->overlay.upper;
+	char options[4096];
+
+	*ret_attached = true;
+	if (!place)
+		place = plan->config->overlay.lowers.items[0];
+	if (!child->layer_fds)
+		return mount_string(child, place, plan->overlay_fallback);
+	if (!options_by_fd(child, options, sizeof(options)))
+		return child_fail_code(child, CHILD_OVERLAY, -1, E2BIG);
+	/* A directory that whoever we have become may reach; it is moved to "/" from there. */
+	*ret_attached = false;
+	return mount_string(child, "/proc", options);
 }
 
 static int configure_overlay(struct child *child, int context_fd, bool *ret_too_old)
@@ -348,12 +434,13 @@ static int configure_overlay(struct child *child, int context_fd, bool *ret_too_
 	const struct oci_overlay *overlay = &child->plan->config->overlay;
 
 	for (size_t i = 0; i < overlay->lowers.count; i++)
-		if (set_layer(context_fd, "lowerdir+", overlay->lowers.items[i]) < 0) {
+		if (set_layer(child, context_fd, "lowerdir+", i) < 0) {
 			*ret_too_old = i == 0 && errno == EINVAL;
 			return fail_context(child, CHILD_OVERLAY, (int)i, context_fd);
 		}
-	if (overlay->upper && (set_layer(context_fd, "upperdir", overlay->upper) < 0 ||
-			       set_layer(context_fd, "workdir", overlay->work) < 0))
+	size_t upper = overlay->lowers.count;
+	if (overlay->upper && (set_layer(child, context_fd, "upperdir", upper) < 0 ||
+			       set_layer(child, context_fd, "workdir", upper + 1) < 0))
 		return fail_context(child, CHILD_OVERLAY, -1, context_fd);
 	if (overlay->upper && overlay->is_volatile &&
 	    fsconfig(context_fd, FSCONFIG_SET_FLAG, "volatile", NULL, 0) < 0)
@@ -394,10 +481,8 @@ static int make_overlay(struct child *child, bool *ret_attached)
 			fail_context(child, CHILD_OVERLAY, -1, context_fd);
 	}
 	close(context_fd);
-	if (too_old) {
-		*ret_attached = true;
-		fd = mount_overlay_by_string(child);
-	}
+	if (too_old)
+		fd = mount_overlay_by_string(child, ret_attached);
 	return fd;
 }
 

@@ -7,8 +7,10 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -136,10 +138,27 @@ int child_become_root(struct child *child)
 {
 	const struct launch_plan *plan = child->plan;
 
-	if (!plan->is_in_user_namespace)
+	if (!plan->is_in_user_namespace || plan->root_is_other)
 		return 0;
 	if (setresgid(plan->root_gid, plan->root_gid, plan->root_gid) < 0 ||
 	    setresuid(plan->root_uid, plan->root_uid, plan->root_uid) < 0)
+		return child_fail(child, CHILD_IDS, 0);
+	return 0;
+}
+
+/* For files only: real and effective IDs stay those of the user, who enters our namespaces for the
+ * network. */
+static int become_other_root(struct child *child)
+{
+	const struct launch_plan *plan = child->plan;
+
+	(void)setfsgid(plan->root_gid);
+	(void)setfsuid(plan->root_uid);
+	if ((gid_t)setfsgid((gid_t)-1) != plan->root_gid ||
+	    (uid_t)setfsuid((uid_t)-1) != plan->root_uid)
+		return child_fail_code(child, CHILD_IDS, 0, EPERM);
+	/* A change of these IDs closes /proc/PID, even to the user. */
+	if (!plan->pid_namespace_is_joined && prctl(PR_SET_DUMPABLE, 1) < 0)
 		return child_fail(child, CHILD_IDS, 0);
 	return 0;
 }
@@ -355,6 +374,8 @@ static int make_file_systems(struct child *child, int *ret_master_fd)
 	if (set_private(child) < 0)
 		return -1;
 	if (!plan->bind_before_private && child_open_bind_sources(child) < 0)
+		return -1;
+	if (plan->root_is_other && (child_open_layers(child) < 0 || become_other_root(child) < 0))
 		return -1;
 	if (child_mount_root(child) < 0 || child_mount_all(child) < 0 ||
 	    child_make_devices(child) < 0)

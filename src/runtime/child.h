@@ -17,9 +17,10 @@ struct child {
 	size_t cgroup_fd_count;
 	int root_fd;			 /* the container's root */
 	int mapped_fds[PLAN_MAPPED_MAX]; /* as the mapper sent them */
-	int *bind_fds;			 /* the detached bind mounts, by index of mount; -1 */
-	int null_fd;			 /* the host's /dev/null: what files are masked with */
-	int terminal_fd;		 /* the slave side */
+	int *layer_fds;	 /* lower directories, upper, work; NULL: they are mounted by their names */
+	int *bind_fds;	 /* the detached bind mounts, by index of mount; -1 */
+	int null_fd;	 /* the host's /dev/null: what files are masked with */
+	int terminal_fd; /* the slave side */
 	int label_fd;
 	int proc_fd; /* the host's /proc, where "/proc" is the container's already; -1: where it is not */
 	bool cwd_is_open;   /* root was not let in; the user may be */
@@ -34,6 +35,7 @@ int child_fail(struct child *child, enum child_step step, int index);
 int child_fail_code(struct child *child, enum child_step step, int index, int code);
 
 /* child-mounts.c */
+int child_open_layers(struct child *child);
 int child_open_bind_sources(struct child *child);
 int child_mount_root(struct child *child);
 /* A detached mount of the root overlay; also for the mapper, which is no child. */

@@ -85,6 +85,10 @@ struct launch_plan {
 		*own_config; /* then: what `config` points to; its members are borrowed */
 	uid_t root_uid;	     /* who sets everything up, inside */
 	gid_t root_gid;
+	/* Root inside is not who makes the container outside: an ordinary user with --userns keep-id or
+	 * the like. Paths of the host are opened as the user; then the child becomes root in the eyes of
+	 * file systems only, so that the user may still look into it. */
+	bool root_is_other;
 	bool groups_are_fixed; /* setgroups(2) is denied by a one-ID mapping */
 	struct userns_map map; /* extents are config's */
 

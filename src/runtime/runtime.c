@@ -436,6 +436,9 @@ static int spawn(struct runtime_child *child, const struct cgroup *cgroup, int u
 	autofree int *bind_fds = xcalloc(plan->mount_count, sizeof(int));
 	for (size_t i = 0; i < plan->mount_count; i++)
 		bind_fds[i] = -1;
+	autofree int *layer_fds =
+		plan->root_is_other ? xcalloc(plan->config->overlay.lowers.count + 2, sizeof(int))
+				    : NULL;
 	struct child start = {
 		.plan = plan,
 		.control_fd = child_end,
@@ -446,6 +449,7 @@ static int spawn(struct runtime_child *child, const struct cgroup *cgroup, int u
 		.cgroup_fds = entry_fds,
 		.cgroup_fd_count = entry_count,
 		.root_fd = -1,
+		.layer_fds = layer_fds,
 		.bind_fds = bind_fds,
 		.null_fd = -1,
 		.terminal_fd = -1,

@@ -409,8 +409,7 @@ int layer_open_directory(int store_fd, struct err *err)
 	return fd < 0 ? err_errno(err, "open directory '" LAYERS "' in the store") : fd;
 }
 
-/* A new tmp- directory, locked for as long as *ret_fd is open. */
-static int make_tmp(int layers_fd, char **ret_name, int *ret_fd, struct err *err)
+int layer_make_tmp(int layers_fd, char **ret_name, int *ret_fd, struct err *err)
 {
 	for (;;) {
 		char random[17];
@@ -482,7 +481,7 @@ int layer_unpack(int store_fd, const struct layer_source *source,
 	layers_fd = layer_open_directory(store_fd, err);
 	if (layers_fd < 0)
 		return layers_fd;
-	int r = make_tmp(layers_fd, &tmp_name, &tmp_fd, err);
+	int r = layer_make_tmp(layers_fd, &tmp_name, &tmp_fd, err);
 	if (r < 0)
 		return r;
 	autoclose int root_fd = make_root(tmp_fd, err);
@@ -514,7 +513,7 @@ int layer_remove(int store_fd, const char *diff_id, struct err *err)
 	if (layers_fd < 0)
 		return layers_fd;
 	/* Into a locked directory of its own, so that no sweep works on the same tree. */
-	int r = make_tmp(layers_fd, &tmp_name, &tmp_fd, err);
+	int r = layer_make_tmp(layers_fd, &tmp_name, &tmp_fd, err);
 	if (r < 0)
 		return r;
 	if (renameat(layers_fd, hex, tmp_fd, "removed") < 0 && errno != ENOENT)

@@ -13,3 +13,7 @@ const char *digest_hex(const char *digest);
 
 /* The store's directory "layers", made when missing. */
 int layer_open_directory(int store_fd, struct err *err);
+
+/* A new tmp- directory of it, locked for as long as *ret_fd is open; layer_sweep() removes what
+ * nobody has locked. */
+int layer_make_tmp(int layers_fd, char **ret_name, int *ret_fd, struct err *err);
