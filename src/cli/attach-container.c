@@ -13,7 +13,7 @@
 
 struct signal_target {
 	struct engine *engine;
-	const struct container *container;
+	struct container *container;
 };
 
 static void pass_signal(int number, void *arg)
@@ -24,7 +24,7 @@ static void pass_signal(int number, void *arg)
 	(void)container_kill(target->engine, target->container, number, &ignored);
 }
 
-int attach_container(struct engine *engine, const struct container *container,
+int attach_container(struct engine *engine, struct container *container,
 		     const struct attach_request *request, struct err *err)
 {
 	struct signal_target target = { engine, container };

@@ -18,5 +18,5 @@ struct attach_request {
 
 /* Returns the exit status for the user: the container's, 0 after detaching. The container is
  * cleaned up, and removed if it was made so. */
-int attach_container(struct engine *engine, const struct container *container,
+int attach_container(struct engine *engine, struct container *container,
 		     const struct attach_request *request, struct err *err);

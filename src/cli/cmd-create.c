@@ -21,7 +21,7 @@ static int create(struct cli *cli, void *arguments, int argc, char **argv, struc
 	struct create_args *args = arguments;
 	autocontainer struct container *container = NULL;
 
-	int r = create_container(cli, &args->container, true, argc, argv, &container, err);
+	int r = create_container(cli, &args->container, 0, true, argc, argv, &container, err);
 	if (r < 0)
 		return r;
 	puts(container->id);

@@ -54,6 +54,8 @@ static int find_source(struct engine *engine, const char *word, bool with_prefix
 
 	int r = container_find(engine, word, CONTAINER_WITH_SPEC, &container, err);
 	if (r == 0)
+		r = container_settle(engine, container, err);
+	if (r == 0)
 		r = container_spec_of(container, &spec, err);
 	if (r < 0)
 		return r;

@@ -93,8 +93,8 @@ static int run(struct cli *cli, void *arguments, int argc, char **argv, struct e
 	if (r == 0)
 		r = cli_engine(cli, &engine, err);
 	if (r == 0)
-		r = create_container(cli, &args->container, args->detach, argc, argv, &container,
-				     err);
+		r = create_container(cli, &args->container, CREATE_TO_START, args->detach, argc,
+				     argv, &container, err);
 	if (r < 0)
 		return r;
 	timing_mark("image and record");

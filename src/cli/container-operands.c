@@ -30,13 +30,16 @@ static int report(int status, int r, const struct container_choice *choice, cons
 
 static bool is_meant(const struct container *container, const struct container_choice *choice)
 {
+	/* One that is being started is as good as running: who acts on it waits for that. */
+	bool runs = container->state == CONTAINER_RUNNING ||
+		    container->state == CONTAINER_STARTING ||
+		    container->state == CONTAINER_RESTARTING;
+
 	switch (choice->all_means) {
 	case CHOICE_RUNNING:
-		return container->state == CONTAINER_RUNNING ||
-		       container->state == CONTAINER_RESTARTING;
+		return runs;
 	case CHOICE_STOPPED:
-		return container->state != CONTAINER_RUNNING &&
-		       container->state != CONTAINER_RESTARTING;
+		return !runs;
 	default:
 		return true;
 	}

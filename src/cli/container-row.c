@@ -22,7 +22,7 @@
 
 static char *status_text(const struct container *container, int64_t now_usec)
 {
-	if (container->state == CONTAINER_CREATED)
+	if (container->state == CONTAINER_CREATED || container->state == CONTAINER_STARTING)
 		return xstrdup("Created");
 	if (container->state == CONTAINER_RUNNING) {
 		autofree char *since = human_duration(now_usec - container->started_nsec / 1000);

@@ -40,8 +40,9 @@ static int open_cid_file(const char *path, int *ret_fd, struct err *err)
 	return *ret_fd < 0 ? err_errno(err, "container ID file '%s'", path) : 0;
 }
 
-int create_container(struct cli *cli, const struct container_args *args, bool detached, int argc,
-		     char **argv, struct container **ret_container, struct err *err)
+int create_container(struct cli *cli, const struct container_args *args, enum create_flags flags,
+		     bool detached, int argc, char **argv, struct container **ret_container,
+		     struct err *err)
 {
 	autocontainer_spec struct container_spec *spec = NULL;
 	autoclose int cid_fd = -1;
@@ -58,7 +59,7 @@ int create_container(struct cli *cli, const struct container_args *args, bool de
 		r = replace(engine, args->name, err);
 	if (r == 0) {
 		spec->detached = detached;
-		r = container_create(engine, spec, args->name, ret_container, err);
+		r = container_create(engine, spec, args->name, flags, ret_container, err);
 	}
 	if (r == 0 && cid_fd >= 0 && fd_write_all(cid_fd, (*ret_container)->id, 64) < 0)
 		r = err_errno(err, "write '%s'", args->cid_file);

@@ -4,15 +4,17 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "engine/container.h"
+
 struct cli;
-struct container;
 struct container_args;
 struct err;
 
 /* Make the container that the options describe; with --replace its predecessor goes first. Owned by
  * the caller. */
-int create_container(struct cli *cli, const struct container_args *args, bool detached, int argc,
-		     char **argv, struct container **ret_container, struct err *err);
+int create_container(struct cli *cli, const struct container_args *args, enum create_flags flags,
+		     bool detached, int argc, char **argv, struct container **ret_container,
+		     struct err *err);
 
 /* --pidfile */
 int write_pid_file(const struct container_args *args, pid_t pid, struct err *err);

@@ -69,13 +69,12 @@ static bool asks_to_end(const struct container *container, int signal)
 		spec->stop_signal && signal_from_name(spec->stop_signal) == signal);
 }
 
-int container_kill(struct engine *engine, const struct container *container, int signal,
-		   struct err *err)
+int container_kill(struct engine *engine, struct container *container, int signal, struct err *err)
 {
 	autoclose int fd = -1;
-	int r = 0;
 
-	if (asks_to_end(container, signal))
+	int r = container_settle(engine, container, err);
+	if (r == 0 && asks_to_end(container, signal))
 		r = container_end_restarts(engine, container->id, err);
 	if (r == CONTAINER_RESTARTING)
 		return 0; /* it does not run, and will not any more */
@@ -206,7 +205,7 @@ static int wait_without_monitor(struct engine *engine, const struct container *c
 	/* Under the lock it is not between two runs. */
 	int r = container_lock(engine, container->id, &lock_fd, err);
 	if (r == 0)
-		r = container_find(engine, container->id, 0, &again, err);
+		r = container_find(engine, container->id, CONTAINER_IS_LOCKED, &again, err);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	*ret_exit_code = r == -ENOENT ? -1 : again->exit_code;
@@ -291,7 +290,7 @@ int container_release(struct engine *engine, const struct container *container,
 	if (container_cgroup_open(engine, container, spec, &cgroup, err) == 0)
 		r = cgroup_remove(cgroup, err);
 	if (r == 0)
-		r = container_network_stop(run_dir, container->id, err);
+		r = container_network_stop(spec, run_dir, container->id, err);
 	return r;
 }
 
@@ -308,6 +307,8 @@ static int put_away(struct engine *engine, const struct container *container, bo
 		return r;
 	if (remove) {
 		r = remove_locked(engine, container->id, true, err);
+	} else if (container->state == CONTAINER_CREATED) { /* its first start was killed */
+		r = container_set_created(engine, container->id, err);
 	} else {
 		int64_t finished = container->finished_nsec;
 		if (!finished) {
@@ -344,7 +345,8 @@ int container_cleanup(struct engine *engine, const char *id, struct err *err)
 
 	int r = container_lock(engine, id, &lock_fd, err);
 	if (r == 0)
-		r = container_find(engine, id, CONTAINER_WITH_SPEC, &container, err);
+		r = container_find(engine, id, CONTAINER_WITH_SPEC | CONTAINER_IS_LOCKED,
+				   &container, err);
 	if (r == -ENOENT)
 		return 0; /* somebody else has done it all */
 	if (r < 0)
@@ -352,19 +354,24 @@ int container_cleanup(struct engine *engine, const char *id, struct err *err)
 	return container_cleanup_locked(engine, container, err);
 }
 
-void container_repair(struct engine *engine, const struct container *container)
+int container_repair(struct engine *engine, struct container *container)
 {
 	autofree char *directory = container_directory(engine, container->id);
 	struct err err;
 
 	if (!container->needs_cleanup)
-		return;
+		return 0;
 	autoclose int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return; /* it is being started, or cleaned up */
+		return 0; /* it is being started, or cleaned up */
 	fd_close(&fd);
-	if (container_cleanup(engine, container->id, &err) < 0)
+	if (container_cleanup(engine, container->id, &err) < 0) {
 		log_warn("%s", err.text);
+		return 0;
+	}
+	/* What was seen before is as true as what is there now, unless it is gone. */
+	autocontainer struct container *now = NULL;
+	return container_find(engine, container->id, 0, &now, &err) == -ENOENT ? -ENOENT : 0;
 }
 
 #define SWEEP_AGE_SEC 60
@@ -424,7 +431,7 @@ static int remove_if_stopped(struct engine *engine, const char *id, enum remove_
 	autocontainer struct container *now = NULL;
 	autofree char *run_dir = container_run_directory(engine, id);
 
-	int r = container_find(engine, id, CONTAINER_WITH_SPEC, &now, err);
+	int r = container_find(engine, id, CONTAINER_WITH_SPEC | CONTAINER_IS_LOCKED, &now, err);
 	if (r == -ENOENT)
 		return 0;
 	if (r == 0 && (now->state == CONTAINER_RUNNING || now->state == CONTAINER_RESTARTING)) {

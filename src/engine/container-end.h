@@ -10,10 +10,11 @@ struct container_spec;
 struct engine;
 struct err;
 
+/* Each of these waits for a start that is going on, and then means the container that is there. */
+
 /* Send a signal to the container's init. -ESRCH if it does not run. A signal that asks it to end also ends the restarts
  * by its policy, and is enough to end one that waits for such a restart. */
-int container_kill(struct engine *engine, const struct container *container, int signal,
-		   struct err *err);
+int container_kill(struct engine *engine, struct container *container, int signal, struct err *err);
 
 enum stop_result { STOP_WAS_STOPPED, STOP_DONE, STOP_KILLED /* it did not listen to the signal */ };
 
@@ -45,8 +46,9 @@ int container_release(struct engine *engine, const struct container *container,
 		      const struct container_spec *spec, struct err *err);
 
 /* Clean up after a container that was found to need it, unless somebody is at it in this moment. For commands that
- * list: what a killed command left behind goes away with the next look. Failures are only logged. */
-void container_repair(struct engine *engine, const struct container *container);
+ * list: what a killed command left behind goes away with the next look. Failures are only logged. Returns -ENOENT when that
+ * removed it (--rm), else 0. */
+int container_repair(struct engine *engine, struct container *container);
 
 /* Remove directories that belong to no container any more: of commands that were killed while they made or removed one.
  * `list` are all containers there are. */

@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "engine/container-spec.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/published-ports.h"
@@ -203,6 +205,7 @@ int container_network_prepare(struct container_network *network, struct engine *
 	enum network_mode mode;
 	const char *unused;
 
+	network->engine = engine;
 	network->id = xstrdup(container->id);
 	network->run_dir = xstrdup(run_dir);
 	network->pasta_options =
@@ -233,16 +236,19 @@ void container_network_clear(struct container_network *network)
 }
 
 /* Whether a container may still need the ports that the firewall has for it. It does not when it was started here and is
- * over; of others, which may be starting or have another run directory, nothing is known. */
+ * over, or its start was killed; of others, which may be from another root, nothing is known. */
 static bool may_be_live(void *arg, const char *id)
 {
 	const struct container_network *network = arg;
-	autofree char *path =
-		xasprintf("%.*s/%s", (int)(strrchr(network->run_dir, '/') - network->run_dir),
-			  network->run_dir, id);
+	autofree char *path = container_run_directory(network->engine, id);
+	autoclose int still_fd = -1;
 	struct run_status status;
 
-	return run_directory_status(path, &status) < 0 || !status.was_started || status.is_running;
+	if (!container_keep_still(network->engine, id, &still_fd))
+		return true;
+	if (run_directory_status(path, &status) < 0 || status.is_running)
+		return true;
+	return !status.was_started && still_fd < 0;
 }
 
 int container_network_start(struct container_network *network, const struct runtime_child *child,
@@ -287,20 +293,6 @@ void container_network_abandon(struct container_network *network)
 	(void)network_stop(&network->status, network->id, network->run_dir, &ignored);
 }
 
-void container_network_forget(struct container_network *network)
-{
-	struct network_status status = {
-		.mode = network->host.mode,
-		.has_ports = network->ports.count > 0,
-		.wait_fd = -1,
-		.log_fd = -1,
-	};
-	struct err ignored; /* the next container that wants these ports takes them over */
-
-	if (network->id && network->host.mode == NETWORK_BRIDGE && status.has_ports)
-		(void)network_stop(&status, network->id, network->run_dir, &ignored);
-}
-
 int container_network_status(const char *run_dir, struct network_status *ret_status,
 			     struct err *err)
 {
@@ -316,12 +308,32 @@ int container_network_status(const char *run_dir, struct network_status *ret_sta
 	return r;
 }
 
-int container_network_stop(const char *run_dir, const char *id, struct err *err)
+/* Nothing is noted: either there is nothing, or the launcher was killed before it could note what it
+ * had done. The spec says what that may have been. */
+static void guess_status(const struct container_spec *spec, struct network_status *ret_status)
+{
+	struct network_status status = {
+		.mode = NETWORK_NONE,
+		.has_ports = spec->ports.count > 0,
+		.wait_fd = -1,
+		.log_fd = -1,
+	};
+	const char *unused;
+	struct err ignored; /* a network that is not ours to take down */
+
+	(void)network_mode_parse(spec->network_mode, &status.mode, &unused, &ignored);
+	*ret_status = status;
+}
+
+int container_network_stop(const struct container_spec *spec, const char *run_dir, const char *id,
+			   struct err *err)
 {
 	struct network_status status;
 
 	int r = container_network_status(run_dir, &status, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
 	if (r == -ENOENT)
-		return 0;
-	return r < 0 ? r : network_stop(&status, id, run_dir, err);
+		guess_status(spec, &status);
+	return network_stop(&status, id, run_dir, err);
 }

@@ -11,6 +11,7 @@ struct err;
 struct runtime_child;
 
 struct container_network {
+	const struct engine *engine;
 	struct network_host host;
 	struct port_list ports;
 	struct in_addr address; /* bridge: the lease */
@@ -32,12 +33,11 @@ int container_network_start(struct container_network *network, const struct runt
 int container_network_wait(struct container_network *network, struct err *err);
 /* After a failure behind container_network_wait(). */
 void container_network_abandon(struct container_network *network);
-/* In the command, when its launcher was killed: ports may be published without a word in the run
- * directory. */
-void container_network_forget(struct container_network *network);
 
-/* Take down what run_dir says there is. */
-int container_network_stop(const char *run_dir, const char *id, struct err *err);
+/* Take down what run_dir says there is, or, where it says nothing because everybody was killed in the
+ * middle of a start, what a container with this spec may have. */
+int container_network_stop(const struct container_spec *spec, const char *run_dir, const char *id,
+			   struct err *err);
 /* What run_dir says; -ENOENT when there is nothing to say. */
 int container_network_status(const char *run_dir, struct network_status *ret_status,
 			     struct err *err);

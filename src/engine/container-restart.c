@@ -73,7 +73,7 @@ int container_end_restarts_locked(struct engine *engine, struct container *conta
 		return err_errno(err, "end the restarts of container '%s'", container->name);
 	if (container->state != CONTAINER_RESTARTING)
 		return 0;
-	container_refresh(engine, container); /* now it has ended for good */
+	container_refresh(engine, container, CONTAINER_IS_LOCKED); /* now it has ended for good */
 	return container_cleanup_locked(engine, container, err);
 }
 
@@ -85,7 +85,8 @@ int container_end_restarts(struct engine *engine, const char *id, struct err *er
 	/* It cannot be between two runs under the lock. */
 	int r = container_lock(engine, id, &lock_fd, err);
 	if (r == 0)
-		r = container_find(engine, id, CONTAINER_WITH_SPEC, &container, err);
+		r = container_find(engine, id, CONTAINER_WITH_SPEC | CONTAINER_IS_LOCKED,
+				   &container, err);
 	if (r == -ENOENT)
 		return CONTAINER_EXITED;
 	if (r < 0)
@@ -117,7 +118,8 @@ int container_restart(struct engine *engine, const char *id,
 
 	int r = container_lock(engine, id, &lock_fd, err);
 	if (r == 0)
-		r = container_find(engine, id, CONTAINER_WITH_SPEC, &container, err);
+		r = container_find(engine, id, CONTAINER_WITH_SPEC | CONTAINER_IS_LOCKED,
+				   &container, err);
 	if (r == -ENOENT)
 		return 0; /* it was removed while we waited */
 	if (r < 0)

@@ -80,6 +80,7 @@ struct start {
 	int64_t restart_count;
 	uint32_t restart_delay_msec;
 	const struct restart_connections *connections; /* of the run before, NULL: none */
+	bool is_announced; /* its row says already that it is being started */
 	struct start_report report;
 };
 
@@ -126,10 +127,8 @@ static int make_directory(const char *parent, const char *name, mode_t mode, str
 static int make_directories(struct start *start, struct err *err)
 {
 	struct stat st;
-	int r = file_make_dirs(AT_FDCWD, start->run_dir, 0700, err);
+	int r = make_directory(start->directory, "upper", 0755, err);
 
-	if (r == 0)
-		r = make_directory(start->directory, "upper", 0755, err);
 	if (r == 0)
 		r = make_directory(start->directory, "work", 0700, err);
 	if (r == 0 && start->layer_dirs.count && stat(start->layer_dirs.items[0], &st) == 0 &&
@@ -538,14 +537,13 @@ static void forget_start(struct start *start, bool was_created)
 	/* A launcher that fails leaves nothing; one that was killed could not see to it. */
 	if (start->spec)
 		(void)container_release(start->engine, start->container, start->spec, &ignored);
-	container_network_forget(&start->network);
-	(void)file_remove_tree(AT_FDCWD, start->run_dir, &ignored);
 	if (was_created)
 		(void)container_set_created(start->engine, start->container->id, &ignored);
 	else
 		(void)container_set_exited(
 			start->engine, start->container->id, start->container->exit_code,
 			start->container->oom_killed, start->container->finished_nsec, &ignored);
+	(void)file_remove_tree(AT_FDCWD, start->run_dir, &ignored);
 }
 
 /* The lock is held; since the caller has found it, others may have started, ended or removed it.
@@ -554,14 +552,9 @@ static void forget_start(struct start *start, bool was_created)
 static int look_again(struct engine *engine, struct container *container, struct err *err)
 {
 	for (;;) {
-		struct container *now;
-		int r = container_find(engine, container->id, CONTAINER_WITH_SPEC, &now, err);
+		int r = container_find_again(engine, container, CONTAINER_IS_LOCKED, err);
 		if (r < 0)
 			return r;
-		struct container before = *container;
-		*container = *now;
-		*now = before;
-		container_free(now);
 		if (container->state == CONTAINER_RUNNING)
 			return err_set(err, EALREADY, "container %s is already running",
 				       container->name);
@@ -576,6 +569,19 @@ static int look_again(struct engine *engine, struct container *container, struct
 	}
 }
 
+/* From here on everybody sees that it is being started; see container.h for the order. */
+static int announce(struct start *start, struct err *err)
+{
+	struct timespec now;
+
+	int r = file_make_dirs(AT_FDCWD, start->run_dir, 0700, err);
+	clock_gettime(CLOCK_REALTIME, &now);
+	return r < 0 ? r
+		     : container_set_running(start->engine, start->container->id,
+					     now.tv_sec * INT64_C(1000000000) + now.tv_nsec,
+					     start->restart_count, err);
+}
+
 /* The lock is held and nothing of an earlier run is left. */
 static int start_locked(struct start *start, enum start_flags flags,
 			struct start_result *ret_result, int *ret_exit_code, struct err *err)
@@ -583,15 +589,11 @@ static int start_locked(struct start *start, enum start_flags flags,
 	struct engine *engine = start->engine;
 	struct container *container = start->container;
 	bool was_created = container->state == CONTAINER_CREATED;
-	struct timespec now;
 
 	*ret_exit_code = RUNTIME_FAILED;
 	start->directory = container_directory(engine, container->id);
 	start->run_dir = container_run_directory(engine, container->id);
-	clock_gettime(CLOCK_REALTIME, &now);
-	int r = container_set_running(engine, container->id,
-				      now.tv_sec * INT64_C(1000000000) + now.tv_nsec,
-				      start->restart_count, err);
+	int r = start->is_announced ? 0 : announce(start, err);
 	if (r == 0 && (flags & START_WITH_CLIENT))
 		r = monitor_socketpair(start->client_fds, err);
 	timing_mark("record");
@@ -603,7 +605,8 @@ static int start_locked(struct start *start, enum start_flags flags,
 		forget_start(start, was_created);
 	} else {
 		ret_result->client_fd = take_fd(&start->client_fds[0]);
-		container_refresh(engine, container); /* who sends signals needs its process */
+		/* who sends signals needs its process */
+		container_refresh(engine, container, CONTAINER_IS_LOCKED);
 	}
 	start_clear(start);
 	return r;
@@ -622,6 +625,11 @@ int container_start(struct engine *engine, struct container *container, enum sta
 	autoclose int lock_fd = -1;
 
 	*ret_exit_code = RUNTIME_FAILED;
+	if (container->lock_fd >= 0) { /* made for this start: nobody else has touched it */
+		lock_fd = take_fd(&container->lock_fd);
+		start.is_announced = true;
+		return start_locked(&start, flags, ret_result, ret_exit_code, err);
+	}
 	int r = container_lock(engine, container->id, &lock_fd, err);
 	if (r == 0)
 		r = look_again(engine, container, err);

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/strbuf.h"
+#include "engine/container-end.h"
 #include "engine/engine.h"
 #include "engine/mount-spec.h"
 #include "engine/names.h"
@@ -25,6 +26,7 @@
 
 static const char *const state_names[] = {
 	[CONTAINER_CREATED] = "created",
+	[CONTAINER_STARTING] = "initialized", /* podman's word */
 	[CONTAINER_RUNNING] = "running",
 	[CONTAINER_EXITED] = "exited",
 	[CONTAINER_RESTARTING] = "restarting",
@@ -74,11 +76,18 @@ void container_list_free(struct container **list, size_t count)
 	free(list);
 }
 
-/* Between the reading of the row and of the run directory somebody may have cleaned up, which is
- * written into the row before the directory goes. Returns 1 when the row tells how it ended, 0 when
- * it does not, -ENOENT when the container was removed. No other statement may be at work: it would
- * hold the row as it was. */
-static int read_end_again(struct engine *engine, struct container *container)
+static enum container_state state_of_name(const char *name)
+{
+	for (int i = 0; i < CONTAINER_STATE_COUNT; i++)
+		if (name && strcmp(name, state_names[i]) == 0)
+			return (enum container_state)i;
+	return CONTAINER_EXITED;
+}
+
+/* What of the row changes. Between the reading of the row and of the run directory somebody may have
+ * cleaned up, which is written into the row before the directory goes. -ENOENT when the container
+ * was removed. No other statement may be at work: it would hold the row as it was. */
+static int read_row_again(struct engine *engine, struct container *container)
 {
 	autostatement struct statement *query = NULL;
 	struct database *db;
@@ -86,35 +95,39 @@ static int read_end_again(struct engine *engine, struct container *container)
 
 	if (engine_database(engine, &db, &ignored) < 0 ||
 	    database_prepare(db,
-			     "SELECT state = 'exited', started_nsec, finished_nsec, exit_code, "
-			     "oom_killed FROM containers WHERE id = ?",
+			     "SELECT state, started_nsec, finished_nsec, exit_code, oom_killed "
+			     "FROM containers WHERE id = ?",
 			     &query, &ignored) < 0)
 		return 0;
 	statement_bind_text(query, 1, container->id);
 	int r = statement_step(query, &ignored);
 	if (r <= 0)
 		return r < 0 ? 0 : -ENOENT;
-	if (!statement_int(query, 0))
-		return 0;
+	container->state = state_of_name(statement_text(query, 0));
 	container->started_nsec = statement_int(query, 1);
 	container->finished_nsec = statement_int(query, 2);
 	container->exit_code = (int)statement_int(query, 3);
 	container->oom_killed = statement_int(query, 4);
-	return 1;
+	return 0;
 }
 
-/* Returns -ENOENT if it is seen that it was removed meanwhile. */
-static int refresh(struct engine *engine, struct container *container)
+/* What is true by row and run directory; the row keeps how it ended the last time until it ends
+ * again. Returns false where it could be otherwise: something is missing that somebody may just be
+ * writing, or have put away. */
+static bool judge(struct container *container, const char *run_dir)
 {
-	autofree char *directory = container_run_directory(engine, container->id);
-	struct run_status *run = &container->run;
-	int r = 0;
+	const struct run_status *run = &container->run;
 
-	(void)run_directory_status(directory, run); /* what cannot be read is not running */
+	container->needs_cleanup = false;
 	if (run->is_running) {
 		container->state = CONTAINER_RUNNING;
 		container->started_nsec = run->started_nsec;
-	} else if (run->has_exit && run->was_started) {
+		container->exit_code = 0;
+		container->oom_killed = false;
+		container->finished_nsec = 0;
+		return true;
+	}
+	if (run->has_exit && run->was_started) {
 		/* It ended, and nobody has put that into the row yet. */
 		container->state = run->will_restart ? CONTAINER_RESTARTING : CONTAINER_EXITED;
 		container->started_nsec = run->started_nsec;
@@ -122,29 +135,73 @@ static int refresh(struct engine *engine, struct container *container)
 		container->oom_killed = run->oom_killed;
 		container->finished_nsec = run->finished_nsec;
 		container->needs_cleanup = !run->will_restart;
-	} else if (container->state == CONTAINER_RUNNING || run->was_started) {
-		/* The row is from before a reboot, or from a start that is going on or was killed
-		 * in the middle, or the monitor was killed: nobody knows how it ended. */
-		r = read_end_again(engine, container);
-		container->state = CONTAINER_EXITED;
-		container->needs_cleanup = r <= 0 || access(directory, F_OK) == 0;
-		if (r <= 0)
-			container->exit_code = -1;
-		if (r <= 0 && run->was_started)
-			container->started_nsec = run->started_nsec;
+		return true;
 	}
-	return r < 0 ? r : 0;
+	if (container->state != CONTAINER_RUNNING) {
+		container->needs_cleanup = run->was_started;
+		return !run->was_started;
+	}
+	container->needs_cleanup = true;
+	if (!run->was_started && access(run_dir, F_OK) == 0) {
+		/* A start that was killed: what was before is still true. */
+		container->state = container->finished_nsec ? CONTAINER_EXITED : CONTAINER_CREATED;
+		if (container->state == CONTAINER_CREATED)
+			container->started_nsec = 0;
+		return false;
+	}
+	/* The monitor was killed, or the machine was: nobody knows how it ended. */
+	container->state = CONTAINER_EXITED;
+	container->exit_code = -1;
+	container->oom_killed = false;
+	container->finished_nsec = 0;
+	if (run->was_started)
+		container->started_nsec = run->started_nsec;
+	return false;
 }
 
-void container_refresh(struct engine *engine, struct container *container)
+bool container_keep_still(const struct engine *engine, const char *id, int *ret_fd)
 {
-	(void)refresh(engine, container);
+	autofree char *directory = container_directory(engine, id);
+
+	*ret_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *ret_fd < 0 || flock(*ret_fd, LOCK_SH | LOCK_NB) == 0;
+}
+
+/* Returns -ENOENT if it is seen that it was removed meanwhile. */
+static int refresh(struct engine *engine, struct container *container,
+		   enum container_details details)
+{
+	autofree char *run_dir = container_run_directory(engine, container->id);
+	autoclose int lock_fd = -1;
+
+	(void)run_directory_status(run_dir, &container->run); /* what cannot be read does not run */
+	if (judge(container, run_dir) || (details & CONTAINER_IS_LOCKED))
+		return 0;
+	bool is_still = container_keep_still(engine, container->id, &lock_fd);
+	int r = read_row_again(engine, container);
+	if (r < 0)
+		return r;
+	(void)run_directory_status(run_dir, &container->run);
+	if (container->state == CONTAINER_RUNNING && !container->run.was_started && !is_still) {
+		container->state = CONTAINER_STARTING;
+		container->needs_cleanup = container->oom_killed = false;
+		container->exit_code = 0;
+		container->finished_nsec = 0;
+		return 0;
+	}
+	(void)judge(container, run_dir);
+	return 0;
+}
+
+void container_refresh(struct engine *engine, struct container *container,
+		       enum container_details details)
+{
+	(void)refresh(engine, container, details);
 }
 
 static struct container *container_of_row(struct statement *row, enum container_details details)
 {
 	struct container *container = xcalloc(1, sizeof(*container));
-	const char *state = statement_text(row, 8);
 
 	container->id = xstrdup(statement_text(row, 0));
 	container->name = xstrdup(statement_text(row, 1));
@@ -160,10 +217,8 @@ static struct container *container_of_row(struct statement *row, enum container_
 	container->oom_killed = statement_int(row, 12);
 	container->auto_remove = statement_int(row, 13);
 	container->restart_count = statement_int(row, 14);
-	container->state = CONTAINER_EXITED;
-	for (int i = 0; i < CONTAINER_STATE_COUNT; i++)
-		if (state && strcmp(state, state_names[i]) == 0)
-			container->state = (enum container_state)i;
+	container->state = state_of_name(statement_text(row, 8));
+	container->lock_fd = -1;
 	if (details & CONTAINER_WITH_SPEC)
 		container->spec_text = xstrdup(statement_text(row, COLUMN_SPEC));
 	return container;
@@ -217,7 +272,7 @@ int container_find(struct engine *engine, const char *name, enum container_detai
 				"more than one container's ID begins with '%s'; give more digits",
 				name);
 	}
-	if (!found || refresh(engine, found) < 0)
+	if (!found || refresh(engine, found, details) < 0)
 		return err_set(err, ENOENT,
 			       "no container with name or ID \"%s\" found: no such container",
 			       name);
@@ -273,7 +328,7 @@ int container_list(struct engine *engine, enum container_details details,
 	}
 	size_t kept = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (refresh(engine, list[i]) < 0)
+		if (refresh(engine, list[i], details) < 0)
 			container_free(list[i]);
 		else
 			list[kept++] = list[i];
@@ -338,8 +393,11 @@ static int insert_volumes(struct database *db, const char *id, const struct cont
 }
 
 static int insert_row(struct database *db, const char *id, const char *name,
-		      const struct container_spec *spec, struct err *err)
+		      const struct container_spec *spec, enum create_flags flags, struct err *err)
 {
+	enum container_state state =
+		flags & CREATE_TO_START ? CONTAINER_RUNNING : CONTAINER_CREATED;
+	int64_t now = now_nsec();
 	autojson struct json_object *json = container_spec_to_json(spec);
 	autofree char *command = command_text(spec), *ports = strlist_join(&spec->ports, "\n"),
 		      *labels = json_pairs_text(&spec->labels);
@@ -348,8 +406,8 @@ static int insert_row(struct database *db, const char *id, const char *name,
 	int r = database_prepare(
 		db,
 		"INSERT INTO containers(id, name, image_id, image_name, spec, command, ports, "
-		"labels, "
-		"created_nsec, state, auto_remove) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, 'created', ?)",
+		"labels, created_nsec, auto_remove, state, started_nsec) "
+		"VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		&insert, err);
 	if (r < 0)
 		return r;
@@ -362,8 +420,10 @@ static int insert_row(struct database *db, const char *id, const char *name,
 	statement_bind_text(insert, 6, command);
 	statement_bind_text(insert, 7, ports);
 	statement_bind_text(insert, 8, labels);
-	statement_bind_int(insert, 9, now_nsec());
+	statement_bind_int(insert, 9, now);
 	statement_bind_int(insert, 10, spec->auto_remove);
+	statement_bind_text(insert, 11, state_names[state]);
+	statement_bind_int(insert, 12, state == CONTAINER_RUNNING ? now : 0);
 	return statement_run(insert, err);
 }
 
@@ -382,48 +442,87 @@ static int name_is_taken(struct engine *engine, const char *name, struct err *er
 		       "the container name \"%s\" is already in use; give another --name", name);
 }
 
-int container_create(struct engine *engine, const struct container_spec *spec, const char *name,
-		     struct container **ret_container, struct err *err)
+/* One with --rm that ended, but whose commands were killed before they could remove it, does not
+ * keep its name from others. */
+static bool free_name(struct engine *engine, const char *name)
 {
-	char id[65];
+	autocontainer struct container *holder = NULL;
+	struct err ignored; /* then the name is in use, and that is told */
+
+	return container_find(engine, name, 0, &holder, &ignored) == 0 && holder->auto_remove &&
+	       holder->needs_cleanup && strcmp(holder->name, name) == 0 &&
+	       container_cleanup(engine, holder->id, &ignored) == 0;
+}
+
+static int insert(struct database *db, const char *id, const char *name,
+		  const struct container_spec *spec, enum create_flags flags, struct err *err)
+{
+	int r = database_begin(db, err);
+
+	if (r < 0)
+		return r;
+	autorollback struct database *transaction = db;
+	r = insert_row(db, id, name, spec, flags, err);
+	if (r == 0)
+		r = insert_volumes(db, id, spec, err);
+	return r < 0 ? r : database_commit(db, err);
+}
+
+#define INSERT_ATTEMPTS 20
+
+/* A made-up name may be taken; then another one is made up. */
+static int insert_with_name(struct engine *engine, const char *id, const char *name,
+			    const struct container_spec *spec, enum create_flags flags,
+			    struct err *err)
+{
 	struct database *db;
+	int r = engine_database(engine, &db, err);
+
+	for (int attempt = 0; r == 0; attempt++) {
+		autofree char *chosen = name ? xstrdup(name) : names_random(attempt);
+		r = insert(db, id, chosen, spec, flags, err);
+		if (r != -EEXIST || attempt == INSERT_ATTEMPTS)
+			break;
+		if (name && (attempt > 0 || !free_name(engine, name)))
+			return name_is_taken(engine, name, err);
+		r = 0;
+	}
+	return r;
+}
+
+int container_create(struct engine *engine, const struct container_spec *spec, const char *name,
+		     enum create_flags flags, struct container **ret_container, struct err *err)
+{
+	autoclose int lock_fd = -1;
+	char id[65];
 
 	if (name && !object_name_is_valid(name))
 		return err_set(
 			err, EINVAL,
 			"'%s' is no valid container name; use letters, digits, '_', '.' and '-'",
 			name);
-	int r = engine_database(engine, &db, err);
-	if (r < 0)
-		return r;
 	random_hex(id, 32);
 	autofree char *directory = container_directory(engine, id);
-	r = file_make_dirs(AT_FDCWD, directory, 0700, err);
-	if (r < 0)
-		return r;
-
-	/* A made-up name may be taken too; then another one is made up. */
-	for (int attempt = 0;; attempt++) {
-		autofree char *chosen = name ? xstrdup(name) : names_random(attempt);
-		r = database_begin(db, err);
-		if (r < 0)
-			break;
-		autorollback struct database *transaction = db;
-		r = insert_row(db, id, chosen, spec, err);
+	autofree char *run_dir = container_run_directory(engine, id);
+	int r = file_make_dirs(AT_FDCWD, directory, 0700, err);
+	if (r == 0 && (flags & CREATE_TO_START)) {
+		r = container_lock(engine, id, &lock_fd, err);
 		if (r == 0)
-			r = insert_volumes(db, id, spec, err);
-		if (r == 0)
-			r = database_commit(db, err);
-		if (r == 0)
-			return container_find(engine, id, CONTAINER_WITH_SPEC, ret_container, err);
-		if (r == -EEXIST && name) {
-			r = name_is_taken(engine, name, err);
-			break;
-		}
-		if (r != -EEXIST || attempt == 20)
-			break;
+			r = file_make_dirs(AT_FDCWD, run_dir, 0700, err);
 	}
-	(void)rmdir(directory); /* just made and empty */
+	if (r == 0)
+		r = insert_with_name(engine, id, name, spec, flags, err);
+	if (r < 0) {
+		(void)rmdir(run_dir);
+		(void)rmdir(directory); /* just made and empty */
+		return r;
+	}
+	r = container_find(engine, id, CONTAINER_WITH_SPEC | CONTAINER_IS_LOCKED, ret_container,
+			   err);
+	if (r == 0) {
+		(*ret_container)->needs_cleanup = false; /* the start that it awaits is ours */
+		(*ret_container)->lock_fd = take_fd(&lock_fd);
+	}
 	return r;
 }
 
@@ -445,6 +544,31 @@ int container_lock(struct engine *engine, const char *id, int *ret_fd, struct er
 		return err_set(err, ENOENT, "container %.12s was removed meanwhile", id);
 	*ret_fd = take_fd(&fd);
 	return 0;
+}
+
+int container_find_again(struct engine *engine, struct container *container,
+			 enum container_details details, struct err *err)
+{
+	struct container *now;
+
+	int r = container_find(engine, container->id, CONTAINER_WITH_SPEC | details, &now, err);
+	if (r < 0)
+		return r;
+	struct container before = *container;
+	*container = *now;
+	*now = before;
+	container_free(now);
+	return 0;
+}
+
+int container_settle(struct engine *engine, struct container *container, struct err *err)
+{
+	autoclose int lock_fd = -1;
+
+	if (container->state != CONTAINER_STARTING)
+		return 0;
+	int r = container_lock(engine, container->id, &lock_fd, err);
+	return r < 0 ? r : container_find_again(engine, container, CONTAINER_IS_LOCKED, err);
 }
 
 static int run_statement(struct engine *engine, const char *sql, const char *id,
@@ -471,8 +595,7 @@ int container_set_running(struct engine *engine, const char *id, int64_t started
 
 	return run_statement(engine,
 			     "UPDATE containers SET state = 'running', started_nsec = ?2, "
-			     "finished_nsec = 0, exit_code = 0, "
-			     "oom_killed = 0, restart_count = ?3 WHERE id = ?1",
+			     "restart_count = ?3 WHERE id = ?1",
 			     id, values, 2, err);
 }
 

@@ -3,7 +3,12 @@
  * The row in the database says what a container shall be and how it last ended; whether it runs is
  * asked of the kernel by way of the run directory. container_find() and container_list() already
  * put both together: a row that says "running" while nothing runs any more is reported as exited,
- * and container_cleanup() makes it so. */
+ * and container_cleanup() makes it so.
+ *
+ * A start first makes the run directory, then lets the row say "running", and ends with the pid
+ * file; all the while it has the container's lock. So a row that says "running" without a pid file
+ * is a start that is going on if somebody has the lock, and one that was killed if nobody has: then
+ * the container is what it was before. Without a run directory it is from before a reboot. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,7 +22,8 @@ struct engine;
 struct err;
 
 enum container_state {
-	CONTAINER_CREATED, /* never started */
+	CONTAINER_CREATED,  /* never started */
+	CONTAINER_STARTING, /* a command is at it in this moment; never in a row */
 	CONTAINER_RUNNING,
 	CONTAINER_EXITED,
 	CONTAINER_RESTARTING, /* it ended, and its monitor waits to start it again */
@@ -38,11 +44,13 @@ struct container {
 	int64_t restart_count; /* since the user has started it */
 	bool oom_killed, auto_remove;
 	bool needs_cleanup; /* it ended, and what it used is still to be put away */
+	int lock_fd;	    /* see CREATE_TO_START; else -1 */
 	struct run_status run;
 };
 
 enum container_details {
 	CONTAINER_WITH_SPEC = 1 << 0, /* spec_text too */
+	CONTAINER_IS_LOCKED = 1 << 1, /* the caller has its lock: it is nobody else who starts it */
 };
 
 const char *container_state_name(enum container_state state);
@@ -66,20 +74,40 @@ void container_list_free(struct container **list, size_t count);
 int container_spec_of(const struct container *container, struct container_spec **ret_spec,
 		      struct err *err);
 
+enum create_flags {
+	/* It is to be started by the caller at once: it is born locked and being started, so that
+	 * nobody sees it in between, and when the caller is killed everybody sees that. The lock is
+	 * in container->lock_fd, and container_start() takes it. */
+	CREATE_TO_START = 1 << 0,
+};
+
 /* Make the record (state created) and its directory. `name` NULL: one is made up. -EEXIST: the name
  * is taken, the message names the container that has it. The container is found again with its
  * spec. */
 int container_create(struct engine *engine, const struct container_spec *spec, const char *name,
-		     struct container **ret_container, struct err *err);
+		     enum create_flags flags, struct container **ret_container, struct err *err);
 
 /* One at a time may start, clean up or remove a container; the lock goes with the descriptor.
  * -ENOENT: the container was removed meanwhile. */
 int container_lock(struct engine *engine, const char *id, int *ret_fd, struct err *err);
 
-/* Ask the kernel again. */
-void container_refresh(struct engine *engine, struct container *container);
+/* See to it that nobody starts or ends the container while we look: a lock as long as *ret_fd is open,
+ * -1 where there is no directory to lock. Returns false if somebody is at it. */
+bool container_keep_still(const struct engine *engine, const char *id, int *ret_fd);
 
-/* Rows, for the rest of this folder. */
+/* Ask the kernel again. */
+void container_refresh(struct engine *engine, struct container *container,
+		       enum container_details details);
+
+/* If somebody is starting it, wait until that is over, and find it again. -ENOENT: it is gone. */
+int container_settle(struct engine *engine, struct container *container, struct err *err);
+
+/* Find it again, with its spec, in place. The caller has the lock, or none needs it. */
+int container_find_again(struct engine *engine, struct container *container,
+			 enum container_details details, struct err *err);
+
+/* Rows, for the rest of this folder. How it ended the last time stays in the row while it runs, and
+ * counts again if the start comes to nothing. */
 int container_set_running(struct engine *engine, const char *id, int64_t started_nsec,
 			  int64_t restart_count, struct err *err);
 int container_set_exited(struct engine *engine, const char *id, int exit_code, bool oom_killed,

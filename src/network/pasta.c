@@ -530,11 +530,10 @@ void pasta_stop(const struct network_status *status, const char *run_dir)
 	autostrbuf struct strbuf name = STRBUF_EMPTY;
 	struct err ignored;
 
-	if (status->helper_pid <= 1)
-		return;
 	/* It ends by itself, so by now the number may be somebody else's. The descriptor comes
-	 * first: what is then found to be ours stays ours. */
-	autoclose int pid_fd = pidfd_open_process(status->helper_pid);
+	 * first: what is then found to be ours stays ours. Of a start that was killed in the middle
+	 * the number is not known (0), and the end of the container has to do. */
+	autoclose int pid_fd = status->helper_pid > 1 ? pidfd_open_process(status->helper_pid) : -1;
 	snprintf(path, sizeof(path), "/proc/%d/comm", status->helper_pid);
 	if (pid_fd >= 0 && file_read(AT_FDCWD, path, &name, 64, &ignored) == 0 &&
 	    strcmp(strbuf_text(&name), "davit-pasta\n") == 0)
