@@ -7,7 +7,7 @@
 #include "engine/container.h"
 
 struct rm_args {
-	bool all, force, ignore, latest, volumes;
+	bool all, depend, force, ignore, latest, volumes;
 	struct strlist cid_files, filters;
 	int64_t timeout_sec;
 };
@@ -17,6 +17,7 @@ static const struct option_spec options[] = {
 	{ "all", 'a', OPTION_FLAG, FIELD(all), NULL, "Every container" },
 	{ "cidfile", 0, OPTION_STRINGS, FIELD(cid_files), "FILE", "Read the ID from a file",
 	  .complete = COMPLETE_FILES },
+	{ "depend", 0, OPTION_FLAG, FIELD(depend), NULL, "Those that need it too, before it" },
 	{ "filter", 0, OPTION_STRINGS, FIELD(filters), "KEY=VALUE",
 	  "Those that match; keys are those of ps", CONTAINER_FILTER_CHOICES },
 	{ "force", 'f', OPTION_FLAG, FIELD(force), NULL,
@@ -35,8 +36,9 @@ static int remove_one(struct engine *engine, struct container *container, const 
 		      void *arg, struct err *err)
 {
 	const struct rm_args *args = arg;
-	enum remove_flags flags =
-		(args->force ? REMOVE_FORCE : 0) | (args->volumes ? REMOVE_VOLUMES : 0);
+	enum remove_flags flags = (args->force ? REMOVE_FORCE : 0) |
+				  (args->volumes ? REMOVE_VOLUMES : 0) |
+				  (args->depend || args->all ? REMOVE_DEPENDENTS : 0);
 
 	int r = container_remove(engine, container, flags, args->timeout_sec, err);
 	if (r == -EBUSY)

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,15 +15,14 @@
 #include "base/strbuf.h"
 #include "cli/command.h"
 #include "cli/mount-options.h"
+#include "cli/network-options.h"
 #include "cli/userns-options.h"
 #include "engine/container-restart.h"
 #include "engine/container-spec.h"
 #include "engine/engine.h"
 #include "engine/plan.h"
-#include "engine/published-ports.h"
 #include "engine/signals.h"
 #include "engine/volume.h"
-#include "network/ports.h"
 #include "oci/image-config.h"
 #include "store/image.h"
 
@@ -38,7 +36,7 @@ const struct option_spec container_option_specs[] = {
 	{ "cap-add", 0, OPTION_STRINGS, FIELD(cap_add), "CAPABILITY", "Let the container have a capability, or all", OPTION_COMMAS },
 	{ "cap-drop", 0, OPTION_STRINGS, FIELD(cap_drop), "CAPABILITY", "Take a capability away, or all", OPTION_COMMAS },
 	{ "cgroup-parent", 0, OPTION_STRING, FIELD(cgroup_parent), "PATH", "Put the container's cgroup below this one" },
-	{ "cgroupns", 0, OPTION_CHOICE, FIELD(cgroupns_mode), "MODE", "Cgroup namespace", .choices = "private|host" },
+	{ "cgroupns", 0, OPTION_STRING, FIELD(cgroupns_mode), "MODE", "Cgroup namespace: private, host, container:NAME or ns:PATH" },
 	{ "cgroups", 0, OPTION_CHOICE, FIELD(cgroups), "MODE", "Make a cgroup for the container, or stay in the caller's", .choices = "enabled|disabled" },
 	{ "cidfile", 0, OPTION_STRING, FIELD(cid_file), "FILE", "Write the container's ID to a new file", .complete = COMPLETE_FILES },
 	{ "cpu-period", 0, OPTION_INT, FIELD(cpu_period), "USEC", "Length of the period that --cpu-quota is of" },
@@ -63,7 +61,7 @@ const struct option_spec container_option_specs[] = {
 	{ "http-proxy", 0, OPTION_TRISTATE, FIELD(http_proxy), NULL, "Pass the caller's proxy variables on; the default" },
 	{ "init", 0, OPTION_FLAG, FIELD(init), NULL, "Run davit-init as PID 1: it forwards signals and reaps" },
 	{ "interactive", 'i', OPTION_FLAG, FIELD(interactive), NULL, "Keep standard input open" },
-	{ "ipc", 0, OPTION_CHOICE, FIELD(ipc_mode), "MODE", "IPC namespace", .choices = "private|host" },
+	{ "ipc", 0, OPTION_STRING, FIELD(ipc_mode), "MODE", "IPC namespace: shareable (the default), private, none, host, container:NAME or ns:PATH" },
 	{ "label", 'l', OPTION_STRINGS, FIELD(labels), "KEY=VALUE", "Add a label" },
 	{ "label-file", 0, OPTION_STRINGS, FIELD(label_files), "FILE", "Read labels from a file", .complete = COMPLETE_FILES },
 	{ "log-driver", 0, OPTION_CHOICE, FIELD(log_driver), "DRIVER", "Where output goes", .choices = "k8s-file|json-file|none" },
@@ -73,11 +71,11 @@ const struct option_spec container_option_specs[] = {
 	{ "memory-swap", 0, OPTION_BYTES, FIELD(memory_swap), "SIZE", "Limit of memory and swap together; -1: unlimited swap", OPTION_MINUS_ONE },
 	{ "mount", 0, OPTION_STRINGS, FIELD(mounts), "type=TYPE,…", "Mount a bind, volume, tmpfs, ramfs or devpts" },
 	{ "name", 0, OPTION_STRING, FIELD(name), "NAME", "Name of the container" },
-	{ "network", 0, OPTION_STRING, FIELD(network), "MODE", "Network: bridge (root's default), pasta (users' default), host, none", .choices = NULL },
+	{ "network", 0, OPTION_STRING, FIELD(network), "MODE", "Network: bridge (root's default), pasta (users' default), host, none, container:NAME or ns:PATH" },
 	{ "net", 0, OPTION_STRING, FIELD(network), "MODE", "The same as --network", OPTION_HIDDEN },
 	{ "no-hosts", 0, OPTION_FLAG, FIELD(no_hosts), NULL, "Leave the image's /etc/hosts alone" },
 	{ "oom-score-adj", 0, OPTION_INT, FIELD(oom_score_adj), "NUMBER", "How readily the kernel kills it, -1000 to 1000" },
-	{ "pid", 0, OPTION_CHOICE, FIELD(pid_mode), "MODE", "PID namespace", .choices = "private|host" },
+	{ "pid", 0, OPTION_STRING, FIELD(pid_mode), "MODE", "PID namespace: private, host, container:NAME or ns:PATH" },
 	{ "pidfile", 0, OPTION_STRING, FIELD(pid_file), "FILE", "Write the process ID to a file", .complete = COMPLETE_FILES },
 	{ "pids-limit", 0, OPTION_INT, FIELD(pids_limit), "NUMBER", "How many processes; 0 or -1: any number" },
 	{ "privileged", 0, OPTION_FLAG, FIELD(privileged), NULL, "Give up most of the containment" },
@@ -87,6 +85,7 @@ const struct option_spec container_option_specs[] = {
 	{ "read-only", 0, OPTION_FLAG, FIELD(read_only), NULL, "Make the root file system read-only" },
 	{ "read-only-tmpfs", 0, OPTION_TRISTATE, FIELD(read_only_tmpfs), NULL, "With --read-only: writable /run, /tmp and /var/tmp; the default" },
 	{ "replace", 0, OPTION_FLAG, FIELD(replace), NULL, "Remove a container of the same name first" },
+	{ "requires", 0, OPTION_STRINGS, FIELD(requires), "CONTAINER", "Start these containers first", OPTION_COMMAS, .complete = COMPLETE_CONTAINERS },
 	{ "restart", 0, OPTION_STRING, FIELD(restart), "POLICY", "Start it again when it ends: no, on-failure[:RETRIES], always, unless-stopped", .choices = "no|on-failure|always|unless-stopped" },
 	{ "rm", 0, OPTION_FLAG, FIELD(remove), NULL, "Remove the container when it exits" },
 	{ "rootfs", 0, OPTION_FLAG, FIELD(rootfs), NULL, "The image's name is a directory to use as root file system" },
@@ -104,7 +103,7 @@ const struct option_spec container_option_specs[] = {
 	{ "unsetenv", 0, OPTION_STRINGS, FIELD(unset_env), "KEY", "Take a variable of the image away" },
 	{ "user", 'u', OPTION_STRING, FIELD(user), "USER[:GROUP]", "Name or number, looked up in the image" },
 	{ "userns", 0, OPTION_STRING, FIELD(userns), "MODE", "User namespace: host, private, keep-id[:uid=,gid=,size=], nomap, auto[:size=,uidmapping=,gidmapping=], container:NAME or ns:PATH" },
-	{ "uts", 0, OPTION_CHOICE, FIELD(uts_mode), "MODE", "UTS namespace", .choices = "private|host" },
+	{ "uts", 0, OPTION_STRING, FIELD(uts_mode), "MODE", "UTS namespace: private, host, container:NAME or ns:PATH" },
 	{ "volume", 'v', OPTION_STRINGS, FIELD(volumes), "[SRC:]DST[:OPTIONS]", "Mount a directory, a file or a named volume" },
 	{ "volumes-from", 0, OPTION_STRINGS, FIELD(volumes_from), "CONTAINER[:ro]", "Mount what another container has mounted" },
 	{ "workdir", 'w', OPTION_STRING, FIELD(workdir), "DIR", "Working directory inside" },
@@ -388,89 +387,6 @@ static int build_limits(struct cli *cli, struct engine *engine, const struct con
 	return 0;
 }
 
-static int build_network_mode(struct engine *engine, const struct container_args *args,
-			      struct container_spec *spec, struct err *err)
-{
-	static const char *const modes[] = { "none", "host", "bridge", "pasta" };
-	const char *asked = args->network ?: engine->settings.netns;
-
-	if (!asked || !*asked || strcmp(asked, "private") == 0 || strcmp(asked, "default") == 0)
-		asked = engine->is_rootless ? "pasta" : "bridge";
-	size_t size = strcspn(asked, ":");
-	for (size_t i = 0; i < ARRAY_SIZE(modes) && !spec->network_mode; i++)
-		if (strncmp(asked, modes[i], size) == 0 && !modes[i][size])
-			spec->network_mode = xstrdup(modes[i]);
-	if (!spec->network_mode || (asked[size] && strcmp(spec->network_mode, "pasta") != 0))
-		return err_set(err, ENOENT,
-			       "network '%s' not found; there are bridge, pasta, host and none",
-			       asked);
-	if (asked[size])
-		strlist_split(&spec->pasta_options, asked + size + 1, ',');
-	else
-		strlist_extend(&spec->pasta_options, &engine->settings.pasta_options);
-	if (strcmp(spec->network_mode, "bridge") == 0 && engine->is_rootless)
-		return err_set(err, EPERM,
-			       "--network bridge needs root; an ordinary user's network is pasta");
-
-	strlist_extend(&spec->add_hosts, &args->add_hosts);
-	for (size_t i = 0; i < args->add_hosts.count; i++)
-		if (!strchr(args->add_hosts.items[i], ':'))
-			return err_set(err, EINVAL, "invalid --add-host '%s'; write it as NAME:IP",
-				       args->add_hosts.items[i]);
-	const struct strlist *servers =
-		args->dns.count ? &args->dns : &engine->settings.dns_servers;
-	spec->no_resolv = servers->count == 1 && strcmp(servers->items[0], "none") == 0;
-	if (spec->no_resolv && (args->dns_searches.count || args->dns_options.count))
-		return err_set(
-			err, EINVAL,
-			"--dns none leaves /etc/resolv.conf to the image, so --dns-search and "
-			"--dns-option cannot be given with it");
-	if (!spec->no_resolv)
-		strlist_extend(&spec->dns_servers, servers);
-	strlist_extend(&spec->dns_searches, args->dns_searches.count
-						    ? &args->dns_searches
-						    : &engine->settings.dns_searches);
-	strlist_extend(&spec->dns_options, args->dns_options.count ? &args->dns_options
-								   : &engine->settings.dns_options);
-	if (args->no_hosts && args->add_hosts.count)
-		return err_set(err, EINVAL,
-			       "--no-hosts and --add-host contradict each other; give one of them");
-	spec->no_hosts = args->no_hosts || (engine->settings.no_hosts && !args->add_hosts.count);
-	if (args->hostname && strlen(args->hostname) > HOST_NAME_MAX)
-		return err_set(err, EINVAL,
-			       "host name '%s' is too long; give at most %d characters",
-			       args->hostname, HOST_NAME_MAX);
-	spec->hostname = xstrdup(args->hostname);
-	return 0;
-}
-
-/* Host ports are chosen and found to be free. */
-static int build_ports(const struct container_args *args, const struct oci_image_config *image,
-		       struct container_spec *spec, struct err *err)
-{
-	autoports struct port_list ports = PORT_LIST_EMPTY, exposed = PORT_LIST_EMPTY;
-	bool has_own_network = strcmp(spec->network_mode, "bridge") == 0 ||
-			       strcmp(spec->network_mode, "pasta") == 0;
-	int r = 0;
-	for (size_t i = 0; r == 0 && i < args->publish.count; i++)
-		r = ports_parse(args->publish.items[i], &ports, err);
-	if (image)
-		strlist_extend(&spec->expose, &image->exposed_ports);
-	strlist_extend(&spec->expose, &args->expose);
-	for (size_t i = 0; r == 0 && i < spec->expose.count; i++)
-		r = ports_parse_exposed(spec->expose.items[i], &exposed, err);
-	spec->publish_all = args->publish_all;
-	if (r == 0 && args->publish_all)
-		ports_publish_all(&ports, &exposed);
-	if (r == 0 && ports.count && has_own_network)
-		r = ports_assign(&ports, err);
-	if (r < 0)
-		return r;
-	if (has_own_network)
-		published_ports_store(&ports, &spec->ports);
-	return 0;
-}
-
 static int build_log(struct engine *engine, const struct container_args *args,
 		     struct container_spec *spec, struct err *err)
 {
@@ -554,14 +470,6 @@ static int build_process(struct cli *cli, struct engine *engine, const struct co
 			       "invalid umask '%s'; it is an octal number such as 0022",
 			       spec->umask);
 	strlist_extend(&spec->groups, &args->groups);
-	spec->pid_mode = xstrdup(args->pid_mode);
-	spec->ipc_mode = xstrdup(args->ipc_mode);
-	spec->uts_mode = xstrdup(args->uts_mode);
-	spec->cgroupns_mode = xstrdup(args->cgroupns_mode);
-	if (args->uts_mode && strcmp(args->uts_mode, "host") == 0 && args->hostname)
-		return err_set(
-			err, EINVAL,
-			"--hostname cannot be set with --uts host: it would rename the host");
 	return 0;
 }
 
@@ -608,7 +516,9 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 	if (r == 0)
 		r = build_log(engine, args, spec, err);
 	if (r == 0)
-		r = build_network_mode(engine, args, spec, err);
+		r = network_options_apply(engine, args, spec, err);
+	if (r == 0)
+		r = namespace_options_apply(engine, args, spec, err);
 	if (r == 0)
 		r = userns_options_apply(engine, args, spec, err);
 	if (r == 0)
@@ -626,7 +536,7 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 	if (r == 0)
 		r = build_labels(cli, args, config, spec, err);
 	if (r == 0)
-		r = build_ports(args, config, spec, err);
+		r = network_options_apply_ports(args, config, spec, err);
 	if (r == 0)
 		r = mount_options_apply(engine, config, &mounts, spec, err);
 	mount_list_clear(&mounts);

@@ -26,10 +26,15 @@
 #include "base/mem.h"
 #include "base/timing.h"
 #include "engine/container-cgroup.h"
+#include "engine/container-dependencies.h"
 #include "engine/container-network.h"
 #include "engine/container-restart.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/leftover-processes.h"
+#include "engine/namespace-mode.h"
+#include "engine/shared-hosts.h"
+#include "engine/shared-namespaces.h"
 #include "engine/signals.h"
 #include "engine/volume.h"
 #include "kernel/cgroup.h"
@@ -280,17 +285,35 @@ static int remove_locked(struct engine *engine, const char *id, bool with_volume
 	return r;
 }
 
+static int leave_hosts(struct engine *engine, const struct container *container,
+		       const struct container_spec *spec, struct err *err)
+{
+	autofree char *donor_dir = shared_namespaces_network_dir(engine, spec);
+
+	if (!donor_dir)
+		return 0;
+	autofree char *hostname = shared_namespaces_hostname(engine, container->id, spec);
+	return shared_hosts_leave(donor_dir, hostname, container->name, err);
+}
+
 int container_release(struct engine *engine, const struct container *container,
 		      const struct container_spec *spec, struct err *err)
 {
 	autofree char *run_dir = container_run_directory(engine, container->id);
 	autocgroup struct cgroup *cgroup = NULL;
+	bool had_cgroup = false;
 	int r = 0;
 
-	if (container_cgroup_open(engine, container, spec, &cgroup, err) == 0)
+	if (container_cgroup_open(engine, container, spec, &cgroup, err) == 0) {
 		r = cgroup_remove(cgroup, err);
+		had_cgroup = true;
+	}
+	if (r == 0 && !had_cgroup && namespace_mode_is_shared(spec, OCI_NS_PID))
+		r = leftover_processes_kill(container->id, err);
 	if (r == 0)
 		r = container_network_stop(spec, run_dir, container->id, err);
+	if (r == 0 && !spec->no_hosts)
+		r = leave_hosts(engine, container, spec, err);
 	return r;
 }
 
@@ -299,17 +322,22 @@ static int put_away(struct engine *engine, const struct container *container, bo
 {
 	autocontainer_spec struct container_spec *spec = NULL;
 	autofree char *run_dir = container_run_directory(engine, container->id);
+	autostrlist struct strlist dependents = STRLIST_EMPTY;
 
 	int r = container_spec_of(container, &spec, err);
 	if (r == 0)
 		r = container_release(engine, container, spec, err);
 	if (r < 0)
 		return r;
-	if (remove) {
+	if (remove)
+		r = container_dependents(engine, container->id, &dependents, err);
+	if (r < 0)
+		return r;
+	if (remove && !dependents.count) {
 		r = remove_locked(engine, container->id, true, err);
 	} else if (container->state == CONTAINER_CREATED) { /* its first start was killed */
 		r = container_set_created(engine, container->id, err);
-	} else {
+	} else { /* it stays while others need it */
 		int64_t finished = container->finished_nsec;
 		if (!finished) {
 			struct timespec now;
@@ -438,6 +466,8 @@ static int remove_if_stopped(struct engine *engine, const char *id, enum remove_
 		*ret_running = take_ptr(&now);
 		return -EINPROGRESS;
 	}
+	if (r == 0)
+		r = container_refuse_dependents(engine, now, err);
 	if (r == 0 && now->needs_cleanup) {
 		autocontainer_spec struct container_spec *spec = NULL;
 		r = container_spec_of(now, &spec, err);
@@ -451,9 +481,31 @@ static int remove_if_stopped(struct engine *engine, const char *id, enum remove_
 	return r;
 }
 
+static int remove_dependents(struct engine *engine, const char *id, enum remove_flags flags,
+			     int64_t timeout_sec, struct err *err)
+{
+	autostrlist struct strlist ids = STRLIST_EMPTY;
+
+	int r = container_dependents(engine, id, &ids, err);
+	for (size_t i = 0; r >= 0 && i < ids.count; i++) {
+		autocontainer struct container *dependent = NULL;
+		r = container_find(engine, ids.items[i], CONTAINER_WITH_SPEC, &dependent, err);
+		if (r == 0)
+			r = container_remove(engine, dependent, flags, timeout_sec, err);
+		if (r == -ENOENT)
+			r = 0; /* somebody else was faster */
+	}
+	return r;
+}
+
 int container_remove(struct engine *engine, const struct container *container,
 		     enum remove_flags flags, int64_t timeout_sec, struct err *err)
 {
+	if (flags & REMOVE_DEPENDENTS) {
+		int r = remove_dependents(engine, container->id, flags, timeout_sec, err);
+		if (r < 0)
+			return r;
+	}
 	for (int attempt = 0; attempt < REMOVE_ATTEMPTS; attempt++) {
 		autocontainer struct container *running = NULL;
 		autoclose int lock_fd = -1;
@@ -470,6 +522,9 @@ int container_remove(struct engine *engine, const struct container *container,
 				       "'davit stop %s', or use --force",
 				       container->name, container_state_name(running->state),
 				       container->name);
+		r = container_refuse_dependents(engine, container, err);
+		if (r < 0)
+			return r;
 		fd_close(&lock_fd);
 		r = container_stop(engine, running, timeout_sec, err);
 		if (r < 0)

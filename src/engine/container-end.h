@@ -55,11 +55,12 @@ int container_repair(struct engine *engine, struct container *container);
 void container_sweep(struct engine *engine, struct container *const *list, size_t count);
 
 enum remove_flags {
-	REMOVE_FORCE = 1 << 0,	 /* stop it first */
-	REMOVE_VOLUMES = 1 << 1, /* its anonymous volumes too */
+	REMOVE_FORCE = 1 << 0,	    /* stop it first */
+	REMOVE_VOLUMES = 1 << 1,    /* its anonymous volumes too */
+	REMOVE_DEPENDENTS = 1 << 2, /* first those that need it */
 };
 
-/* -EBUSY if it runs and REMOVE_FORCE is not given. One that somebody starts meanwhile is stopped
+/* -EBUSY if it runs and REMOVE_FORCE is not given. -EEXIST if others need it. One that somebody starts meanwhile is stopped
  * like one that ran before. */
 int container_remove(struct engine *engine, const struct container *container,
 		     enum remove_flags flags, int64_t timeout_sec, struct err *err);

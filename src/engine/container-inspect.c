@@ -17,6 +17,7 @@
 #include "engine/mount-spec.h"
 #include "engine/plan.h"
 #include "engine/published-ports.h"
+#include "engine/shared-namespaces.h"
 #include "kernel/caps.h"
 #include "network/ports.h"
 #include "oci/runtime-config.h"
@@ -104,13 +105,14 @@ static void environment(struct engine *engine, const struct container *container
 {
 	autostrlist struct strlist layers = STRLIST_EMPTY;
 	struct identity identity = { 0 };
+	autofree char *hostname = shared_namespaces_hostname(engine, container->id, spec);
 	struct err ignored; /* without the image's files the rest is still shown */
 
 	if (container_layer_dirs(engine, spec, &layers, &ignored) < 0 ||
 	    identity_resolve(&layers, spec->user, &spec->groups, &identity, &ignored) < 0)
 		strlist_extend(env, &spec->env);
 	else
-		plan_environment(spec, container->id, identity.home, env);
+		plan_environment(spec, hostname, identity.home, env);
 	identity_clear(&identity);
 }
 
@@ -119,8 +121,7 @@ static struct json_object *config_json(struct engine *engine, const struct conta
 {
 	autostrlist struct strlist env = STRLIST_EMPTY;
 	struct json_object *config = json_object_new_object();
-	autofree char *hostname =
-		spec->hostname ? xstrdup(spec->hostname) : xstrndup(container->id, 12);
+	autofree char *hostname = shared_namespaces_hostname(engine, container->id, spec);
 	autofree char *entrypoint = strlist_join(&spec->entrypoint, " ");
 
 	json_add_string(config, "Hostname", hostname);
@@ -176,7 +177,7 @@ static struct json_object *host_config_json(const struct container_spec *spec,
 	json_add_strlist(config, "DnsSearch", &spec->dns_searches);
 	json_add_strlist(config, "ExtraHosts", &spec->add_hosts);
 	json_add_strlist(config, "GroupAdd", &spec->groups);
-	json_add_string(config, "IpcMode", spec->ipc_mode ?: "private");
+	json_add_string(config, "IpcMode", spec->ipc_mode ?: "shareable");
 	json_add_string(config, "PidMode", spec->pid_mode ?: "private");
 	json_add_string(config, "UTSMode", spec->uts_mode ?: "private");
 	json_add_string(config, "UsernsMode", spec->userns_mode ?: "");
@@ -205,15 +206,17 @@ static struct json_object *host_config_json(const struct container_spec *spec,
 }
 
 /* What the network gave it while it runs; empty texts otherwise. */
-static struct json_object *network_json(const char *run_dir, const struct container_spec *spec,
+static struct json_object *network_json(struct engine *engine, const char *run_dir,
+					const struct container_spec *spec,
 					struct json_object *ports)
 {
+	autofree char *network_dir = shared_namespaces_network_dir(engine, spec);
 	struct json_object *settings = json_object_new_object(),
 			   *networks = json_object_new_object();
 	struct network_status status = { 0 };
 	struct err ignored; /* nothing is known of a container that does not run */
 
-	(void)container_network_status(run_dir, &status, &ignored);
+	(void)container_network_status(network_dir ?: run_dir, &status, &ignored);
 	json_add_string(settings, "IPAddress", status.address);
 	json_add_int(settings, "IPPrefixLen", status.prefix);
 	json_add_string(settings, "Gateway", status.gateway);
@@ -323,10 +326,12 @@ int container_inspect(struct engine *engine, const struct container *container,
 	if (!spec->rootfs)
 		json_object_object_add(json, "GraphDriver", graph_json(engine, spec, directory));
 	json_object_object_add(json, "Mounts", mounts_json(engine, spec));
-	json_object_object_add(json, "Dependencies", json_object_new_array());
+	autostrlist struct strlist needed = STRLIST_EMPTY;
+	shared_namespaces_needed(spec, &needed);
+	json_add_strlist(json, "Dependencies", &needed);
 	json_object_object_add(
 		json, "NetworkSettings",
-		network_json(run_dir, spec, ports_to_inspect_json(&ports, &exposed)));
+		network_json(engine, run_dir, spec, ports_to_inspect_json(&ports, &exposed)));
 	json_add_string(json, "LogPath", log);
 	json_add_string(json, "Namespace", "");
 	json_add_bool(json, "IsInfra", false);

@@ -16,6 +16,8 @@
 #include "engine/engine.h"
 #include "engine/published-ports.h"
 #include "engine/run-directory.h"
+#include "engine/shared-hosts.h"
+#include "engine/shared-namespaces.h"
 #include "network/files.h"
 #include "runtime/runtime.h"
 #include "store/database.h"
@@ -177,25 +179,34 @@ static int write_resolv(const struct container_network *network, const struct co
 
 static int write_files(const struct container_network *network, struct engine *engine,
 		       const struct container *container, const struct container_spec *spec,
+		       const struct shared_namespaces *shared, const char *hostname,
 		       struct err *err)
 {
-	autofree char *hostname =
-		spec->hostname ? xstrdup(spec->hostname) : xstrndup(container->id, 12);
+	const char *donor_dir = shared->network_run_dir;
 	autostrbuf struct strbuf text = STRBUF_EMPTY;
 	struct network_names names = { 0 };
 	int r = 0;
 
 	network_names(&network->host, network->address, &names);
-	if (!spec->no_hosts)
-		r = write_hosts(network, engine, container, spec, &names, hostname, err);
-	if (r == 0 && !spec->no_resolv)
-		r = write_resolv(network, spec, &names, err);
+	if (!spec->no_hosts) {
+		if (donor_dir)
+			r = shared_hosts_link(donor_dir, network->run_dir, hostname,
+					      container->name, err);
+		if (r == 0)
+			r = write_hosts(network, engine, container, spec, &names, hostname, err);
+	}
+	if (r >= 0 && !spec->no_resolv) {
+		r = donor_dir ? shared_resolv_link(donor_dir, network->run_dir, err) : 0;
+		if (r == 0)
+			r = write_resolv(network, spec, &names, err);
+	}
 	strbuf_addf(&text, "%s\n", hostname);
 	return r < 0 ? r : write_file(network->run_dir, "hostname", &text, err);
 }
 
 int container_network_prepare(struct container_network *network, struct engine *engine,
 			      const struct container *container, const struct container_spec *spec,
+			      const struct shared_namespaces *shared, const char *hostname,
 			      const char *run_dir, struct err *err)
 {
 	const struct network_settings settings = {
@@ -222,7 +233,7 @@ int container_network_prepare(struct container_network *network, struct engine *
 	if (r == 0 && mode == NETWORK_BRIDGE)
 		r = lease_address(network, engine, err);
 	if (r == 0)
-		r = write_files(network, engine, container, spec, err);
+		r = write_files(network, engine, container, spec, shared, hostname, err);
 	return r;
 }
 
@@ -270,7 +281,8 @@ int container_network_start(struct container_network *network, const struct runt
 	};
 
 	int r = network_start(&request, &network->status, err);
-	if (r < 0 || network->host.mode == NETWORK_NONE || network->host.mode == NETWORK_HOST)
+	if (r < 0 || network->host.mode == NETWORK_NONE || network->host.mode == NETWORK_HOST ||
+	    network->host.mode == NETWORK_JOINED)
 		return r;
 	autojson struct json_object *json = network_status_to_json(&network->status);
 	autofree char *path = path_join(network->run_dir, STATUS_FILE);

@@ -9,6 +9,7 @@ struct container_spec;
 struct engine;
 struct err;
 struct runtime_child;
+struct shared_namespaces;
 
 struct container_network {
 	const struct engine *engine;
@@ -20,9 +21,11 @@ struct container_network {
 };
 
 /* In the command: the host's part, the address, the ports, and the files hosts, resolv.conf and
- * hostname in run_dir. */
+ * hostname in run_dir. Who shares another container's network shares its hosts and resolv.conf too:
+ * they are links to that one's files, and its hosts names both. */
 int container_network_prepare(struct container_network *network, struct engine *engine,
 			      const struct container *container, const struct container_spec *spec,
+			      const struct shared_namespaces *shared, const char *hostname,
 			      const char *run_dir, struct err *err);
 void container_network_clear(struct container_network *network);
 

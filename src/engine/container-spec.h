@@ -38,12 +38,13 @@ struct container_spec {
 	char *restart_policy;	 /* "always", "unless-stopped", "on-failure", NULL: none */
 	int64_t restart_retries; /* of on-failure; 0: any number */
 
-	/* Namespaces: "", "private", "host" */
-	char *network_mode; /* "none", "host", "bridge", "pasta" */
+	/* Namespaces: "", "private", "host", "container:ID", "ns:PATH"; see namespace-mode.h */
+	char *network_mode; /* or "none", "bridge", "pasta" */
 	char *pid_mode, *ipc_mode, *uts_mode, *cgroupns_mode;
 	char *userns_mode; /* as --userns was given; "" with --uidmap */
 	/* "CONTAINER:INTERMEDIATE:SIZE", see userns-mode.h; both empty: the caller's mapping. */
 	struct strlist uid_maps, gid_maps;
+	struct strlist requires; /* IDs of containers that have to run when this one starts */
 
 	/* Network */
 	struct strlist

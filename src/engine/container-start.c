@@ -31,6 +31,7 @@
 #include "base/mem.h"
 #include "base/timing.h"
 #include "engine/container-cgroup.h"
+#include "engine/container-dependencies.h"
 #include "engine/container-end.h"
 #include "engine/container-layers.h"
 #include "engine/container-map.h"
@@ -41,6 +42,7 @@
 #include "engine/identity.h"
 #include "engine/mount-spec.h"
 #include "engine/plan.h"
+#include "engine/shared-namespaces.h"
 #include "engine/skeleton.h"
 #include "engine/volume.h"
 #include "kernel/caps.h"
@@ -74,7 +76,8 @@ struct start {
 	struct strlist
 		mapped_dirs; /* with the owners of this container's mapping; empty: the same */
 	struct container_network network;
-	char *directory, *run_dir, *init_path, *skeleton;
+	struct shared_namespaces shared;
+	char *directory, *run_dir, *init_path, *skeleton, *hostname;
 	int userns_fd;	   /* to join, -1: make one */
 	int client_fds[2]; /* command's end, monitor's end */
 	int64_t restart_count;
@@ -93,10 +96,12 @@ static void start_clear(struct start *start)
 	strlist_clear(&start->layer_dirs);
 	strlist_clear(&start->mapped_dirs);
 	container_network_clear(&start->network);
+	shared_namespaces_clear(&start->shared);
 	free(start->directory);
 	free(start->run_dir);
 	free(start->init_path);
 	free(start->skeleton);
+	free(start->hostname);
 	fd_close(&start->userns_fd);
 	fd_close(&start->client_fds[0]);
 	fd_close(&start->client_fds[1]);
@@ -161,7 +166,9 @@ static int make_directories(struct start *start, struct err *err)
  * it has the image's IDs on disk. */
 static int map_files(struct start *start, struct err *err)
 {
-	static const char *const files[] = { "hosts", "resolv.conf", "hostname", ".containerenv" };
+	static const char *const files[] = { "hostname", ".containerenv", "hosts", "resolv.conf" };
+	/* The last two may be another container's, whose root they belong to. */
+	size_t count = ARRAY_SIZE(files) - (start->shared.network_run_dir ? 2 : 0);
 	autostrlist struct strlist paths = STRLIST_EMPTY;
 
 	if (!start->map.is_own)
@@ -170,7 +177,7 @@ static int map_files(struct start *start, struct err *err)
 		strlist_take(&paths, path_join(start->directory, "upper"));
 		strlist_take(&paths, path_join(start->directory, "work"));
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+	for (size_t i = 0; i < count; i++)
 		strlist_take(&paths, path_join(start->run_dir, files[i]));
 	return container_map_files(start->engine, &start->map, &start->spec->layers, &paths, err);
 }
@@ -259,15 +266,24 @@ static int prepare(struct start *start, struct err *err)
 	if (r == 0)
 		r = engine_store(start->engine, &store, err);
 	if (r == 0)
+		r = container_start_needed(start->engine, start->spec, err);
+	if (r == 0)
+		r = shared_namespaces_open(start->engine, start->spec, &start->map.map,
+					   &start->shared, err);
+	if (r == 0)
 		r = find_layers(start, err);
 	if (r == 0)
 		r = identity_resolve(&start->layer_dirs, start->spec->user, &start->spec->groups,
 				     &start->identity, err);
 	if (r == 0)
 		r = make_directories(start, err);
-	if (r == 0)
+	if (r == 0) {
+		start->hostname = shared_namespaces_hostname(start->engine, start->container->id,
+							     start->spec);
 		r = container_network_prepare(&start->network, start->engine, start->container,
-					      start->spec, start->run_dir, err);
+					      start->spec, &start->shared, start->hostname,
+					      start->run_dir, err);
+	}
 	if (r == 0)
 		r = write_container_env(start, err);
 	if (r == 0)
@@ -292,6 +308,8 @@ static int prepare(struct start *start, struct err *err)
 		.is_rootless = start->engine->is_rootless,
 		.id = start->container->id,
 		.name = start->container->name,
+		.shared = &start->shared,
+		.hostname = start->hostname,
 		.container_dir = start->directory,
 		.run_dir = start->run_dir,
 		.volumes_dir = volumes,
@@ -310,7 +328,9 @@ static int prepare(struct start *start, struct err *err)
 		r = load_filter(start, err);
 	if (r < 0)
 		return r;
-	if (!start->map.map.is_identity && !start->map.is_own)
+	if (start->shared.userns_fd >= 0)
+		start->userns_fd = take_fd(&start->shared.userns_fd);
+	else if (!start->map.map.is_identity && !start->map.is_own)
 		start->userns_fd = open_join_namespace(start->engine);
 	timing_mark("plan and filter");
 	return 0;
@@ -619,6 +639,7 @@ int container_start(struct engine *engine, struct container *container, enum sta
 		.engine = engine,
 		.container = container,
 		.userns_fd = -1,
+		.shared = SHARED_NAMESPACES_EMPTY,
 		.client_fds = { -1, -1 },
 		.restart_delay_msec = RESTART_DELAY_MSEC,
 	};
@@ -643,6 +664,7 @@ int container_start_again(struct engine *engine, struct container *container, ui
 		.engine = engine,
 		.container = container,
 		.userns_fd = -1,
+		.shared = SHARED_NAMESPACES_EMPTY,
 		.client_fds = { -1, -1 },
 		.restart_count = container->restart_count + 1,
 		.restart_delay_msec = delay_msec,

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/strbuf.h"
+#include "engine/container-dependencies.h"
 #include "engine/container-end.h"
 #include "engine/engine.h"
 #include "engine/mount-spec.h"
@@ -465,6 +466,8 @@ static int insert(struct database *db, const char *id, const char *name,
 	r = insert_row(db, id, name, spec, flags, err);
 	if (r == 0)
 		r = insert_volumes(db, id, spec, err);
+	if (r == 0)
+		r = container_insert_dependencies(db, id, spec, err);
 	return r < 0 ? r : database_commit(db, err);
 }
 

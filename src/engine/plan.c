@@ -21,7 +21,9 @@
 #include "engine/container-spec.h"
 #include "engine/identity.h"
 #include "engine/mount-spec.h"
+#include "engine/namespace-mode.h"
 #include "engine/settings.h"
+#include "engine/shared-namespaces.h"
 #include "oci/runtime-config.h"
 
 #define INIT_TARGET "/run/davit-init"
@@ -51,9 +53,25 @@ static const struct {
 	{ 'c', 5, 1, "rwm" }, { 'c', 5, 2, "rwm" }, { 'c', 136, -1, "rwm" },
 };
 
-static bool mode_is_host(const char *mode)
+static struct namespace_source source_of(const struct plan_input *input, enum oci_namespace ns)
 {
-	return mode && strcmp(mode, "host") == 0;
+	if (input->shared)
+		return input->shared->of[ns];
+	return (struct namespace_source){
+		.is_host = namespace_mode_of(input->spec, ns).kind == NAMESPACE_HOST,
+	};
+}
+
+static bool is_host(const struct plan_input *input, enum oci_namespace ns)
+{
+	return source_of(input, ns).is_host;
+}
+
+static char *hostname_of(const struct plan_input *input)
+{
+	if (input->hostname)
+		return xstrdup(input->hostname);
+	return input->spec->hostname ? xstrdup(input->spec->hostname) : xstrndup(input->id, 12);
 }
 
 static int apply_capability(uint64_t *set, const char *name, bool add, struct err *err)
@@ -132,17 +150,14 @@ static int limit_capabilities(const struct plan_input *input, uint64_t *bounding
 	return 0;
 }
 
-void plan_environment(const struct container_spec *spec, const char *id, const char *home,
+void plan_environment(const struct container_spec *spec, const char *hostname, const char *home,
 		      struct strlist *env)
 {
 	strlist_extend(env, &spec->env);
 	if (!strlist_env_get(env, "HOME"))
 		strlist_env_set(env, "HOME", home);
-	if (!strlist_env_get(env, "HOSTNAME") && !mode_is_host(spec->uts_mode)) {
-		autofree char *hostname =
-			spec->hostname ? xstrdup(spec->hostname) : xstrndup(id, 12);
+	if (!strlist_env_get(env, "HOSTNAME"))
 		strlist_env_set(env, "HOSTNAME", hostname);
-	}
 }
 
 static int plan_process(const struct plan_input *input, struct oci_runtime_config *config,
@@ -168,7 +183,8 @@ static int plan_process(const struct plan_input *input, struct oci_runtime_confi
 			       "image '%s' has no command; give one behind the image's name",
 			       spec->image_name);
 
-	plan_environment(spec, input->id, input->identity->home, &process->env);
+	autofree char *hostname = hostname_of(input);
+	plan_environment(spec, hostname, input->identity->home, &process->env);
 	process->terminal = spec->tty;
 	process->cwd = xstrdup(spec->workdir && *spec->workdir ? spec->workdir : "/");
 	process->uid = input->identity->uid;
@@ -229,12 +245,38 @@ static int plan_ulimits(const struct strlist *ulimits, bool is_default,
 	return 0;
 }
 
+/* Shared memory and message queues are of the IPC namespace, whoever's that is. */
+static void plan_ipc_mounts(const struct plan_input *input, struct oci_runtime_config *config)
+{
+	const struct shared_namespaces *shared = input->shared;
+	int64_t size = input->spec->shm_size;
+
+	if (is_host(input, OCI_NS_IPC)) {
+		oci_runtime_config_add_mount(config, "/dev/shm", "bind", "/dev/shm",
+					     "rbind,nosuid,noexec,nodev");
+		if (input->host_has_mqueue)
+			oci_runtime_config_add_mount(config, "/dev/mqueue", "bind", "/dev/mqueue",
+						     "rbind,nosuid,noexec,nodev");
+		return;
+	}
+	if (shared && shared->shm_fd >= 0) {
+		oci_runtime_config_add_mount(config, "/dev/shm", "bind", "shm",
+					     "bind,nosuid,noexec,nodev")
+			->mount_fd = shared->shm_fd;
+	} else if (!shared || !shared->has_no_shm) {
+		autofree char *options = xasprintf("nosuid,noexec,nodev,mode=1777,size=%lld",
+						   (long long)(size > 0 ? size : 65536 << 10));
+		oci_runtime_config_add_mount(config, "/dev/shm", "tmpfs", "shm", options);
+	}
+	oci_runtime_config_add_mount(config, "/dev/mqueue", "mqueue", "mqueue",
+				     "nosuid,noexec,nodev");
+}
+
 static void plan_default_mounts(const struct plan_input *input, struct oci_runtime_config *config)
 {
 	const struct container_spec *spec = input->spec;
-	bool host_ipc = mode_is_host(spec->ipc_mode);
 
-	if (mode_is_host(spec->pid_mode) && input->is_rootless)
+	if (is_host(input, OCI_NS_PID) && input->is_rootless)
 		/* The kernel lets nobody mount a proc of a pid namespace that belongs to others. */
 		oci_runtime_config_add_mount(config, "/proc", "bind", "/proc",
 					     "rbind,nosuid,noexec,nodev");
@@ -249,20 +291,7 @@ static void plan_default_mounts(const struct plan_input *input, struct oci_runti
 		input->map->is_single_id
 			? "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620"
 			: "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5");
-	if (host_ipc) {
-		oci_runtime_config_add_mount(config, "/dev/shm", "bind", "/dev/shm",
-					     "rbind,nosuid,noexec,nodev");
-		if (input->host_has_mqueue)
-			oci_runtime_config_add_mount(config, "/dev/mqueue", "bind", "/dev/mqueue",
-						     "rbind,nosuid,noexec,nodev");
-	} else {
-		autofree char *shm =
-			xasprintf("nosuid,noexec,nodev,mode=1777,size=%lld",
-				  (long long)(spec->shm_size > 0 ? spec->shm_size : 65536 << 10));
-		oci_runtime_config_add_mount(config, "/dev/shm", "tmpfs", "shm", shm);
-		oci_runtime_config_add_mount(config, "/dev/mqueue", "mqueue", "mqueue",
-					     "nosuid,noexec,nodev");
-	}
+	plan_ipc_mounts(input, config);
 	oci_runtime_config_add_mount(config, "/sys", "sysfs", "sysfs",
 				     spec->privileged ? "nosuid,noexec,nodev"
 						      : "nosuid,noexec,nodev,ro");
@@ -550,15 +579,15 @@ static void plan_limits(const struct plan_input *input, struct oci_runtime_confi
 
 static void plan_namespaces(const struct plan_input *input, struct oci_runtime_config *config)
 {
-	const struct container_spec *spec = input->spec;
-
 	config->namespaces[OCI_NS_MOUNT].wanted = true;
 	config->namespaces[OCI_NS_USER].wanted = !input->map->is_identity;
-	config->namespaces[OCI_NS_PID].wanted = !mode_is_host(spec->pid_mode);
-	config->namespaces[OCI_NS_IPC].wanted = !mode_is_host(spec->ipc_mode);
-	config->namespaces[OCI_NS_UTS].wanted = !mode_is_host(spec->uts_mode);
-	config->namespaces[OCI_NS_NETWORK].wanted = !mode_is_host(spec->network_mode);
-	config->namespaces[OCI_NS_CGROUP].wanted = !mode_is_host(spec->cgroupns_mode);
+	for (size_t i = 0; i < NAMESPACE_MODE_COUNT; i++) {
+		struct namespace_source source = source_of(input, namespace_mode_list[i]);
+		config->namespaces[namespace_mode_list[i]] = (struct oci_namespace_config){
+			.wanted = !source.is_host,
+			.path = xstrdup(source.path),
+		};
+	}
 	if (!input->map->is_identity) {
 		config->uid_maps =
 			xmemdup(input->map->uid, input->map->uid_count * sizeof(*input->map->uid));
@@ -567,9 +596,8 @@ static void plan_namespaces(const struct plan_input *input, struct oci_runtime_c
 			xmemdup(input->map->gid, input->map->gid_count * sizeof(*input->map->gid));
 		config->gid_map_count = input->map->gid_count;
 	}
-	if (config->namespaces[OCI_NS_UTS].wanted)
-		config->hostname =
-			spec->hostname ? xstrdup(spec->hostname) : xstrndup(input->id, 12);
+	if (config->namespaces[OCI_NS_UTS].wanted && !config->namespaces[OCI_NS_UTS].path)
+		config->hostname = hostname_of(input);
 }
 
 static int plan_sysctls(const struct plan_input *input, struct oci_runtime_config *config,
@@ -584,11 +612,13 @@ static int plan_sysctls(const struct plan_input *input, struct oci_runtime_confi
 			if (!equals || equals == text)
 				return err_set(err, EINVAL,
 					       "invalid sysctl '%s'; write it as NAME=VALUE", text);
+			const struct oci_namespace_config *network =
+				&config->namespaces[OCI_NS_NETWORK];
 			bool is_network = strncmp(text, "net.", 4) == 0;
-			if (is_network && !config->namespaces[OCI_NS_NETWORK].wanted) {
-				if (l == 0)
-					continue; /* a default for networks of their own, not for
-						     the host's */
+			/* A default is for networks of their own, not for what others use too. */
+			if (is_network && l == 0 && (!network->wanted || network->path))
+				continue;
+			if (is_network && !network->wanted) {
 				return err_set(err, EINVAL,
 					       "sysctl '%s' would change the host's network; use a "
 					       "private network",

@@ -15,6 +15,7 @@ struct identity;
 struct mount_spec;
 struct oci_runtime_config;
 struct settings;
+struct shared_namespaces;
 struct userns_map;
 
 struct plan_input {
@@ -24,6 +25,9 @@ struct plan_input {
 	const struct userns_map *map; /* the container's, to the host's IDs */
 	bool is_rootless;
 	const char *id, *name;
+	/* Whose namespaces it shares; NULL: what the spec says, which then names no containers. */
+	const struct shared_namespaces *shared;
+	const char *hostname;	   /* that its processes see; NULL: the spec's, or the short ID */
 	const char *container_dir; /* ROOT/containers/ID: the overlay's upper and work directory,
 				      the log */
 	const char *run_dir;	   /* RUNROOT/containers/ID: hosts, hostname, resolv.conf */
@@ -47,5 +51,5 @@ int plan_capabilities(const struct container_spec *spec, const struct settings *
 
 /* The whole environment of the process: the spec's, and HOME and HOSTNAME where nobody set them. Appended
  * to `env`. */
-void plan_environment(const struct container_spec *spec, const char *id, const char *home,
+void plan_environment(const struct container_spec *spec, const char *hostname, const char *home,
 		      struct strlist *env);

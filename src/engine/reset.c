@@ -35,7 +35,8 @@ static int remove_containers(struct engine *engine, struct err *err)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; r >= 0 && i < count; i++) {
-		r = container_remove(engine, list[i], REMOVE_FORCE | REMOVE_VOLUMES, 0, err);
+		r = container_remove(engine, list[i],
+				     REMOVE_FORCE | REMOVE_VOLUMES | REMOVE_DEPENDENTS, 0, err);
 		if (r == -ENOENT)
 			r = 0; /* somebody else was faster */
 	}

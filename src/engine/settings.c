@@ -31,6 +31,7 @@ static const struct setting {
 	SETTING("containers", "annotations", SETTING_STRINGS, annotations),
 	SETTING("containers", "apparmor_profile", SETTING_STRING, apparmor_profile),
 	SETTING("containers", "base_hosts_file", SETTING_STRING, base_hosts_file),
+	SETTING("containers", "cgroupns", SETTING_STRING, cgroupns),
 	SETTING("containers", "cgroups", SETTING_STRING, cgroups),
 	SETTING("containers", "default_capabilities", SETTING_STRINGS, default_capabilities),
 	SETTING("containers", "default_sysctls", SETTING_STRINGS, default_sysctls),

@@ -21,10 +21,8 @@
 #define LOOPBACK_INDEX 1
 
 static const char *const mode_names[] = {
-	[NETWORK_NONE] = "none",
-	[NETWORK_HOST] = "host",
-	[NETWORK_BRIDGE] = "bridge",
-	[NETWORK_PASTA] = "pasta",
+	[NETWORK_NONE] = "none",   [NETWORK_HOST] = "host",	[NETWORK_BRIDGE] = "bridge",
+	[NETWORK_PASTA] = "pasta", [NETWORK_JOINED] = "joined",
 };
 _Static_assert(ARRAY_SIZE(mode_names) == NETWORK_MODE_COUNT, "a name for each mode");
 
@@ -46,6 +44,8 @@ int network_mode_parse(const char *text, enum network_mode *ret_mode, const char
 		mode = NETWORK_NONE;
 	} else if (strcmp(text, "host") == 0) {
 		mode = NETWORK_HOST;
+	} else if (strncmp(text, "container:", 10) == 0 || strncmp(text, "ns:", 3) == 0) {
+		mode = NETWORK_JOINED;
 	} else if (strcmp(text, "pasta") == 0 || strncmp(text, "pasta:", 6) == 0) {
 		mode = NETWORK_PASTA;
 		options = text[5] ? text + 6 : NULL;
@@ -153,6 +153,7 @@ int network_start(const struct network_request *request, struct network_status *
 		break;
 	case NETWORK_NONE: /* the runtime has set loopback up */
 	case NETWORK_HOST:
+	case NETWORK_JOINED:
 	case NETWORK_MODE_COUNT:
 		break;
 	}
@@ -304,6 +305,9 @@ void network_names(const struct network_host *host, struct in_addr address,
 		break;
 	case NETWORK_PASTA:
 		pasta_names(&host->pasta, &names);
+		break;
+	case NETWORK_JOINED: /* its addresses are not known to us */
+		names.has_ipv6 = true;
 		break;
 	case NETWORK_MODE_COUNT:
 		break;

@@ -33,13 +33,15 @@ enum network_mode {
 	NETWORK_HOST,	/* the host's own namespace: nothing to do */
 	NETWORK_BRIDGE, /* root's default */
 	NETWORK_PASTA,	/* everybody else's default */
+	NETWORK_JOINED, /* a namespace that somebody else has made: nothing to do */
 	NETWORK_MODE_COUNT,
 };
 
-const char *network_mode_name(enum network_mode mode); /* "none", "host", "bridge", "pasta" */
+const char *
+network_mode_name(enum network_mode mode); /* "none", "host", "bridge", "pasta", "joined" */
 
-/* "none", "host", "bridge", "private", "default", "podman", "pasta"; NULL and "" mean the default
- * for this user. *ret_options is what follows "pasta:", borrowed, or NULL. -ENOENT for another
+/* "none", "host", "bridge", "private", "default", "podman", "pasta", "container:…", "ns:…"; NULL and
+ * "" mean the default for this user. *ret_options is what follows "pasta:", borrowed, or NULL. -ENOENT for another
  * name. */
 int network_mode_parse(const char *text, enum network_mode *ret_mode, const char **ret_options,
 		       struct err *err);

@@ -47,6 +47,8 @@ struct oci_mount {
 	/* Of an ID-mapped mount; none: those of the container's user namespace. */
 	struct id_extent *uid_maps, *gid_maps;
 	size_t uid_map_count, gid_map_count;
+	int mount_fd; /* of a bind mount: a detached mount that takes the source's place, the
+			 caller's; 0: there is none */
 };
 
 struct oci_device {

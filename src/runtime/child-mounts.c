@@ -70,6 +70,10 @@ int child_open_bind_sources(struct child *child)
 		child->bind_fds[i] = -1;
 		if (mount->kind != PLAN_MOUNT_BIND)
 			continue;
+		if (mount->mount_fd > 0) {
+			child->bind_fds[i] = mount->mount_fd;
+			continue;
+		}
 		if (mount->options.idmap) {
 			child->bind_fds[i] = child->mapped_fds[mapped++];
 			continue;

@@ -215,7 +215,8 @@ static int enter_namespaces(struct child *child)
 		return -1;
 	if (child_become_root(child) < 0)
 		return -1;
-	if (plan->unshare_cgroup && plan->shows_cgroup_v1 && child_read_cgroups(child) < 0)
+	if ((plan->unshare_cgroup || plan->config->namespaces[OCI_NS_CGROUP].path) &&
+	    plan->shows_cgroup_v1 && child_read_cgroups(child) < 0)
 		return -1;
 	if (plan->unshare_cgroup && unshare(CLONE_NEWCGROUP) < 0)
 		return child_fail(child, CHILD_CGROUP_NAMESPACE, 0);

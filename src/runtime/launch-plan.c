@@ -250,6 +250,7 @@ static int plan_mount_one(struct launch_plan *plan, const struct oci_mount *from
 	mount->target = from->destination;
 	mount->source = from->source;
 	mount->type = from->type;
+	mount->mount_fd = from->mount_fd;
 	if (!from->destination || from->destination[0] != '/')
 		return err_set(err, EINVAL, "the destination is not an absolute path");
 	const char *rest = from->destination + strspn(from->destination, "/");

@@ -44,6 +44,7 @@ struct plan_mount {
 	 * bound instead. */
 	const char *fallback_source;
 	bool no_symlinks; /* the target's path must be free of links */
+	int mount_fd;	  /* a detached mount to be put there, config's; 0: none */
 	struct mount_options options;
 };
 

@@ -102,4 +102,11 @@ const char *const schema_migrations[SCHEMA_VERSION] = {
 	/* Written once after each folding of the log, see database_close(). */
 	"CREATE TABLE checkpoints(id INTEGER PRIMARY KEY, count INTEGER NOT NULL);"
 	"INSERT INTO checkpoints VALUES(1, 0);",
+
+	/* Who cannot run without whom. What is needed cannot be removed. */
+	"CREATE TABLE container_dependencies("
+	"	container_id TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,"
+	"	needed_id TEXT NOT NULL REFERENCES containers(id),"
+	"	PRIMARY KEY(container_id, needed_id)) WITHOUT ROWID;"
+	"CREATE INDEX container_dependencies_needed ON container_dependencies(needed_id);",
 };

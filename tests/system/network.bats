@@ -138,7 +138,6 @@ while True: print(s.recv(99))' >/dev/null
 }
 
 @test "--network container:NAME shares it" {
-	awaits "--network container:NAME"
 	davit run -d --name c --network none "$BUSYBOX" sleep 100 >/dev/null
 	ns=$(davit run --rm --network container:c "$BUSYBOX" readlink /proc/self/ns/net)
 	[ "$ns" = "$(readlink "/proc/$(davit inspect -f '{{.State.Pid}}' c)/ns/net")" ] || is_podman || fail "the same namespace"

@@ -1,0 +1,180 @@
+#include "cli/network-options.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/container-options.h"
+#include "engine/container-dependencies.h"
+#include "engine/container-spec.h"
+#include "engine/engine.h"
+#include "engine/namespace-mode.h"
+#include "engine/published-ports.h"
+#include "engine/shared-namespaces.h"
+#include "network/ports.h"
+#include "oci/image-config.h"
+
+/* ---- the network ---- */
+
+static bool is_named(const char *asked, const char *mode)
+{
+	size_t size = strlen(mode);
+
+	return strncmp(asked, mode, size) == 0 && (!asked[size] || asked[size] == ':');
+}
+
+static int choose_network(struct engine *engine, const struct container_args *args,
+			  struct container_spec *spec, struct err *err)
+{
+	static const char *const modes[] = { "none", "host", "bridge", "pasta" };
+	const char *asked = args->network ?: engine->settings.netns, *options = NULL;
+	struct namespace_mode mode;
+
+	if (!asked || !*asked || strcmp(asked, "private") == 0 || strcmp(asked, "default") == 0)
+		asked = engine->is_rootless ? "pasta" : "bridge";
+	if (namespace_mode_parse(OCI_NS_NETWORK, asked, &mode, err) < 0)
+		return -err->code;
+	if (mode.kind == NAMESPACE_CONTAINER || mode.kind == NAMESPACE_PATH) {
+		spec->network_mode = xstrdup(asked);
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+		if (is_named(asked, modes[i])) {
+			spec->network_mode = xstrdup(modes[i]);
+			options = strchr(asked, ':');
+		}
+	if (!spec->network_mode || (options && strcmp(spec->network_mode, "pasta") != 0))
+		return err_set(err, ENOENT,
+			       "network '%s' not found; there are bridge, pasta, host and none",
+			       asked);
+	if (options)
+		strlist_split(&spec->pasta_options, options + 1, ',');
+	else
+		strlist_extend(&spec->pasta_options, &engine->settings.pasta_options);
+	if (strcmp(spec->network_mode, "bridge") == 0 && engine->is_rootless)
+		return err_set(err, EPERM,
+			       "--network bridge needs root; an ordinary user's network is pasta");
+	return 0;
+}
+
+/* The files about a network are those of the container that it belongs to. */
+static int check_joined(const struct container_args *args, const struct container_spec *spec,
+			struct err *err)
+{
+	if (namespace_mode_of(spec, OCI_NS_NETWORK).kind != NAMESPACE_CONTAINER)
+		return 0;
+	if (args->add_hosts.count)
+		return err_set(
+			err, EINVAL,
+			"cannot set extra host entries when the container is joined to "
+			"another container's network namespace; give --add-host to that one");
+	if (args->dns.count || args->dns_searches.count || args->dns_options.count)
+		return err_set(err, EINVAL,
+			       "conflicting options: dns and the network mode: container; give "
+			       "--dns, --dns-search and --dns-option to the other container");
+	return 0;
+}
+
+static int read_files(struct engine *engine, const struct container_args *args,
+		      struct container_spec *spec, struct err *err)
+{
+	strlist_extend(&spec->add_hosts, &args->add_hosts);
+	for (size_t i = 0; i < args->add_hosts.count; i++)
+		if (!strchr(args->add_hosts.items[i], ':'))
+			return err_set(err, EINVAL, "invalid --add-host '%s'; write it as NAME:IP",
+				       args->add_hosts.items[i]);
+	const struct strlist *servers =
+		args->dns.count ? &args->dns : &engine->settings.dns_servers;
+	spec->no_resolv = servers->count == 1 && strcmp(servers->items[0], "none") == 0;
+	if (spec->no_resolv && (args->dns_searches.count || args->dns_options.count))
+		return err_set(
+			err, EINVAL,
+			"--dns none leaves /etc/resolv.conf to the image, so --dns-search and "
+			"--dns-option cannot be given with it");
+	if (!spec->no_resolv)
+		strlist_extend(&spec->dns_servers, servers);
+	strlist_extend(&spec->dns_searches, args->dns_searches.count
+						    ? &args->dns_searches
+						    : &engine->settings.dns_searches);
+	strlist_extend(&spec->dns_options, args->dns_options.count ? &args->dns_options
+								   : &engine->settings.dns_options);
+	if (args->no_hosts && args->add_hosts.count)
+		return err_set(err, EINVAL,
+			       "--no-hosts and --add-host contradict each other; give one of them");
+	spec->no_hosts = args->no_hosts || (engine->settings.no_hosts && !args->add_hosts.count);
+	if (args->hostname && strlen(args->hostname) > HOST_NAME_MAX)
+		return err_set(err, EINVAL,
+			       "host name '%s' is too long; give at most %d characters",
+			       args->hostname, HOST_NAME_MAX);
+	spec->hostname = xstrdup(args->hostname);
+	return 0;
+}
+
+int network_options_apply(struct engine *engine, const struct container_args *args,
+			  struct container_spec *spec, struct err *err)
+{
+	int r = choose_network(engine, args, spec, err);
+	if (r == 0)
+		r = check_joined(args, spec, err);
+	return r < 0 ? r : read_files(engine, args, spec, err);
+}
+
+int network_options_apply_ports(const struct container_args *args,
+				const struct oci_image_config *image, struct container_spec *spec,
+				struct err *err)
+{
+	autoports struct port_list ports = PORT_LIST_EMPTY, exposed = PORT_LIST_EMPTY;
+	bool has_own_network = strcmp(spec->network_mode, "bridge") == 0 ||
+			       strcmp(spec->network_mode, "pasta") == 0;
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < args->publish.count; i++)
+		r = ports_parse(args->publish.items[i], &ports, err);
+	if (image)
+		strlist_extend(&spec->expose, &image->exposed_ports);
+	strlist_extend(&spec->expose, &args->expose);
+	for (size_t i = 0; r == 0 && i < spec->expose.count; i++)
+		r = ports_parse_exposed(spec->expose.items[i], &exposed, err);
+	spec->publish_all = args->publish_all;
+	if (r == 0 && args->publish_all)
+		ports_publish_all(&ports, &exposed);
+	if (r == 0 && ports.count && has_own_network)
+		r = ports_assign(&ports, err);
+	if (r < 0)
+		return r;
+	if (has_own_network)
+		published_ports_store(&ports, &spec->ports);
+	else if (args->publish.count)
+		log_warn("published ports are left out: with --network %s this container has no "
+			 "network of its own that they could lead to",
+			 args->network ?: spec->network_mode);
+	return 0;
+}
+
+/* ---- the other namespaces ---- */
+
+int namespace_options_apply(struct engine *engine, const struct container_args *args,
+			    struct container_spec *spec, struct err *err)
+{
+	const struct settings *settings = &engine->settings;
+
+	spec->pid_mode = xstrdup(args->pid_mode ?: settings->pidns);
+	spec->ipc_mode = xstrdup(args->ipc_mode ?: settings->ipcns);
+	spec->uts_mode = xstrdup(args->uts_mode ?: settings->utsns);
+	spec->cgroupns_mode = xstrdup(args->cgroupns_mode ?: settings->cgroupns);
+	strlist_extend(&spec->requires, &args->requires);
+	int r = shared_namespaces_resolve(engine, spec, err);
+	if (r == 0)
+		r = container_resolve_requires(engine, spec, err);
+	if (r < 0)
+		return r;
+	enum namespace_mode_kind uts = namespace_mode_of(spec, OCI_NS_UTS).kind;
+	if (args->hostname && uts != NAMESPACE_PRIVATE)
+		return err_set(err, EINVAL,
+			       "cannot set hostname when sharing a UTS namespace: it would rename "
+			       "%s; leave --hostname out, or --uts",
+			       uts == NAMESPACE_HOST ? "the host" : "the other container");
+	return 0;
+}

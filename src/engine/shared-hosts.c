@@ -1,0 +1,121 @@
+/* The file is mounted into running containers, so it is changed in place and never replaced. The lock is on
+ * another file beside it, which no container sees: on the file itself a container could hold it for
+ * ever. */
+#include "engine/shared-hosts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+
+#define HOSTS_FILE  "hosts"
+#define RESOLV_FILE "resolv.conf"
+#define LOCK_FILE   "hosts.lock"
+#define SIZE_LIMIT  (1 << 20)
+
+static int link_file(const char *donor_dir, const char *run_dir, const char *name, struct err *err)
+{
+	autofree char *from = path_join(donor_dir, name), *to = path_join(run_dir, name);
+
+	(void)unlink(to); /* of an earlier start */
+	if (link(from, to) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : err_errno(err, "link '%s' to '%s'", to, from);
+}
+
+/* Held until the descriptor is closed. */
+static int lock_hosts(const char *run_dir, bool make, struct err *err)
+{
+	autofree char *path = path_join(run_dir, LOCK_FILE);
+
+	autoclose int fd = open(path, O_RDWR | O_CLOEXEC | (make ? O_CREAT : 0), 0600);
+	if (fd < 0)
+		return err_errno(err, "open '%s'", path);
+	while (flock(fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return err_errno(err, "lock '%s'", path);
+	return take_fd(&fd);
+}
+
+static char *own_line(const char *hostname, const char *name)
+{
+	return strcmp(hostname, name) == 0 ? xasprintf("127.0.0.1\t%s\n", hostname)
+					   : xasprintf("127.0.0.1\t%s %s\n", hostname, name);
+}
+
+/* The text without each such line. */
+static void remove_line(const char *text, const char *line, struct strbuf *rest)
+{
+	size_t size = strlen(line);
+
+	while (*text) {
+		size_t length = strcspn(text, "\n");
+		length += text[length] == '\n';
+		if (length != size || memcmp(text, line, size) != 0)
+			strbuf_add(rest, text, length);
+		text += length;
+	}
+}
+
+static int change_hosts(const char *run_dir, const char *line, bool add, struct err *err)
+{
+	autofree char *path = path_join(run_dir, HOSTS_FILE);
+	autostrbuf struct strbuf text = STRBUF_EMPTY, changed = STRBUF_EMPTY;
+
+	autoclose int lock_fd = lock_hosts(run_dir, add, err);
+	if (lock_fd < 0)
+		return lock_fd;
+	autoclose int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return err_errno(err, "open '%s'", path);
+	int r = fd_read_all(fd, &text, SIZE_LIMIT);
+	if (r < 0) {
+		errno = -r;
+		return err_errno(err, "read '%s'", path);
+	}
+	remove_line(strbuf_text(&text), line, &changed);
+	if (add && changed.size && changed.data[changed.size - 1] != '\n')
+		strbuf_addc(&changed, '\n');
+	if (add)
+		strbuf_adds(&changed, line);
+	/* Written over before it is cut: who reads meanwhile misses no line that stays. */
+	if (pwrite(fd, strbuf_text(&changed), changed.size, 0) != (ssize_t)changed.size ||
+	    ftruncate(fd, (off_t)changed.size) < 0)
+		return err_errno(err, "write '%s'", path);
+	return 0;
+}
+
+int shared_hosts_link(const char *donor_dir, const char *run_dir, const char *hostname,
+		      const char *name, struct err *err)
+{
+	autofree char *line = own_line(hostname, name);
+
+	int r = link_file(donor_dir, run_dir, HOSTS_FILE, err);
+	if (r <= 0)
+		return r;
+	/* The lock that all of them find is the one beside the first name of the file. */
+	r = change_hosts(donor_dir, line, true, err);
+	return r < 0 ? r : 1;
+}
+
+int shared_resolv_link(const char *donor_dir, const char *run_dir, struct err *err)
+{
+	return link_file(donor_dir, run_dir, RESOLV_FILE, err);
+}
+
+int shared_hosts_leave(const char *donor_dir, const char *hostname, const char *name,
+		       struct err *err)
+{
+	autofree char *line = own_line(hostname, name);
+
+	int r = change_hosts(donor_dir, line, false, err);
+	return r == -ENOENT ? 0 : r;
+}
