@@ -69,3 +69,14 @@ int err_wrap(struct err *err, const char *fmt, ...)
 	}
 	return -(err->code > 0 ? err->code : EIO);
 }
+
+int err_remedy(struct err *err, const char *remedy)
+{
+	size_t cause = strlen(err->text), size = strlen(remedy);
+
+	if (cause + 2 + size < sizeof(err->text)) {
+		memcpy(err->text + cause, "; ", 2);
+		memcpy(err->text + cause + 2, remedy, size + 1);
+	}
+	return -(err->code > 0 ? err->code : EIO);
+}

@@ -20,3 +20,6 @@ int err_errno(struct err *err, const char *fmt, ...) __attribute__((format(print
 /* Put "text: " in front of what is there. A prefix that does not fit is dropped: the cause must
  * survive. Returns -err->code. */
 int err_wrap(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Put "; remedy" behind what is there, unless there is no room for all of it. Returns -err->code. */
+int err_remedy(struct err *err, const char *remedy);

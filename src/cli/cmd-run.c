@@ -95,6 +95,8 @@ static int run(struct cli *cli, void *arguments, int argc, char **argv, struct e
 	if (r == 0)
 		r = create_container(cli, &args->container, CREATE_TO_START, args->detach, argc,
 				     argv, &container, err);
+	if (r == -EADDRINUSE)
+		return cli_report(err, EXIT_PORT_TAKEN);
 	if (r < 0)
 		return r;
 	timing_mark("image and record");
@@ -104,6 +106,8 @@ static int run(struct cli *cli, void *arguments, int argc, char **argv, struct e
 	timing_mark("started");
 	if (r == 0)
 		r = write_pid_file(&args->container, started.pid, err);
+	if (r == -EADDRINUSE)
+		exit_code = EXIT_PORT_TAKEN;
 	if (r < 0) {
 		int status = cli_report(err, exit_code);
 		if (container->auto_remove &&

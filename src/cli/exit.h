@@ -9,6 +9,7 @@ enum exit_status {
 	EXIT_IN_USE = 2,	 /* rm, rmi: running, in use or has children */
 	EXIT_ENGINE = 125,	 /* davit itself failed: bad option, no such object, pull failed */
 	EXIT_NOT_RUNNABLE = 126, /* the command was found but cannot be run */
+	EXIT_PORT_TAKEN = 126,	 /* run: a port to be published is in use; as podman says it */
 	EXIT_NOT_FOUND = 127,	 /* the command was not found in the container */
 	EXIT_SIGNAL = 128,	 /* plus the number of the signal */
 };

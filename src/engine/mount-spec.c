@@ -133,8 +133,10 @@ int mount_spec_parse_volume(const char *text, const char *cwd, struct mount_spec
 	for (size_t i = 0; r == 0 && i < options.count; i++) {
 		r = apply_option(&mount, options.items[i]);
 		if (r == 1)
-			r = err_set(err, EINVAL, "unknown option '%s' of volume '%s'",
-				    options.items[i], text);
+			r = err_set(
+				err, EINVAL,
+				"unknown option '%s' of volume '%s'; see davit-run(1), --volume",
+				options.items[i], text);
 	}
 	if (r == 0 && mount.is_overlay && mount.kind != MOUNT_BIND)
 		r = err_set(err, EINVAL,
@@ -245,7 +247,8 @@ static int apply_mount_field(struct mount_spec *mount, const char *key, const ch
 		}
 	}
 	int r = value ? 1 : apply_option(mount, key);
-	return r == 1 ? err_set(err, EINVAL, "unknown option '%s' of a %s mount", key,
+	return r == 1 ? err_set(err, EINVAL,
+				"unknown option '%s' of a %s mount; see davit-run(1), --mount", key,
 				kind_names[mount->kind])
 		      : r;
 }

@@ -392,7 +392,7 @@ static int no_space(struct err *err, const char *what)
 static int write_error(const struct tar_entry *entry, struct err *err)
 {
 	if (errno != ENOSPC && errno != EDQUOT)
-		return err_errno(err, "write '%s'", entry->path);
+		return err_errno(err, "write '%.200s'", entry->path);
 	return no_space(err, errno == EDQUOT ? "your disk quota is used up"
 					     : "no space is left on the file system of the store");
 }
@@ -460,7 +460,7 @@ static int write_data(struct extract *x, int fd, const struct tar_entry *entry, 
 		if (r < 0)
 			return r;
 		if (entry->extents && lseek(fd, (off_t)offset, SEEK_SET) < 0)
-			return err_errno(err, "write '%s'", entry->path);
+			return err_errno(err, "write '%.200s'", entry->path);
 		r = fd_write_all(fd, data, (size_t)size);
 		if (r < 0) {
 			errno = -r;
@@ -527,6 +527,14 @@ static int make_symlink(struct extract *x, int dir_fd, const char *name,
 	return set_special_metadata(x, dir_fd, name, entry, err);
 }
 
+/* That a link's target is missing is the archive's fault, not that of our store. */
+static int leads_nowhere(struct err *err)
+{
+	if (err->code == ENOENT)
+		err->code = EBADMSG;
+	return -err->code;
+}
+
 /* Owner, mode and time are those of the target and were set with it. */
 static int make_hard_link(struct extract *x, int dir_fd, const char *name,
 			  const struct tar_entry *entry, struct err *err)
@@ -538,12 +546,16 @@ static int make_hard_link(struct extract *x, int dir_fd, const char *name,
 		return err_set(err, EXDEV, "hard link '%.200s' to '%.200s' leads out of the layer",
 			       entry->path, entry->link);
 	int target_fd = open_parent(x, x->link_path.data, PARENT_EXISTS, &target_name, err);
-	if (target_fd < 0)
-		return err_wrap(err, "hard link '%.200s'", entry->path);
+	if (target_fd < 0) {
+		err_wrap(err, "hard link '%.200s'", entry->path);
+		return leads_nowhere(err);
+	}
 	if (linkat(target_fd, target_name, dir_fd, name, 0) == 0)
 		return 0;
-	if (errno != EEXIST)
-		return err_errno(err, "hard link '%.200s' to '%.200s'", entry->path, entry->link);
+	if (errno != EEXIST) {
+		err_errno(err, "hard link '%.200s' to '%.200s'", entry->path, entry->link);
+		return leads_nowhere(err);
+	}
 	if (fstatat(target_fd, target_name, &target, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == target.st_dev &&
 	    st.st_ino == target.st_ino)
@@ -683,7 +695,7 @@ static int extract_entry(struct extract *x, const struct tar_entry *entry, struc
 	enum name_kind kind;
 
 	if (clean_path(entry->path, &x->path) < 0)
-		return err_set(err, EXDEV, "'%s' leads out of the layer", entry->path);
+		return err_set(err, EXDEV, "'%.200s' leads out of the layer", entry->path);
 	x->stats.entries++;
 	int r = check_space(x, 0, err);
 	if (r < 0)

@@ -493,6 +493,11 @@ int layer_unpack(int store_fd, const struct layer_source *source,
 	if (r < 0) {
 		/* The lock is still ours. What cannot be removed now is swept later. */
 		(void)file_remove_tree(layers_fd, tmp_name, &ignored);
+		/* What only the archive itself can cause. */
+		if (r == -EXDEV || r == -EBADMSG || r == -ENOTDIR || r == -ELOOP ||
+		    r == -ENAMETOOLONG)
+			err_remedy(err,
+				   "the layer is damaged or means harm: do not use this image");
 		const char *name = source->diff_id ? source->diff_id : source->digest;
 		return name ? err_wrap(err, "unpack layer '%.19s'", name)
 			    : err_wrap(err, "unpack layer");

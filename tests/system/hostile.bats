@@ -20,36 +20,49 @@ nothing_half_made() {
 		fail "$(find "$STORE/tmp" "$STORE/layers" | head)"
 }
 
-@test "names with ../, absolute names: they stay inside or are refused" {
-	for tag in dotdot absolute; do
-		pull_hostile $tag
-		[ "$status" -eq 0 ] || assert_error 125 "escape-$tag|\\.\\./|entry|layer"
-		nothing_outside
-	done
+# Tag $1 is refused as a layer that is not to be trusted; the error names the entry $2, and nothing stays.
+refused() {
+	pull_hostile "$1"
+	if is_podman; then # takes some of them, and keeps them inside
+		[ "$status" -eq 0 ] || assert_error 125
+		return 0
+	fi
+	assert_error 125 "hostile:$1" "layer 'sha256:" "$2" "do not use this image"
+	nothing_half_made
+}
+# Tag $1 is taken.
+taken() {
+	pull_hostile "$1"
+	[ "$status" -eq 0 ] || fail "$1 is harmless"
 }
 
-@test "files through symbolic links: they stay inside or are refused" {
-	for tag in symlink symlink-up whiteout-slash; do
-		: >/tmp/victim
-		pull_hostile $tag
-		[ "$status" -eq 0 ] || assert_error 125 "way-out|up|out|entry|layer"
-		nothing_outside
-		[ -e /tmp/victim ] || fail "a whiteout removed a file of the host"
-	done
+@test "names with ../ are refused, absolute ones stay inside" {
+	refused dotdot "escape-dotdot"
+	nothing_outside
+	taken absolute
+	nothing_outside
+	is_podman || [ -n "$(find "$STORE/layers" -path '*/diff/tmp/escape-absolute')" ] || fail "it is in the layer"
+}
+
+@test "files through symbolic links that lead out are refused, whiteouts find nothing" {
+	: >/tmp/victim
+	refused symlink "way-out"
+	refused symlink-up "'up'"
+	nothing_outside
+	taken whiteout-slash
+	[ -e /tmp/victim ] || fail "a whiteout removed a file of the host"
+	nothing_outside
 	rm -f /tmp/victim
 }
 
 @test "hard links to the host's files are not made" {
-	for tag in hardlink hardlink-symlink; do
-		pull_hostile $tag
-		[ "$status" -eq 0 ] || assert_error 125 "passwd|link|entry|layer"
-		[ "$(stat -c %h /etc/passwd)" = 1 ] || fail "a link to /etc/passwd"
-	done
+	refused hardlink "passwd"
+	refused hardlink-symlink "stolen"
+	[ "$(stat -c %h /etc/passwd)" = 1 ] || fail "a link to /etc/passwd"
 }
 
 @test "odd whiteouts" {
-	pull_hostile whiteout-up
-	[ "$status" -eq 0 ] || assert_error 125
+	refused whiteout-up "\\.\\./"
 	[ -d "$STORE" ] || fail "the store"
 	nothing_outside
 }
@@ -68,17 +81,13 @@ nothing_half_made() {
 
 @test "a layer whose content is not what the configuration promises" {
 	pull_hostile wrong-diff-id
-	assert_error 125 "sha256:0000|diff" "(diff ?id|digest|match|promise|content)"
+	assert_error 125 "hostile:wrong-diff-id" "sha256:0000" "(diff ?id|digest|match|promise|content)" "(damaged|do not use)"
 	nothing_half_made
 }
 
 @test "layers that are no archives, or are cut short" {
-	pull_hostile garbage
-	assert_error 125 "layer|sha256" "(gzip|tar|archive|decompress|format|invalid|not)"
-	nothing_half_made
-	pull_hostile cut-tar
-	assert_error 125 "layer|sha256" "(short|truncated|end|tar|EOF)"
-	nothing_half_made
+	refused garbage "tar"
+	refused cut-tar "ends within"
 }
 
 @test "the same layer twice in one image" {
@@ -89,9 +98,7 @@ nothing_half_made() {
 }
 
 @test "a name of 5000 characters" {
-	pull_hostile long-name
-	assert_error 125 "(name|path).*long|xxxx|layer"
-	nothing_half_made
+	refused long-name "xxxx.*name too long"
 }
 
 @test "a zip bomb: no more is written than the disk can take, and it is put away again" {
@@ -99,7 +106,7 @@ nothing_half_made() {
 	rm -rf "$DAVIT_TEST_WORK/small/store"
 	own_store "$DAVIT_TEST_WORK/small/store"
 	pull_hostile bomb
-	assert_error 125 "(space|large|limit|bomb|ratio)"
+	assert_error 125 "hostile:bomb" "sha256:" "space" "free some space.*--root"
 	[ "$(df --output=avail -k "$DAVIT_TEST_WORK/small" | tail -n 1)" -gt 8000 ] || fail "$(du -ak "$DAVIT_TEST_WORK/small")"
 	nothing_half_made
 }
@@ -109,7 +116,7 @@ nothing_half_made() {
 	rm -rf "$DAVIT_TEST_WORK/small/store"
 	own_store "$DAVIT_TEST_WORK/small/store"
 	pull_hostile bomb-small
-	assert_error 125 "no space (is )?left" "(store|layer|$STORE)"
+	assert_error 125 "hostile:bomb-small" "sha256:" "(no space is left|would be left free)" "free some space.*--root"
 	nothing_half_made
 	run_davit pull -q $REGISTRY/busybox:latest
 	run_davit images -q

@@ -86,7 +86,7 @@ slow_registry() { [ -x "$BATS_TEST_DIRNAME/bad-registry" ] || skip "bad-registry
 	need_davit
 	need_debian
 	own_store "$DAVIT_TEST_WORK/small/$DAVIT_TEST_USER"
-	run_error 125 pull -q "$DEBIAN" -- 'space'
+	run_error 125 pull -q "$DEBIAN" -- 'debian' 'sha256:' 'free some space.*--root'
 	run_davit images -q
 	assert_output ""
 	check_store_is_empty

@@ -24,7 +24,10 @@ teardown() {
 }
 
 @test "a missing source is an error that names it, and nothing is made" {
-	run_error 125 run --rm --network none -v "$BATS_TEST_TMPDIR/missing:/mnt" "$BUSYBOX" true -- "$BATS_TEST_TMPDIR/missing" "(no such file|does not exist)"
+	run_error 125 run --rm --network none -v "$BATS_TEST_TMPDIR/missing:/mnt" "$BUSYBOX" true -- "$BATS_TEST_TMPDIR/missing" "does not exist" "make it"
+	run_error 125 run --rm --network none --mount "type=bind,source=$BATS_TEST_TMPDIR/missing,target=/mnt" "$BUSYBOX" true -- "$BATS_TEST_TMPDIR/missing" "does not exist" "make it"
+	run_davit ps -aq
+	assert_output ""
 	[ ! -e "$BATS_TEST_TMPDIR/missing" ] || fail "made"
 }
 

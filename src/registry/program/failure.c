@@ -33,8 +33,9 @@ static bool tls_failure(const struct transfer *transfer, const struct host *host
 		return false;
 	}
 	if (strstr(text, "SSL_ERROR_SYSCALL") || strstr(text, "reset by peer")) {
-		err_set(err, ECONNRESET, "registry '%s': the connection broke: %s", host->domain,
-			text);
+		err_set(err, ECONNRESET,
+			"registry '%s': the connection broke: %s; try again, what has come is kept",
+			host->domain, text);
 		return true;
 	}
 	if (strstr(text, "certificate required") || strstr(text, "bad certificate")) {
@@ -127,8 +128,9 @@ bool failure_of_transport(const struct transfer *transfer, const struct host *ho
 	case CURLE_GOT_NOTHING:
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
-		err_set(err, ECONNRESET, "registry '%s': the connection broke: %s", host->domain,
-			transfer->error_text);
+		err_set(err, ECONNRESET,
+			"registry '%s': the connection broke: %s; try again, what has come is kept",
+			host->domain, transfer->error_text);
 		return true;
 	default:
 		err_set(err, EPROTO, "registry '%s': %s", host->domain, transfer->error_text);

@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/base64.h"
 #include "base/json.h"
@@ -487,7 +488,10 @@ static bool check_digest(struct job *job, const char *expected, char digest[DIGE
 	if (sha256_digest(strbuf_text(&transfer->body), transfer->body.size, digest, &job->err) < 0)
 		return false;
 	if (expected && strncmp(expected, "sha256:", 7) == 0 && strcmp(expected, digest) != 0) {
-		err_set(&job->err, EBADMSG, "%s %s of %s was altered: what came has the digest %s",
+		err_set(&job->err, EBADMSG,
+			"%s %s of %s was altered: what came has the digest %s; try again, or pull "
+			"it from "
+			"elsewhere",
 			job->kind == JOB_MANIFEST ? "manifest" : "blob", expected, job->name,
 			digest);
 		return false;
@@ -500,6 +504,14 @@ static void finish_manifest(struct jobs *jobs, struct job *job)
 	const struct transfer *transfer = &job->transfer;
 	char digest[DIGEST_TEXT_SIZE];
 
+	if (transfer->media_type && strcasecmp(transfer->media_type, "text/html") == 0) {
+		autofree char *doing = describe(job);
+		err_set(&job->err, EPROTO,
+			"%s: '%s' answers with a web page and is no registry; check the name",
+			doing, endpoint_of(job)->host->domain);
+		endpoint_failed(jobs, job, false);
+		return;
+	}
 	/* By digest the name itself is the measure; by tag the header is all there is. */
 	const char *expected = strchr(job->what, ':') ? job->what : transfer->digest;
 	if (!check_digest(job, expected, digest)) {
@@ -662,8 +674,10 @@ static void fetch_broke(struct jobs *jobs, struct job *job)
 
 	if (transfer->body_too_large && job->kind != JOB_BLOB) {
 		autofree char *doing = describe(job);
-		err_set(&job->err, EFBIG, "%s: it is larger than the %zu MiB allowed", doing,
-			PROTOCOL_PAYLOAD_MAX >> 20);
+		err_set(&job->err, EFBIG,
+			"%s: it is larger than the %zu MiB allowed; check that the name is an "
+			"image's",
+			doing, PROTOCOL_PAYLOAD_MAX >> 20);
 		endpoint_failed(jobs, job, false);
 	} else if (job->err.code == EBADMSG || job->err.code == EPROTO) { /* from the sink */
 		struct err why = job->err;

@@ -106,7 +106,7 @@ int partial_append(struct partial *partial, const void *data, size_t size, struc
 	if ((int64_t)size > partial->size - partial->hashed)
 		return err_set(err, EBADMSG,
 			       "blob %s was altered: it is longer than the %lld bytes that its "
-			       "manifest tells",
+			       "manifest tells; try again, or pull it from elsewhere",
 			       partial->digest, (long long)partial->size);
 	int r = fd_write_all(partial->fd, data, size);
 	if (r == -ENOSPC || r == -EDQUOT)
@@ -141,8 +141,11 @@ int partial_check(struct partial *partial, struct err *err)
 
 	sha256_finish_digest(partial->hash, digest);
 	if (strcmp(digest, partial->digest) != 0)
-		return err_set(err, EBADMSG, "blob %s was altered: what came has the digest %s",
-			       partial->digest, digest);
+		return err_set(
+			err, EBADMSG,
+			"blob %s was altered: what came has the digest %s; try again, or pull it "
+			"from elsewhere",
+			partial->digest, digest);
 	return 0;
 }
 

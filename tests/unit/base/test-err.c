@@ -49,11 +49,28 @@ static void test_control_characters_do_not_reach_the_terminal(void **state)
 	assert_string_equal(err.text, "x?: open '?c': No such file or directory");
 }
 
+static void test_a_remedy_comes_behind_or_not_at_all(void **state)
+{
+	(void)state;
+	struct err err;
+	char name[600];
+
+	err_set(&err, EINVAL, "'x' is wrong");
+	assert_int_equal(err_remedy(&err, "use y"), -EINVAL);
+	assert_string_equal(err.text, "'x' is wrong; use y");
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	err_set(&err, EINVAL, "%s", name);
+	assert_int_equal(err_remedy(&err, "use y"), -EINVAL);
+	assert_null(strchr(err.text, ';'));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_cause_survives_long_names),
 		cmocka_unit_test(test_context_goes_in_front),
+		cmocka_unit_test(test_a_remedy_comes_behind_or_not_at_all),
 		cmocka_unit_test(test_control_characters_do_not_reach_the_terminal),
 	};
 
