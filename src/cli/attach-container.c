@@ -8,6 +8,7 @@
 #include "base/timing.h"
 #include "cli/exit.h"
 #include "engine/container-end.h"
+#include "engine/container-exec.h"
 #include "engine/container.h"
 #include "monitor/attach.h"
 
@@ -24,24 +25,57 @@ static void pass_signal(int number, void *arg)
 	(void)container_kill(target->engine, target->container, number, &ignored);
 }
 
-int attach_container(struct engine *engine, struct container *container,
-		     const struct attach_request *request, struct err *err)
+/* Copy until the end, with signals passed to `on_signal` where that was asked for. */
+static int attach(const struct attach_request *request, void (*on_signal)(int number, void *arg),
+		  void *arg, struct attach_outcome *ret_outcome, struct err *err)
 {
-	struct signal_target target = { engine, container };
-	struct attach_outcome outcome;
 	struct attach_options options = {
 		.fd = request->fd,
 		.stdin_fd = request->wants_stdin ? STDIN_FILENO : -1,
 		.stdout_fd = request->wants_stdout ? STDOUT_FILENO : -1,
 		.stderr_fd = request->wants_stderr ? STDERR_FILENO : -1,
 		.is_terminal = request->is_terminal,
-		.on_signal = request->passes_signals ? pass_signal : NULL,
-		.arg = &target,
+		.on_signal = request->passes_signals ? on_signal : NULL,
+		.arg = arg,
 	};
 
 	int r = detach_keys_parse(request->detach_keys, &options.detach_keys, err);
-	if (r == 0)
-		r = attach_run(&options, &outcome, err);
+	return r < 0 ? r : attach_run(&options, ret_outcome, err);
+}
+
+static void pass_signal_to_process(int number, void *arg)
+{
+	container_exec_signal(arg, number);
+}
+
+int attach_process(const struct exec_result *process, const struct attach_request *request,
+		   struct err *err)
+{
+	struct attach_outcome outcome;
+
+	int r = attach(request, pass_signal_to_process, (void *)process, &outcome, err);
+	if (r < 0)
+		return r;
+	switch (outcome.end) {
+	case ATTACH_EXITED:
+		attach_cleaned(request->fd);
+		return exit_code_of(outcome.wait_status);
+	case ATTACH_DETACHED:
+		return EXIT_OK;
+	case ATTACH_LOST:
+		break;
+	}
+	return err_set(err, ECONNRESET,
+		       "the process's monitor was killed, so its output and its end are lost");
+}
+
+int attach_container(struct engine *engine, struct container *container,
+		     const struct attach_request *request, struct err *err)
+{
+	struct signal_target target = { engine, container };
+	struct attach_outcome outcome;
+
+	int r = attach(request, pass_signal, &target, &outcome, err);
 	if (r < 0)
 		return r;
 	timing_mark("attached");

@@ -6,6 +6,7 @@
 struct container;
 struct engine;
 struct err;
+struct exec_result;
 
 struct attach_request {
 	int fd;		  /* from container_start() or the attach socket; borrowed */
@@ -15,6 +16,10 @@ struct attach_request {
 	bool passes_signals; /* --sig-proxy */
 	const char *detach_keys;
 };
+
+/* One more process of a container, see container_exec(): the same, but when it ends nothing has to be cleaned up. */
+int attach_process(const struct exec_result *process, const struct attach_request *request,
+		   struct err *err);
 
 /* Returns the exit status for the user: the container's, 0 after detaching. The container is
  * cleaned up, and removed if it was made so. */

@@ -15,14 +15,16 @@
  *
  *	#define FIELD(f) offsetof(struct volume_rm_args, f)
  *	static const struct option_spec options[] = {
- *		{ "force", 'f', OPTION_FLAG, FIELD(force), NULL, "Remove the containers that use it"
- *}, { "time", 't', OPTION_DURATION, FIELD(timeout_usec), "TIME", "How long to wait before killing",
- *.initial = "10s" }, { "filter", 0, OPTION_STRINGS, FIELD(filters), "KEY=VALUE", "Only those that
- *match", .choices = "label=|name=" }, OPTION_END,
+ *		{ "force", 'f', OPTION_FLAG, FIELD(force), NULL, "Remove the containers that use it" },
+ *		{ "time", 't', OPTION_DURATION, FIELD(timeout_usec), "TIME",
+ *		  "How long to wait before killing", .initial = "10s" },
+ *		{ "filter", 0, OPTION_STRINGS, FIELD(filters), "KEY=VALUE", "Only those that match",
+ *		  .choices = "label=|name=" },
+ *		OPTION_END,
  *	};
  *
- *	static int volume_rm(struct cli *cli, void *arguments, int argc, char **argv, struct err
- **err)
+ *	static int volume_rm(struct cli *cli, void *arguments, int argc, char **argv,
+ *			     struct err *err)
  *	{
  *		struct volume_rm_args *args = arguments;
  *		struct engine *engine;

@@ -11,6 +11,7 @@
 	X(container_cleanup)                                                                       \
 	X(container_inspect)                                                                       \
 	X(create)                                                                                  \
+	X(exec)                                                                                    \
 	X(help)                                                                                    \
 	X(history)                                                                                 \
 	X(image_exists)                                                                            \

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "cli/command.h"
+#include "cli/env-file.h"
 #include "cli/mount-options.h"
 #include "cli/network-options.h"
 #include "cli/userns-options.h"
@@ -27,7 +28,6 @@
 #include "store/image.h"
 
 #define FIELD(f)	offsetof(struct container_args, f)
-#define TEXT_FILE_LIMIT (1 << 20)
 
 /* clang-format off */
 const struct option_spec container_option_specs[] = {
@@ -112,70 +112,6 @@ const struct option_spec container_option_specs[] = {
 };
 /* clang-format on */
 
-/* KEY takes over the caller's value, KEY* those of all that begin so. */
-static void take_callers(const struct engine *engine, const char *key, struct strlist *env)
-{
-	size_t size = strlen(key);
-
-	if (key[size - 1] != '*') {
-		if (engine_getenv(engine, key))
-			strlist_env_set(env, key, engine_getenv(engine, key));
-		return;
-	}
-	for (size_t i = 0; i < engine->environment.count; i++) {
-		const char *pair = engine->environment.items[i], *equals = strchr(pair, '=');
-		if (!equals || strncmp(pair, key, size - 1) != 0)
-			continue;
-		autofree char *name = xstrndup(pair, (size_t)(equals - pair));
-		strlist_env_set(env, name, equals + 1);
-	}
-}
-
-/* Lines of KEY=VALUE; without a value it is the caller's; comments begin with '#'. */
-static int read_env_file(struct cli *cli, const char *path, struct strlist *env, struct err *err)
-{
-	autostrbuf struct strbuf text = STRBUF_EMPTY;
-	autostrlist struct strlist lines = STRLIST_EMPTY;
-	struct engine *engine;
-
-	int r = cli_engine(cli, &engine, err);
-	if (r == 0)
-		r = file_read(AT_FDCWD, path, &text, TEXT_FILE_LIMIT, err);
-	if (r < 0)
-		return r;
-	strlist_split(&lines, strbuf_text(&text), '\n');
-	for (size_t i = 0; i < lines.count; i++) {
-		char *line = lines.items[i] + strspn(lines.items[i], " \t");
-		size_t size = strlen(line);
-		if (size && line[size - 1] == '\r')
-			line[--size] = '\0';
-		if (!*line || *line == '#')
-			continue;
-		char *equals = strchr(line, '=');
-		if (equals == line)
-			return err_set(err, EINVAL, "'%s', line %zu: a variable without a name",
-				       path, i + 1);
-		if (equals) {
-			*equals = '\0';
-			strlist_env_set(env, line, equals + 1);
-		} else {
-			take_callers(engine, line, env);
-		}
-	}
-	return 0;
-}
-
-static void env_merge(struct strlist *env, const struct strlist *more)
-{
-	for (size_t i = 0; i < more->count; i++) {
-		const char *equals = strchr(more->items[i], '=');
-		if (!equals)
-			continue;
-		autofree char *key = xstrndup(more->items[i], (size_t)(equals - more->items[i]));
-		strlist_env_set(env, key, equals + 1);
-	}
-}
-
 /* In this order, later ones win: image, containers.conf, proxies, --env-host, --env-file, -e. */
 static int build_env(struct cli *cli, struct engine *engine, const struct container_args *args,
 		     const struct oci_image_config *image, struct container_spec *spec,
@@ -206,7 +142,7 @@ static int build_env(struct cli *cli, struct engine *engine, const struct contai
 	if (args->env_host || engine->settings.env_host)
 		env_merge(env, &engine->environment);
 	for (size_t i = 0; i < args->env_files.count; i++) {
-		int r = read_env_file(cli, args->env_files.items[i], env, err);
+		int r = env_file_read(cli, args->env_files.items[i], env, err);
 		if (r < 0)
 			return r;
 	}
@@ -221,7 +157,7 @@ static int build_labels(struct cli *cli, const struct container_args *args,
 	if (image)
 		env_merge(&spec->labels, &image->labels);
 	for (size_t i = 0; i < args->label_files.count; i++) {
-		int r = read_env_file(cli, args->label_files.items[i], &spec->labels, err);
+		int r = env_file_read(cli, args->label_files.items[i], &spec->labels, err);
 		if (r < 0)
 			return r;
 	}

@@ -40,6 +40,7 @@
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/identity.h"
+#include "engine/launch.h"
 #include "engine/mount-spec.h"
 #include "engine/plan.h"
 #include "engine/shared-namespaces.h"
@@ -61,8 +62,6 @@ struct start_report {
 	pid_t pid;
 	struct err err;
 };
-
-#define LAUNCHER_STACK_BYTES (512 * 1024)
 
 /* All that the launcher needs, made before it starts. */
 struct start {
@@ -227,24 +226,6 @@ static int write_container_env(struct start *start, struct err *err)
 	return file_write(AT_FDCWD, path, text, strlen(text), 0644, FILE_WRITE_IN_PLACE, err);
 }
 
-static int load_filter(struct start *start, struct err *err)
-{
-	const struct container_spec *spec = start->spec;
-	const char *profile = spec->seccomp_profile ?: start->engine->settings.seccomp_profile;
-	struct store *store;
-
-	if (spec->privileged || (profile && strcmp(profile, "unconfined") == 0))
-		return 0;
-	int r = engine_store(start->engine, &store, err);
-	if (r < 0)
-		return r;
-	int cache_fd = store_directory(store, STORE_CACHE, err);
-	if (cache_fd < 0)
-		return cache_fd;
-	return seccomp_filter_load(profile, start->config->process.capabilities.bounding, cache_fd,
-				   &start->config->seccomp, err);
-}
-
 static int open_join_namespace(struct engine *engine)
 {
 	pid_t pid = engine_join_pid(engine);
@@ -325,7 +306,9 @@ static int prepare(struct start *start, struct err *err)
 	};
 	r = plan_container(&input, &start->config, err);
 	if (r == 0)
-		r = load_filter(start, err);
+		r = launch_load_filter(start->engine, start->spec,
+				       start->config->process.capabilities.bounding,
+				       &start->config->seccomp, err);
 	if (r < 0)
 		return r;
 	if (start->shared.userns_fd >= 0)
@@ -355,28 +338,8 @@ static int open_log(const char *path, struct err *err)
 	return fd < 0 ? err_errno(err, "open log '%s'", path) : fd;
 }
 
-struct pipes {
-	int stdin_fds[2], stdout_fds[2], stderr_fds[2];
-};
-
-static int open_pipes(struct pipes *pipes, const struct container_spec *spec, struct err *err)
-{
-	if (spec->tty)
-		return 0;
-	if ((spec->open_stdin && pipe2(pipes->stdin_fds, O_CLOEXEC) < 0) ||
-	    pipe2(pipes->stdout_fds, O_CLOEXEC) < 0 || pipe2(pipes->stderr_fds, O_CLOEXEC) < 0)
-		return err_errno(err, "create pipes");
-	/* A program may open /dev/stdout again, which asks for permission on the pipe itself. */
-	int fds[] = { pipes->stdin_fds[0], pipes->stdout_fds[1], pipes->stderr_fds[1] };
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
-		if (fds[i] >= 0)
-			(void)fchmod(fds[i],
-				     0666); /* reaches nobody who was not given the descriptor */
-	return 0;
-}
-
 /* In the launcher: make the container. On failure nothing of it is left. */
-static int launch(struct start *start, struct cgroup **cgroup, const struct pipes *pipes,
+static int launch(struct start *start, struct cgroup **cgroup, const struct launch_pipes *pipes,
 		  struct runtime_child *child, int *exit_code, struct err *err)
 {
 	autofree char *left_out = NULL;
@@ -430,7 +393,7 @@ static int launch(struct start *start, struct cgroup **cgroup, const struct pipe
 
 static _Noreturn void launcher(struct start *start)
 {
-	struct pipes pipes = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
+	struct launch_pipes pipes = LAUNCH_PIPES_NONE;
 	struct runtime_child child = { .pid = -1,
 				       .pid_fd = -1,
 				       .console_fd = -1,
@@ -455,8 +418,8 @@ static _Noreturn void launcher(struct start *start)
 		r = monitor.log_fd = open_log(log_path, &err);
 	if (r >= 0)
 		r = monitor.listen_fd = monitor_listen(run_dir_fd, &err);
-	if (r >= 0)
-		r = open_pipes(&pipes, start->spec, &err);
+	if (r >= 0 && !start->spec->tty)
+		r = launch_pipes_open(&pipes, start->spec->open_stdin, &err);
 	if (r == 0)
 		r = launch(start, &cgroup, &pipes, &child, &exit_code, &err);
 	if (r < 0) {
@@ -518,19 +481,11 @@ static int launcher_main(void *arg)
 	launcher(arg);
 }
 
-/* Start the launcher and hear how it went. It works on our memory while we stand still, as after vfork(2): copying our
- * page tables, only to drop them at the execve(2), would cost a tenth of the whole start. Its descriptors are its
- * own. */
+/* Start the launcher and hear how it went. */
 static int run_launcher(struct start *start, pid_t *ret_pid, int *ret_exit_code, struct err *err)
 {
-	char *stack = mmap(NULL, LAUNCHER_STACK_BYTES, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
-	if (stack == MAP_FAILED)
-		return err_errno(err, "memory for the launcher");
-	pid_t pid = clone(launcher_main, stack + LAUNCHER_STACK_BYTES,
-			  CLONE_VM | CLONE_VFORK | SIGCHLD, start);
-	int r = pid < 0 ? err_errno(err, "start the launcher") : 0;
-	munmap(stack, LAUNCHER_STACK_BYTES);
+	pid_t pid = launch_run(launcher_main, start, err);
+	int r = pid < 0 ? pid : 0;
 	fd_close(&start->client_fds[1]);
 	if (r < 0)
 		return r;

@@ -160,6 +160,36 @@ void plan_environment(const struct container_spec *spec, const char *hostname, c
 		strlist_env_set(env, "HOSTNAME", hostname);
 }
 
+static int plan_ulimits(const struct strlist *ulimits, bool is_default,
+			struct oci_runtime_config *config, struct err *err)
+{
+	for (size_t i = 0; i < ulimits->count; i++) {
+		const char *text = ulimits->items[i];
+		size_t size = strcspn(text, "=");
+		const char *at = text + size + (text[size] == '=');
+		int64_t soft = 0, hard;
+		int r = size ? number_take(&at, -1, INT64_MAX, &soft) : -EINVAL;
+		hard = soft;
+		if (r == 0 && *at == ':') {
+			at++;
+			r = number_take(&at, -1, INT64_MAX, &hard);
+		}
+		if (r < 0 || *at)
+			return err_set(err, EINVAL,
+				       "invalid limit '%s'; write it as NAME=SOFT[:HARD], e.g. "
+				       "nofile=1024:2048; -1 means unlimited",
+				       text);
+		autofree char *type = xasprintf("RLIMIT_%.*s", (int)size, text);
+		for (char *p = type; *p; p++)
+			*p = (char)toupper((unsigned char)*p);
+		struct oci_rlimit *limit = oci_runtime_config_add_rlimit(
+			config, type, soft < 0 ? RLIM_INFINITY : (uint64_t)soft,
+			hard < 0 ? RLIM_INFINITY : (uint64_t)hard);
+		limit->is_default = is_default;
+	}
+	return 0;
+}
+
 static int plan_process(const struct plan_input *input, struct oci_runtime_config *config,
 			struct err *err)
 {
@@ -212,37 +242,11 @@ static int plan_process(const struct plan_input *input, struct oci_runtime_confi
 		sets->permitted &= bounding;
 		sets->effective = sets->ambient = sets->inheritable = sets->permitted;
 	}
+	if (r == 0)
+		r = plan_ulimits(&input->settings->default_ulimits, true, config, err);
+	if (r == 0)
+		r = plan_ulimits(&spec->ulimits, false, config, err);
 	return r;
-}
-
-static int plan_ulimits(const struct strlist *ulimits, bool is_default,
-			struct oci_runtime_config *config, struct err *err)
-{
-	for (size_t i = 0; i < ulimits->count; i++) {
-		const char *text = ulimits->items[i];
-		size_t size = strcspn(text, "=");
-		const char *at = text + size + (text[size] == '=');
-		int64_t soft = 0, hard;
-		int r = size ? number_take(&at, -1, INT64_MAX, &soft) : -EINVAL;
-		hard = soft;
-		if (r == 0 && *at == ':') {
-			at++;
-			r = number_take(&at, -1, INT64_MAX, &hard);
-		}
-		if (r < 0 || *at)
-			return err_set(err, EINVAL,
-				       "invalid limit '%s'; write it as NAME=SOFT[:HARD], e.g. "
-				       "nofile=1024:2048; -1 means unlimited",
-				       text);
-		autofree char *type = xasprintf("RLIMIT_%.*s", (int)size, text);
-		for (char *p = type; *p; p++)
-			*p = (char)toupper((unsigned char)*p);
-		struct oci_rlimit *limit = oci_runtime_config_add_rlimit(
-			config, type, soft < 0 ? RLIM_INFINITY : (uint64_t)soft,
-			hard < 0 ? RLIM_INFINITY : (uint64_t)hard);
-		limit->is_default = is_default;
-	}
-	return 0;
 }
 
 /* Shared memory and message queues are of the IPC namespace, whoever's that is. */
@@ -688,10 +692,6 @@ int plan_container(const struct plan_input *input, struct oci_runtime_config **r
 		r = plan_devices(input, config, err);
 	if (r == 0)
 		r = plan_sysctls(input, config, err);
-	if (r == 0)
-		r = plan_ulimits(&input->settings->default_ulimits, true, config, err);
-	if (r == 0)
-		r = plan_ulimits(&spec->ulimits, false, config, err);
 	if (r < 0) {
 		oci_runtime_config_free(config);
 		return r;
@@ -699,6 +699,20 @@ int plan_container(const struct plan_input *input, struct oci_runtime_config **r
 	strlist_addf(&config->annotations, "org.opencontainers.image.stopSignal=%s",
 		     spec->stop_signal ?: "SIGTERM");
 	strlist_extend(&config->annotations, &spec->annotations);
+	*ret_config = config;
+	return 0;
+}
+
+int plan_process_only(const struct plan_input *input, struct oci_runtime_config **ret_config,
+		      struct err *err)
+{
+	struct oci_runtime_config *config = oci_runtime_config_new();
+
+	int r = plan_process(input, config, err);
+	if (r < 0) {
+		oci_runtime_config_free(config);
+		return r;
+	}
 	*ret_config = config;
 	return 0;
 }

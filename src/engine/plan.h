@@ -45,6 +45,11 @@ struct plan_input {
 int plan_container(const struct plan_input *input, struct oci_runtime_config **ret_config,
 		   struct err *err);
 
+/* Only the process, for one more of a container that runs: `spec` is the container's, changed to what is wanted of this
+ * process. The rest of the configuration stays empty. */
+int plan_process_only(const struct plan_input *input, struct oci_runtime_config **ret_config,
+		      struct err *err);
+
 /* The capabilities a container of this spec may have at most (its bounding set). */
 int plan_capabilities(const struct container_spec *spec, const struct settings *settings,
 		      uint64_t *ret_bounding, struct err *err);

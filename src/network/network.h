@@ -3,13 +3,14 @@
  *
  * The order, and who calls:
  *
- *	network_prepare()   the command, before it records the container: what must exist on the
- *host does; says which subnet to lease an address from (bridge mode) ports_assign()      the
- *command: host ports are chosen and known to be free network_lease()     the command, inside its
- *database transaction: the next free address network_start()     the launcher, right after
- *runtime_spawn(): runs while the child mounts network_wait()      the launcher, before
- *runtime_exec(): the command may use the network network_stop()      whoever cleans up, with what
- *network_start() recorded network_sweep()     any command that repairs after a crash
+ *	network_prepare()   the command, before it records the container: what must exist on the host
+ *	                    does; says which subnet to lease an address from (bridge mode)
+ *	ports_assign()      the command: host ports are chosen and known to be free
+ *	network_lease()     the command, inside its database transaction: the next free address
+ *	network_start()     the launcher, right after runtime_spawn(): runs while the child mounts
+ *	network_wait()      the launcher, before runtime_exec(): the command may use the network
+ *	network_stop()      whoever cleans up, with what network_start() recorded
+ *	network_sweep()     any command that repairs after a crash
  *
  * Nothing here needs threads or signals. network_start() may fork helpers; they become children of
  * the calling process, and of davit-monitor when it execs that. They end by themselves when the

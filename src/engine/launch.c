@@ -1,0 +1,61 @@
+#include "engine/launch.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "engine/container-spec.h"
+#include "engine/engine.h"
+#include "kernel/seccomp.h"
+#include "store/store.h"
+
+#define STACK_BYTES (512 * 1024)
+
+int launch_pipes_open(struct launch_pipes *pipes, bool with_stdin, struct err *err)
+{
+	if ((with_stdin && pipe2(pipes->stdin_fds, O_CLOEXEC) < 0) ||
+	    pipe2(pipes->stdout_fds, O_CLOEXEC) < 0 || pipe2(pipes->stderr_fds, O_CLOEXEC) < 0)
+		return err_errno(err, "create pipes");
+	/* A program may open /dev/stdout again, which asks for permission on the pipe itself. The mode reaches nobody
+	 * who was not given the descriptor. */
+	int fds[] = { pipes->stdin_fds[0], pipes->stdout_fds[1], pipes->stderr_fds[1] };
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		if (fds[i] >= 0)
+			(void)fchmod(fds[i], 0666);
+	return 0;
+}
+
+int launch_load_filter(struct engine *engine, const struct container_spec *spec, uint64_t bounding,
+		       struct seccomp_filter *filter, struct err *err)
+{
+	const char *profile = spec->seccomp_profile ?: engine->settings.seccomp_profile;
+	struct store *store;
+
+	if (spec->privileged || (profile && strcmp(profile, "unconfined") == 0))
+		return 0;
+	int r = engine_store(engine, &store, err);
+	if (r < 0)
+		return r;
+	int cache_fd = store_directory(store, STORE_CACHE, err);
+	if (cache_fd < 0)
+		return cache_fd;
+	return seccomp_filter_load(profile, bounding, cache_fd, filter, err);
+}
+
+pid_t launch_run(int (*body)(void *arg), void *arg, struct err *err)
+{
+	char *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+	if (stack == MAP_FAILED)
+		return err_errno(err, "memory for the launcher");
+	pid_t pid = clone(body, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | SIGCHLD, arg);
+	int r = pid < 0 ? err_errno(err, "start the launcher") : 0;
+	munmap(stack, STACK_BYTES);
+	return r < 0 ? r : pid;
+}

@@ -1,0 +1,30 @@
+/* What the start of a container and that of one more process in it have in common. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct container_spec;
+struct engine;
+struct err;
+struct seccomp_filter;
+
+/* The standard streams of a process without a terminal: [0] to read, [1] to write, -1 where there is none. */
+struct launch_pipes {
+	int stdin_fds[2], stdout_fds[2], stderr_fds[2];
+};
+
+#define LAUNCH_PIPES_NONE ((struct launch_pipes){ { -1, -1 }, { -1, -1 }, { -1, -1 } })
+
+/* Descriptors that are open on failure are the caller's, who is about to end. */
+int launch_pipes_open(struct launch_pipes *pipes, bool with_stdin, struct err *err);
+
+/* The compiled filter of the container's profile, out of the cache. Left as it is for a container without one. */
+int launch_load_filter(struct engine *engine, const struct container_spec *spec, uint64_t bounding,
+		       struct seccomp_filter *filter, struct err *err);
+
+/* Run `body` in a child process that works on our memory while we stand still, as after vfork(2), until it executes
+ * another program or ends: copying our page tables, only to drop them at the execve(2), would cost a tenth of a whole
+ * start. Its descriptors are its own. Returns its number; it has to be waited for only if it ends by itself. */
+pid_t launch_run(int (*body)(void *arg), void *arg, struct err *err);
