@@ -1,11 +1,22 @@
 /* davit wait: waits for containers to end and prints their exit codes. */
+#include <errno.h>
+
+#include "base/mem.h"
 #include "cli/command.h"
 #include "cli/container-operands.h"
-#include "engine/container-end.h"
+#include "engine/container-wait.h"
 #include "engine/container.h"
+#include "engine/engine.h"
+
+#define MISSING SIZE_MAX
 
 struct wait_args {
 	bool ignore, latest;
+
+	/* All are watched before one is waited for: the others may end meanwhile, and be gone. */
+	struct container_waits *waits;
+	size_t *order; /* their indexes as the user has named them, or MISSING */
+	size_t count;
 };
 
 static const struct option_spec options[] = {
@@ -16,15 +27,26 @@ static const struct option_spec options[] = {
 	OPTION_END,
 };
 
-static int wait_one(struct engine *engine, struct container *container, const char *word, void *arg,
-		    struct err *err)
+static void add_to_order(struct wait_args *args, size_t index)
 {
-	int exit_code;
+	args->order = xreallocarray(args->order, args->count + 1, sizeof(*args->order));
+	args->order[args->count++] = index;
+}
 
-	int r = container_wait(engine, container, &exit_code, err);
-	if (r < 0)
+static void add_missing(void *arg)
+{
+	add_to_order(arg, MISSING);
+}
+
+static int add(struct engine *engine, struct container *container, const char *word, void *arg,
+	       struct err *err)
+{
+	struct wait_args *args = arg;
+
+	int r = container_waits_add(args->waits, container, err);
+	if (r < 0 && (r != -ENOENT || !args->ignore))
 		return r;
-	printf("%d\n", exit_code);
+	add_to_order(args, r < 0 ? MISSING : (size_t)r);
 	return 0;
 }
 
@@ -33,10 +55,26 @@ static int wait_for_containers(struct cli *cli, void *arguments, int argc, char 
 {
 	struct wait_args *args = arguments;
 	const struct container_choice choice = { .ignore_missing = args->ignore,
-						 .missing_text = "-1",
+						 .on_missing = add_missing,
 						 .latest = args->latest };
+	struct engine *engine;
 
-	return for_each_container(cli, &choice, argc, argv, wait_one, args, err);
+	int r = cli_engine(cli, &engine, err);
+	if (r < 0)
+		return r;
+	autowaits struct container_waits *waits = args->waits = container_waits_new(engine);
+	int status = for_each_container(cli, &choice, argc, argv, add, args, err);
+	autofree size_t *order = args->order;
+	for (size_t i = 0; status >= 0 && i < args->count; i++) {
+		int exit_code = -1;
+		r = order[i] == MISSING ? 0
+					: container_waits_finish(waits, order[i], &exit_code, err);
+		if (r < 0)
+			return r;
+		printf("%d\n", exit_code);
+		fflush(stdout); /* scripts read it while the others still run */
+	}
+	return status;
 }
 
 const struct command command_wait = {

@@ -153,8 +153,8 @@ int for_each_container(struct cli *cli, const struct container_choice *choice, i
 		if (r == 0)
 			r = container_find(engine, word, CONTAINER_WITH_SPEC, &container, err);
 		if (r == -ENOENT && choice->ignore_missing) {
-			if (choice->missing_text)
-				puts(choice->missing_text);
+			if (choice->on_missing)
+				choice->on_missing(arg);
 			continue;
 		}
 		if (r == 0)

@@ -18,11 +18,11 @@ struct err;
 struct container_choice {
 	bool all, latest;
 	enum { CHOICE_ANY, CHOICE_RUNNING, CHOICE_STOPPED } all_means;
-	struct strlist cid_files; /* --cidfile: files that hold an ID */
-	struct strlist filters;	  /* --filter: among those of `all_means` */
-	bool ignore_missing;	  /* --ignore */
-	const char *missing_text; /* printed for each that is ignored, or NULL */
-	int missing_status;	  /* exit status when one was not found */
+	struct strlist cid_files;      /* --cidfile: files that hold an ID */
+	struct strlist filters;	       /* --filter: among those of `all_means` */
+	bool ignore_missing;	       /* --ignore */
+	void (*on_missing)(void *arg); /* called for each of them that was ignored; NULL: nothing */
+	int missing_status;	       /* exit status when one was not found */
 };
 
 /* Call `act` for each of them; it prints what it has to say. The first failure's status is the

@@ -29,6 +29,7 @@
 #include "engine/container-dependencies.h"
 #include "engine/container-network.h"
 #include "engine/container-restart.h"
+#include "engine/container-wait.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/leftover-processes.h"
@@ -154,85 +155,20 @@ int container_stop(struct engine *engine, struct container *container, int64_t t
 		result = timeout_sec > 0 ? STOP_KILLED : STOP_DONE;
 	}
 	r = container_wait(engine, container, &(int){ 0 }, err);
-	if (r == 0)
-		r = container_cleanup(engine, container->id, err);
 	return r < 0 ? r : (int)result;
-}
-
-/* Hear from the monitor how it ended: the one way that is sure even when the container is removed
- * in the same moment. -ENOTCONN if there is no monitor, or it went without a word. */
-static int hear_exit(const char *run_dir, int *ret_exit_code, struct err *err)
-{
-	struct attach_options options = { .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1 };
-	struct attach_outcome outcome;
-
-	autoclose int run_dir_fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (run_dir_fd < 0)
-		return -ENOTCONN;
-	autoclose int fd = attach_connect(run_dir_fd, err);
-	if (fd < 0)
-		return -ENOTCONN;
-	options.fd = fd;
-	int r = attach_run(&options, &outcome, err);
-	if (r < 0)
-		return r;
-	if (outcome.end != ATTACH_EXITED)
-		return -ENOTCONN;
-	*ret_exit_code = exit_code_of(outcome.wait_status);
-	return 0;
-}
-
-/* There is no monitor to hear it from. Returns 1 when it runs again, 0 with the exit code. */
-static int wait_without_monitor(struct engine *engine, const struct container *container,
-				int *ret_exit_code, struct err *err)
-{
-	autofree char *run_dir = container_run_directory(engine, container->id);
-	autocontainer struct container *again = NULL;
-	autoclose int fd = -1, lock_fd = -1;
-	struct run_status status;
-
-	(void)run_directory_status(run_dir, &status);
-	if (status.will_restart) {
-		/* What was the monitor is busy starting it again. */
-		fd = pidfd_open_process(status.monitor_pid);
-		if (fd >= 0)
-			(void)wait_for_init(fd, -1);
-		return 1;
-	}
-	/* The kernel tells when it ends, and its files or its record how. */
-	if (open_init(engine, container, &fd, err) == 0 && wait_for_init(fd, -1) < 0)
-		return err_errno(err, "wait for container '%s'", container->name);
-	(void)run_directory_status(run_dir, &status);
-	if (status.has_exit && !status.will_restart) {
-		*ret_exit_code = exit_code_of(status.wait_status);
-		return 0;
-	}
-	/* Under the lock it is not between two runs. */
-	int r = container_lock(engine, container->id, &lock_fd, err);
-	if (r == 0)
-		r = container_find(engine, container->id, CONTAINER_IS_LOCKED, &again, err);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	*ret_exit_code = r == -ENOENT ? -1 : again->exit_code;
-	return r == 0 && (again->state == CONTAINER_RESTARTING ||
-			  (again->state == CONTAINER_RUNNING && again->run.monitor_lives));
 }
 
 int container_wait(struct engine *engine, const struct container *container, int *ret_exit_code,
 		   struct err *err)
 {
-	autofree char *run_dir = container_run_directory(engine, container->id);
-	bool is_alive =
-		container->state == CONTAINER_RUNNING || container->state == CONTAINER_RESTARTING;
+	autowaits struct container_waits *waits = container_waits_new(engine);
 
-	for (;;) {
-		int r = is_alive ? hear_exit(run_dir, ret_exit_code, err) : -ENOTCONN;
-		if (r == -ENOTCONN)
-			r = wait_without_monitor(engine, container, ret_exit_code, err);
-		if (r <= 0)
-			return r;
-		is_alive = true;
+	int r = container_waits_add(waits, container, err);
+	if (r == -ENOENT) {
+		*ret_exit_code = -1;
+		return 0;
 	}
+	return r < 0 ? r : container_waits_finish(waits, (size_t)r, ret_exit_code, err);
 }
 
 static int remove_tree(void *path, struct err *err)

@@ -430,3 +430,31 @@ void attach_cleaned(int fd)
 
 	(void)send(fd, &packet, 1, MSG_NOSIGNAL); /* a monitor that is gone needs no telling */
 }
+
+void attach_mute(int fd)
+{
+	const char packet = MONITOR_MUTE;
+
+	/* A monitor that is gone says so when it is read; one that does not know the word is read, too. */
+	(void)send(fd, &packet, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+int attach_hear_exit(int fd, int *ret_wait_status)
+{
+	char packet[1 + sizeof(struct monitor_exit)];
+	struct monitor_exit exit;
+	ssize_t n =
+		recv(fd, packet, sizeof(packet), MSG_DONTWAIT); /* output is cut off and dropped */
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0)
+		return -ENOTCONN;
+	if (packet[0] == MONITOR_AGAIN)
+		attach_mute(fd);
+	if (packet[0] != MONITOR_EXIT || (size_t)n < sizeof(packet))
+		return 0;
+	memcpy(&exit, packet + 1, sizeof(exit));
+	*ret_wait_status = exit.wait_status;
+	return 1;
+}

@@ -57,3 +57,9 @@ int attach_run(const struct attach_options *options, struct attach_outcome *ret_
 
 /* Tell the monitor that everything of the container is cleaned up. */
 void attach_cleaned(int fd);
+
+/* For one who only waits for the end, instead of attach_run(): ask for no output, then read whenever there is something.
+ * Returns 1 with the status as waitpid(2) gives it, 0 when there is more to come, -ENOTCONN when the monitor is gone
+ * without a word. */
+void attach_mute(int fd);
+int attach_hear_exit(int fd, int *ret_wait_status);

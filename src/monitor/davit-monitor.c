@@ -82,6 +82,7 @@ struct client {
 	bool is_taken_due; /* it has to be told that its input was taken */
 	bool has_input;	   /* its next packet is input, for which there is no room yet */
 	bool is_told;	   /* MONITOR_EXIT has been sent */
+	bool is_mute;	   /* it wants no output */
 	int64_t since_msec;
 	uint64_t skipped; /* > 0: output is skipped until it reads again */
 	off_t spill_at;
@@ -226,7 +227,7 @@ static void deliver(struct monitor *m, bool keep)
 	bool is_kept = false;
 
 	for (struct client *client = m->clients; client < m->clients + CLIENTS; client++) {
-		if (client->fd < 0)
+		if (client->fd < 0 || client->is_mute)
 			continue;
 		if (client->skipped) {
 			client->skipped += m->chunk_size - 1;
@@ -398,6 +399,11 @@ static void client_read(struct monitor *m, struct client *client)
 		memcpy(&resize, packet + 1, sizeof(resize));
 		(void)ioctl(m->output_fds[0], TIOCSWINSZ,
 			    &(struct winsize){ .ws_row = resize.rows, .ws_col = resize.columns });
+		break;
+	case MONITOR_MUTE:
+		client->is_mute = true;
+		client->owes = client->is_behind_in_spill = false;
+		client->skipped = 0;
 		break;
 	case MONITOR_CLEANED:
 		if (client->is_first && m->has_ended)
@@ -654,6 +660,14 @@ static void finish_by_restart(struct monitor *m)
 	become_cleanup(m);
 }
 
+static void accept_clients(struct monitor *m)
+{
+	int fd;
+
+	while ((fd = accept4(m->listen_fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		client_add(m, fd, false);
+}
+
 /* After the end: tell everybody, and stop once the first client has cleaned or left, and the others
  * have all or have had their time. */
 static void finish(struct monitor *m)
@@ -664,6 +678,8 @@ static void finish(struct monitor *m)
 		finish_by_restart(m);
 	if (m->is_restarting)
 		return;
+	/* Whoever has connected before the exit file was there counts on being told. */
+	accept_clients(m);
 	for (struct client *client = m->clients; client < m->clients + CLIENTS; client++) {
 		client_tell_exit(m, client);
 		if (client->fd < 0)
@@ -818,11 +834,8 @@ static void run(struct monitor *m)
 		for (int i = 0; i < CLIENTS; i++)
 			if (m->clients[i].fd >= 0 && polls[AT_CLIENT + i].revents)
 				handle_client(m, &m->clients[i], polls[AT_CLIENT + i].revents);
-		if (polls[AT_LISTEN].revents) {
-			int fd = accept4(m->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-			if (fd >= 0)
-				client_add(m, fd, false);
-		}
+		if (polls[AT_LISTEN].revents)
+			accept_clients(m);
 		if (m->stdin_fd >= 0 && m->input_at < m->input_end && polls[AT_STDIN].revents)
 			stdin_write(m);
 		else if (m->stdin_fd >= 0 && polls[AT_STDIN].revents & POLLERR)
@@ -934,5 +947,6 @@ int main(int argc, char *argv[])
 	set_nonblocking(m->output_fds[0]);
 	set_nonblocking(m->output_fds[1]);
 	set_nonblocking(m->stdin_fd);
+	set_nonblocking(m->listen_fd);
 	run(m);
 }

@@ -19,9 +19,10 @@ enum monitor_packet {
 				    opened with -i */
 	MONITOR_RESIZE = 'r',	 /* struct monitor_resize */
 	MONITOR_OUTPUT_CLOSED =
-		'p', /* one byte, MONITOR_STDOUT or MONITOR_STDERR: our own output of that
+		'p',	    /* one byte, MONITOR_STDOUT or MONITOR_STDERR: our own output of that
 			name is closed. From the connection born with the monitor this
 			closes the container's, so that it gets its SIGPIPE */
+	MONITOR_MUTE = 'm', /* no output, please, only the end */
 	MONITOR_CLEANED =
 		'c', /* answer to MONITOR_EXIT: all is cleaned up, the monitor need not do it */
 	/* monitor → command */

@@ -105,3 +105,47 @@ PYTHON
 		run_davit rm -f -t 0 c
 	done
 }
+
+@test "wait for several: each status, also of those with --rm that end before their turn" {
+	davit run -d --name a --network none "$BUSYBOX" sleep 1.5 >/dev/null
+	davit run -d --rm --name b --network none "$BUSYBOX" sh -c 'sleep 0.2; exit 3' >/dev/null
+	davit run -d --rm --name c --network none "$BUSYBOX" sh -c 'i=0; while [ $i -lt 20000 ]; do echo "a line that nobody wants, $i"; i=$((i + 1)); done; exit 4' >/dev/null
+	run_davit wait a b c
+	assert_output $'0\n3\n4'
+	container_gone b
+	container_gone c
+}
+
+@test "wait for one that may end at any moment: its status, or that it is gone already" {
+	for _ in $(seq 15); do
+		davit run -d --rm --name c --network none "$BUSYBOX" sh -c 'sleep 0.01; exit 7' >/dev/null
+		run --separate-stderr davit wait c
+		[ "$output" = 7 ] || [[ $status -eq 125 && $stderr =~ "no such container"|"removed meanwhile" ]] || fail "a status, or it was over before"
+		wait_until 10 eval '! container_exists c'
+	done
+}
+
+@test "more who wait than a monitor has places for" {
+	need_davit
+	davit run -d --name c --network none "$BUSYBOX" sh -c 'sleep 1; exit 5' >/dev/null
+	for i in $(seq 20); do
+		davit_background wait c >"$BATS_TEST_TMPDIR/said.$i"
+		pids[i]=$!
+	done
+	for i in $(seq 20); do
+		wait_status 0 "${pids[i]}"
+		[ "$(cat "$BATS_TEST_TMPDIR/said.$i")" = 5 ] || fail "number $i: $(cat "$BATS_TEST_TMPDIR/said.$i")"
+	done
+}
+
+@test "wait for a container whose monitor was killed ends when it does" {
+	need_davit
+	davit run -d --name c --network none "$BUSYBOX" sleep 100 >/dev/null
+	davit_background wait c >"$BATS_TEST_TMPDIR/said"
+	pid=$!
+	init=$(state Pid c)
+	kill -KILL "$(state ConmonPid c)"
+	kill -KILL "$init"
+	wait_status 0 $pid
+	[ "$(cat "$BATS_TEST_TMPDIR/said")" = -1 ] || fail "$(cat "$BATS_TEST_TMPDIR/said")"
+}
