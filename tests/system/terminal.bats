@@ -36,22 +36,22 @@ enter() {
 	enter 'tty; stty size; echo "$TERM"' '^24 80$'
 	screen_has '^/dev/(pts/0|console)$' || fail "$(screen)"
 	screen_has '^xterm' || fail "TERM"
-	enter 'sleep 100' 'sleep 100'
-	sleep 0.3
+	enter 'sleep 1001' 'sleep 1001'
+	wait_until 10 pgrep -f '^sleep 1001$' # now it has the terminal
 	type_keys C-z
 	wait_until 10 screen_has 'Stopped'
 	enter 'jobs' '\[1\]'
 	enter 'kill -9 %1; sleep 1; echo still-$((40 + 2))' '^still-42$'
 	type_keys C-c
-	enter 'exit 3' 'outer>'
+	enter 'exit 3' '^outer> *$'
 	enter 'echo "status $?"' '^status 3$'
 }
 
 @test "ctrl-C inside reaches the foreground job, not us" {
 	open_terminal
 	enter "\$D run -it --rm --network none $BUSYBOX sh" '^/ # *$'
-	enter 'sleep 100' 'sleep 100'
-	sleep 0.3
+	enter 'sleep 1001' 'sleep 1001'
+	wait_until 10 pgrep -f '^sleep 1001$' # now it has the terminal
 	type_keys C-c
 	enter 'echo alive-$((40 + 2))' '^alive-42$'
 }
@@ -60,11 +60,10 @@ enter() {
 	open_terminal
 	enter "\$D run -it --rm --network none $BUSYBOX sh" '^/ # *$'
 	tmux_do resize-window -t $SESSION -x 100 -y 30
-	sleep 0.5
-	enter 'stty size' '^30 100$'
+	enter 'until [ "$(stty size)" = "30 100" ]; do sleep 0.1; done; stty size' '^30 100$'
 	enter 'trap "echo resized" WINCH; echo set' '^set$'
 	tmux_do resize-window -t $SESSION -x 90 -y 28
-	enter 'stty size' '^28 90$'
+	enter 'until [ "$(stty size)" = "28 90" ]; do sleep 0.1; done; stty size' '^28 90$'
 }
 
 @test "ctrl-p ctrl-q leaves it running, and start -a or logs finds it again" {
@@ -106,8 +105,8 @@ enter() {
 
 @test "without -t the terminal's ctrl-C ends it with 130" {
 	open_terminal
-	enter "\$D run --rm --init --network none $BUSYBOX sleep 100" 'sleep 100'
-	sleep 1
+	enter "\$D run --rm --init --network none $BUSYBOX sleep 1002" 'sleep'
+	wait_until 10 pgrep -f '^sleep 1002$'
 	type_keys C-c
 	wait_until 12 screen_has '^outer> *$' || screen_has 'outer> *$' || fail "$(screen)"
 	enter 'echo "status $?"' '^status 130$'
