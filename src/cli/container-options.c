@@ -94,6 +94,7 @@ const struct option_spec container_option_specs[] = {
 	{ "stop-signal", 0, OPTION_STRING, FIELD(stop_signal), "SIGNAL", "What stop sends first" },
 	{ "stop-timeout", 0, OPTION_INT, FIELD(stop_timeout_sec), "SECONDS", "How long stop waits before SIGKILL" },
 	{ "sysctl", 0, OPTION_STRINGS, FIELD(sysctls), "NAME=VALUE", "Kernel parameter of the container's namespaces" },
+	{ "time-offset", 0, OPTION_STRING, FIELD(time_offset), "SPAN", "Shift its monotonic and boot-time clocks, e.g. +1d, or monotonic=SPAN,boottime=SPAN" },
 	{ "timeout", 0, OPTION_INT, FIELD(timeout_sec), "SECONDS", "Kill it after so long" },
 	{ "tmpfs", 0, OPTION_STRINGS, FIELD(tmpfs), "TARGET[:OPTIONS]", "Mount a tmpfs" },
 	{ "tty", 't', OPTION_FLAG, FIELD(tty), NULL, "Give it a terminal" },

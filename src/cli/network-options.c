@@ -14,6 +14,7 @@
 #include "engine/namespace-mode.h"
 #include "engine/published-ports.h"
 #include "engine/shared-namespaces.h"
+#include "engine/time-offset.h"
 #include "network/ports.h"
 #include "oci/image-config.h"
 
@@ -170,6 +171,13 @@ int namespace_options_apply(struct engine *engine, const struct container_args *
 		r = container_resolve_requires(engine, spec, err);
 	if (r < 0)
 		return r;
+	if (args->time_offset) {
+		struct oci_time_offset offsets[OCI_CLOCK_COUNT];
+		r = time_offset_parse(args->time_offset, offsets, err);
+		if (r < 0)
+			return r;
+		spec->time_offset = xstrdup(args->time_offset);
+	}
 	enum namespace_mode_kind uts = namespace_mode_of(spec, OCI_NS_UTS).kind;
 	if (args->hostname && uts != NAMESPACE_PRIVATE)
 		return err_set(err, EINVAL,

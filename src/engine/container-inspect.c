@@ -180,6 +180,8 @@ static struct json_object *host_config_json(const struct container_spec *spec,
 	json_add_string(config, "IpcMode", spec->ipc_mode ?: "shareable");
 	json_add_string(config, "PidMode", spec->pid_mode ?: "private");
 	json_add_string(config, "UTSMode", spec->uts_mode ?: "private");
+	if (spec->time_offset)
+		json_add_string(config, "TimeOffset", spec->time_offset);
 	json_add_string(config, "UsernsMode", spec->userns_mode ?: "");
 	json_add_bool(config, "Privileged", spec->privileged);
 	json_add_bool(config, "PublishAllPorts", spec->publish_all);

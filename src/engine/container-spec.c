@@ -37,7 +37,7 @@ static const struct {
 	BOOL(tty), BOOL(open_stdin), BOOL(init), STRING(hostname), STRING(umask), STRING(stop_signal),
 	INT(stop_timeout), INT(timeout), STRING(restart_policy), INT(restart_retries),
 	STRING(network_mode), STRING(pid_mode), STRING(ipc_mode), STRING(uts_mode), STRING(cgroupns_mode),
-	STRING(userns_mode), STRINGS(uid_maps), STRINGS(gid_maps), STRINGS(requires),
+	STRING(userns_mode), STRINGS(uid_maps), STRINGS(gid_maps), STRINGS(requires), STRING(time_offset),
 	STRINGS(ports), STRINGS(expose), BOOL(publish_all), STRINGS(dns_servers), STRINGS(dns_searches),
 	STRINGS(dns_options), STRINGS(add_hosts), BOOL(no_hosts), BOOL(no_resolv), STRINGS(pasta_options),
 	STRINGS(mounts), BOOL(read_only), BOOL(read_only_tmpfs), INT(shm_size),

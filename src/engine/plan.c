@@ -24,6 +24,7 @@
 #include "engine/namespace-mode.h"
 #include "engine/settings.h"
 #include "engine/shared-namespaces.h"
+#include "engine/time-offset.h"
 #include "oci/runtime-config.h"
 
 #define INIT_TARGET "/run/davit-init"
@@ -599,6 +600,11 @@ static void plan_namespaces(const struct plan_input *input, struct oci_runtime_c
 		config->gid_maps =
 			xmemdup(input->map->gid, input->map->gid_count * sizeof(*input->map->gid));
 		config->gid_map_count = input->map->gid_count;
+	}
+	if (input->spec->time_offset) {
+		struct err ignored; /* checked when the container was made */
+		(void)time_offset_parse(input->spec->time_offset, config->time_offsets, &ignored);
+		config->namespaces[OCI_NS_TIME].wanted = true;
 	}
 	if (config->namespaces[OCI_NS_UTS].wanted && !config->namespaces[OCI_NS_UTS].path)
 		config->hostname = hostname_of(input);

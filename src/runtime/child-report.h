@@ -9,7 +9,9 @@ enum child_step {
 	CHILD_CLONE,
 	CHILD_CLONED,	  /* no failure: index is the pid */
 	CHILD_NAMESPACES, /* no failure; carries the mount and the network namespace */
-	CHILD_CGROUP,	  /* index: hierarchy */
+	CHILD_TIME_NAMESPACE,
+	CHILD_TIME_OFFSETS,
+	CHILD_CGROUP, /* index: hierarchy */
 	CHILD_IDS,
 	CHILD_CGROUP_NAMESPACE,
 	CHILD_KEYRING,

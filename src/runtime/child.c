@@ -213,6 +213,9 @@ static int enter_namespaces(struct child *child)
 		child_wait_for_parent(child);
 	if (child_enter_cgroups(child) < 0)
 		return -1;
+	/* Before the IDs change: that would close our own /proc to us. */
+	if (child_enter_time_namespace(child) < 0)
+		return -1;
 	if (child_become_root(child) < 0)
 		return -1;
 	if ((plan->unshare_cgroup || plan->config->namespaces[OCI_NS_CGROUP].path) &&

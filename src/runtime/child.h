@@ -13,7 +13,8 @@ struct child {
 	int control_fd;
 	const int *stdio; /* three, as in struct runtime_stdio */
 	bool wait_for_start;
-	const int *cgroup_fds; /* to write "0" to, see cgroup_entry_fds() */
+	bool time_namespace_is_made; /* by the helper that joins others */
+	const int *cgroup_fds;	     /* to write "0" to, see cgroup_entry_fds() */
 	size_t cgroup_fd_count;
 	int root_fd;			 /* the container's root */
 	int mapped_fds[PLAN_MAPPED_MAX]; /* as the mapper sent them */
@@ -57,6 +58,10 @@ int child_make_devices(struct child *child);
 int child_make_terminal(struct child *child, int *ret_master_fd);
 /* A descriptor of the container's own /dev/null, or of the host's where it has none. */
 int child_open_null(struct child *child);
+
+/* child-time.c: make it for children; make it and go there. Nothing where none is wanted. */
+int child_make_time_namespace(struct child *child);
+int child_enter_time_namespace(struct child *child);
 
 /* child-privileges.c */
 int child_become_user(struct child *child);

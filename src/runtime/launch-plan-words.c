@@ -141,6 +141,7 @@ static const char *const step_words[CHILD_STEP_COUNT] = {
 	[CHILD_START] = "start the container's first process",
 	[CHILD_CLONE] = "make the container's first process",
 	[CHILD_IDS] = "become root of the user namespace",
+	[CHILD_TIME_NAMESPACE] = "make a time namespace",
 	[CHILD_CGROUP] = "enter the control group",
 	[CHILD_CGROUP_NAMESPACE] = "make a cgroup namespace",
 	[CHILD_KEYRING] = "make a session keyring",
@@ -175,6 +176,20 @@ int launch_plan_explain(const struct launch_plan *plan, const struct child_repor
 				"caller's own",
 				plan->oom_score);
 		return err_errno(err, "OOM score adjustment %s", plan->oom_score);
+	case CHILD_TIME_NAMESPACE:
+		if (report->code == EINVAL || report->code == ENOENT)
+			return err_set(err, ENOTSUP,
+				       "make a time namespace: this kernel has none "
+				       "(CONFIG_TIME_NS); leave --time-offset out");
+		break;
+	case CHILD_TIME_OFFSETS:
+		if (report->code == ERANGE)
+			return err_set(
+				err, ERANGE,
+				"time offset: a clock would be before its zero, the start of "
+				"the host, or beyond the kernel's end of time; give a smaller "
+				"offset");
+		return err_errno(err, "set the time offsets");
 	case CHILD_CLONE:
 		if (plan->has_own_user_namespace &&
 		    (report->code == EPERM || report->code == ENOSPC))

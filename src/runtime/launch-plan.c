@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -68,6 +69,10 @@ static int plan_own_namespaces(struct launch_plan *plan, bool joins_user_namespa
 		const struct oci_namespace_config *ns = &config->namespaces[i];
 		if (i == OCI_NS_USER && joins_user_namespace)
 			continue;
+		if (i == OCI_NS_TIME) { /* see child-time.c */
+			plan->has_own_time_namespace = ns->wanted && !ns->path;
+			continue;
+		}
 		if (ns->wanted && !ns->path)
 			plan->clone_flags |= plan_namespaces[i].clone_flag;
 	}
@@ -103,6 +108,25 @@ static int plan_own_namespaces(struct launch_plan *plan, bool joins_user_namespa
 		(geteuid() != 0 ? config->gid_map_count == 1 && config->gid_maps[0].size == 1
 				: !is_initial_user_namespace());
 	return 0;
+}
+
+/* What is written to timens_offsets: clocks by the numbers of clock_gettime(2). */
+static void plan_time(struct launch_plan *plan)
+{
+	static const int clocks[OCI_CLOCK_COUNT] = {
+		[OCI_CLOCK_MONOTONIC] = CLOCK_MONOTONIC,
+		[OCI_CLOCK_BOOTTIME] = CLOCK_BOOTTIME,
+	};
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+
+	for (size_t i = 0; i < OCI_CLOCK_COUNT; i++) {
+		const struct oci_time_offset *offset = &plan->config->time_offsets[i];
+		if (offset->given)
+			strbuf_addf(&text, "%d %lld %u\n", clocks[i], (long long)offset->seconds,
+				    offset->nanoseconds);
+	}
+	if (plan->has_own_time_namespace && text.size)
+		plan->time_offsets = strbuf_take(&text);
 }
 
 static void overlay_escape(struct strbuf *text, const char *path)
@@ -548,6 +572,7 @@ int launch_plan_make(const struct oci_runtime_config *config, bool joins_user_na
 
 	plan->config = config;
 	int r = plan_own_namespaces(plan, joins_user_namespace, err);
+	plan_time(plan);
 	if (r >= 0)
 		r = plan_root(plan, err);
 	if (r >= 0)
@@ -613,6 +638,7 @@ void launch_plan_free(struct launch_plan *plan)
 		free(plan->own_config->gid_maps);
 		free(plan->own_config);
 	}
+	free(plan->time_offsets);
 	free(plan->overlay_fallback);
 	free(plan->volatile_mark);
 	for (size_t i = 0; i < plan->mount_count; i++)

@@ -76,7 +76,8 @@ struct launch_plan {
 	bool unshare_cgroup;	   /* to be made once the process is in its group */
 	bool shows_cgroup_v1; /* the container sees its groups, on a host with v1 hierarchies */
 	bool has_own_user_namespace;
-	bool has_own_pid_namespace, has_own_network_namespace;
+	bool has_own_pid_namespace, has_own_network_namespace, has_own_time_namespace;
+	char *time_offsets;	   /* as the kernel reads them, owned; NULL: none */
 	bool is_in_user_namespace; /* a new or joined one: no device nodes, no init rights */
 	bool pid_namespace_is_joined;
 	/* No new container but one more process in a container that runs: of all this only what

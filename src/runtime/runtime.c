@@ -137,7 +137,8 @@ static int join_all(struct child *child, const struct joins *joins)
 
 static _Noreturn void joiner_main(struct child *child, const struct joins *joins, int cgroup_fd)
 {
-	if (close_to_others(child) == 0 && join_all(child, joins) == 0) {
+	if (close_to_others(child) == 0 && join_all(child, joins) == 0 &&
+	    child_make_time_namespace(child) == 0) {
 		/* A sibling, so that our parent is its parent too. */
 		pid_t pid = clone_process(child->plan->clone_flags | CLONE_PARENT, NULL, cgroup_fd);
 		if (pid < 0 && cgroup_fd >= 0)

@@ -250,3 +250,48 @@ sleeper() { davit run -d --name "$@" "$BUSYBOX" sleep 1000 >/dev/null; }
 	gone() { davit ps >/dev/null; ! grep -q guest "$(davit inspect -f '{{.HostsPath}}' c)"; }
 	wait_until 10 gone
 }
+
+offsets() { davit run --rm --network none "$@" "$BUSYBOX" cat /proc/self/timens_offsets 2>/dev/null | tr -s ' ' | paste -sd,; }
+
+@test "--time-offset: both clocks, one, and what they show" {
+	need_davit
+	run offsets --time-offset +1d
+	assert_output 'monotonic 86400 0,boottime 86400 0'
+	run offsets --time-offset -1.25s
+	assert_output 'monotonic -2 750000000,boottime -2 750000000'
+	run offsets --time-offset monotonic=1h,boottime=2h30m
+	assert_output 'monotonic 3600 0,boottime 9000 0'
+	run offsets --time-offset boottime=3
+	assert_output 'monotonic 0 0,boottime 3 0'
+	run_davit run --rm --network none --time-offset 1000d "$BUSYBOX" cat /proc/uptime
+	[ "${output%%.*}" -ge 86400000 ] || fail "a thousand days"
+	run_davit run --rm --network none "$BUSYBOX" readlink /proc/self/ns/time
+	assert_output "$(readlink /proc/self/ns/time)"
+}
+
+@test "--time-offset with namespaces of others, with a mapping of its own, and in exec" {
+	need_davit
+	davit run -d --name c --network none --time-offset 7d "$BUSYBOX" sleep 1000 >/dev/null
+	run_davit exec c cat /proc/uptime
+	[ "${output%%.*}" -ge 604800 ] || fail "exec is in it"
+	run offsets --time-offset 5 --pid container:c --ipc container:c
+	assert_output 'monotonic 5 0,boottime 5 0'
+	run offsets --time-offset 5 --pid host
+	assert_output 'monotonic 5 0,boottime 5 0'
+	is_root || { run offsets --time-offset 5 --userns keep-id; assert_output 'monotonic 5 0,boottime 5 0'; }
+	davit stop -t 0 c >/dev/null
+	davit start c >/dev/null
+	run_davit exec c cat /proc/uptime
+	[ "${output%%.*}" -ge 604800 ] || fail "it is kept"
+	run_davit inspect -f '{{.HostConfig.TimeOffset}}' c
+	assert_output 7d
+}
+
+@test "--time-offset that cannot be" {
+	need_davit
+	run_error 125 run --rm --network none --time-offset -10000d "$BUSYBOX" true -- "time offset" "smaller"
+	run_error 125 run --rm --network none --time-offset x "$BUSYBOX" true -- "--time-offset 'x'" "duration"
+	run_error 125 run --rm --network none --time-offset realtime=1s "$BUSYBOX" true -- "realtime" "monotonic=SPAN"
+	run_error 125 run --rm --network none --time-offset boottime=1s,boottime=2s "$BUSYBOX" true -- "boottime" "twice"
+	run_error 125 run --rm --network none --time-offset= "$BUSYBOX" true -- "time-offset"
+}

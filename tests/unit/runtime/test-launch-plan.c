@@ -57,6 +57,28 @@ static void test_namespaces_become_clone_flags(void **state)
 	oci_runtime_config_free(config);
 }
 
+static void test_a_time_namespace_is_no_clone_flag(void **state)
+{
+	(void)state;
+	struct oci_runtime_config *config = usual_config();
+
+	config->namespaces[OCI_NS_TIME].wanted = true;
+	config->time_offsets[OCI_CLOCK_BOOTTIME] =
+		(struct oci_time_offset){ .given = true, .seconds = -2, .nanoseconds = 5 };
+	struct launch_plan *plan = make(config);
+	assert_true(plan->has_own_time_namespace);
+	assert_int_equal(plan->clone_flags & CLONE_NEWTIME, 0);
+	assert_string_equal(plan->time_offsets, "7 -2 5\n");
+	launch_plan_free(plan);
+	free(config->namespaces[OCI_NS_TIME].path);
+	config->namespaces[OCI_NS_TIME].path = xstrdup("/proc/1/ns/time");
+	plan = make(config);
+	assert_false(plan->has_own_time_namespace);
+	assert_null(plan->time_offsets);
+	launch_plan_free(plan);
+	oci_runtime_config_free(config);
+}
+
 static void test_shared_mount_namespace_is_refused(void **state)
 {
 	(void)state;
@@ -279,6 +301,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_namespaces_become_clone_flags),
+		cmocka_unit_test(test_a_time_namespace_is_no_clone_flag),
 		cmocka_unit_test(test_shared_mount_namespace_is_refused),
 		cmocka_unit_test(test_command_is_looked_for_in_the_containers_path),
 		cmocka_unit_test(test_words_for_a_missing_command),
