@@ -104,8 +104,6 @@ static int run(struct cli *cli, void *arguments, int argc, char **argv, struct e
 			    &exit_code, err);
 	client_fd = started.client_fd;
 	timing_mark("started");
-	if (r == 0)
-		r = write_pid_file(&args->container, started.pid, err);
 	if (r == -EADDRINUSE)
 		exit_code = EXIT_PORT_TAKEN;
 	if (r < 0) {

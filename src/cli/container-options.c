@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "cli/command.h"
-#include "cli/env-file.h"
+#include "cli/container-environment.h"
 #include "cli/mount-options.h"
 #include "cli/network-options.h"
 #include "cli/userns-options.h"
@@ -39,6 +39,7 @@ const struct option_spec container_option_specs[] = {
 	{ "cgroupns", 0, OPTION_STRING, FIELD(cgroupns_mode), "MODE", "Cgroup namespace: private, host, container:NAME or ns:PATH" },
 	{ "cgroups", 0, OPTION_CHOICE, FIELD(cgroups), "MODE", "Make a cgroup for the container, or stay in the caller's", .choices = "enabled|disabled" },
 	{ "cidfile", 0, OPTION_STRING, FIELD(cid_file), "FILE", "Write the container's ID to a new file", .complete = COMPLETE_FILES },
+	{ "conmon-pidfile", 0, OPTION_STRING, FIELD(monitor_pid_file), "FILE", "Write the process ID of its monitor to a file", .complete = COMPLETE_FILES },
 	{ "cpu-period", 0, OPTION_INT, FIELD(cpu_period), "USEC", "Length of the period that --cpu-quota is of" },
 	{ "cpu-quota", 0, OPTION_INT, FIELD(cpu_quota), "USEC", "Processor time in each period" },
 	{ "cpu-shares", 'c', OPTION_INT, FIELD(cpu_shares), "WEIGHT", "Share of processor time against others; the default is 1024" },
@@ -53,10 +54,12 @@ const struct option_spec container_option_specs[] = {
 	{ "entrypoint", 0, OPTION_STRING, FIELD(entrypoint), "COMMAND", "Replace the image's entrypoint; a word or a JSON array" },
 	{ "env", 'e', OPTION_ENV, FIELD(env), "KEY[=VALUE]", "Set a variable; KEY alone takes the caller's value" },
 	{ "env-file", 0, OPTION_STRINGS, FIELD(env_files), "FILE", "Read variables from a file", .complete = COMPLETE_FILES },
+	{ "env-merge", 0, OPTION_STRINGS, FIELD(env_merge), "KEY=VALUE", "Change a variable of the image, which VALUE may name: 'PATH=$PATH:/x'" },
 	{ "env-host", 0, OPTION_FLAG, FIELD(env_host), NULL, "Pass all of the caller's variables on" },
 	{ "expose", 0, OPTION_STRINGS, FIELD(expose), "PORT[/PROTO]", "Note a port that the container listens on" },
 	{ "group-add", 0, OPTION_STRINGS, FIELD(groups), "GROUP", "Add the process to a group" },
 	{ "gidmap", 0, OPTION_STRINGS, FIELD(gid_maps), "[FLAGS]CONTAINER:FROM[:SIZE]", "Map group IDs in a user namespace; see --uidmap", OPTION_COMMAS },
+	{ "group-entry", 0, OPTION_STRING, FIELD(group_entry), "LINE", "Line of /etc/group for a group that the image lacks; $GROUPNAME, $GID and $USERLIST are replaced" },
 	{ "hostname", 'h', OPTION_STRING, FIELD(hostname), "NAME", "Host name inside" },
 	{ "http-proxy", 0, OPTION_TRISTATE, FIELD(http_proxy), NULL, "Pass the caller's proxy variables on; the default" },
 	{ "init", 0, OPTION_FLAG, FIELD(init), NULL, "Run davit-init as PID 1: it forwards signals and reaps" },
@@ -75,6 +78,9 @@ const struct option_spec container_option_specs[] = {
 	{ "net", 0, OPTION_STRING, FIELD(network), "MODE", "The same as --network", OPTION_HIDDEN },
 	{ "no-hosts", 0, OPTION_FLAG, FIELD(no_hosts), NULL, "Leave the image's /etc/hosts alone" },
 	{ "oom-score-adj", 0, OPTION_INT, FIELD(oom_score_adj), "NUMBER", "How readily the kernel kills it, -1000 to 1000" },
+	{ "passwd", 0, OPTION_TRISTATE, FIELD(passwd), NULL, "Add a user that the image lacks to /etc/passwd and /etc/group; the default" },
+	{ "passwd-entry", 0, OPTION_STRING, FIELD(passwd_entry), "LINE", "Line of /etc/passwd for a user that the image lacks; $USERNAME, $UID, $GID, $NAME and $HOME are replaced" },
+	{ "personality", 0, OPTION_CHOICE, FIELD(personality), "NAME", "What the kernel says that the machine is, for programs of 32 bits", .choices = "LINUX|LINUX32" },
 	{ "pid", 0, OPTION_STRING, FIELD(pid_mode), "MODE", "PID namespace: private, host, container:NAME or ns:PATH" },
 	{ "pidfile", 0, OPTION_STRING, FIELD(pid_file), "FILE", "Write the process ID to a file", .complete = COMPLETE_FILES },
 	{ "pids-limit", 0, OPTION_INT, FIELD(pids_limit), "NUMBER", "How many processes; 0 or -1: any number" },
@@ -88,6 +94,7 @@ const struct option_spec container_option_specs[] = {
 	{ "requires", 0, OPTION_STRINGS, FIELD(requires), "CONTAINER", "Start these containers first", OPTION_COMMAS, .complete = COMPLETE_CONTAINERS },
 	{ "restart", 0, OPTION_STRING, FIELD(restart), "POLICY", "Start it again when it ends: no, on-failure[:RETRIES], always, unless-stopped", .choices = "no|on-failure|always|unless-stopped" },
 	{ "rm", 0, OPTION_FLAG, FIELD(remove), NULL, "Remove the container when it exits" },
+	{ "rmi", 0, OPTION_FLAG, FIELD(remove_image), NULL, "Remove the container when it exits, and its image unless others use it" },
 	{ "rootfs", 0, OPTION_FLAG, FIELD(rootfs), NULL, "The image's name is a directory to use as root file system" },
 	{ "security-opt", 0, OPTION_STRINGS, FIELD(security_opts), "OPTION", "no-new-privileges, seccomp=FILE|unconfined, apparmor=…, label=…, mask=…, unmask=…" },
 	{ "shm-size", 0, OPTION_BYTES, FIELD(shm_size), "SIZE", "Size of /dev/shm; the default is 64m" },
@@ -98,10 +105,12 @@ const struct option_spec container_option_specs[] = {
 	{ "timeout", 0, OPTION_INT, FIELD(timeout_sec), "SECONDS", "Kill it after so long" },
 	{ "tmpfs", 0, OPTION_STRINGS, FIELD(tmpfs), "TARGET[:OPTIONS]", "Mount a tmpfs" },
 	{ "tty", 't', OPTION_FLAG, FIELD(tty), NULL, "Give it a terminal" },
+	{ "tz", 0, OPTION_STRING, FIELD(timezone), "ZONE", "Time zone such as Europe/Berlin, or local: the host's" },
 	{ "uidmap", 0, OPTION_STRINGS, FIELD(uid_maps), "[FLAGS]CONTAINER:FROM[:SIZE]", "Map user IDs in a user namespace", OPTION_COMMAS },
 	{ "ulimit", 0, OPTION_STRINGS, FIELD(ulimits), "NAME=SOFT[:HARD]", "Resource limit, e.g. nofile=1024:2048" },
 	{ "umask", 0, OPTION_STRING, FIELD(umask), "MODE", "File mode mask; the default is 0022" },
 	{ "unsetenv", 0, OPTION_STRINGS, FIELD(unset_env), "KEY", "Take a variable of the image away" },
+	{ "unsetenv-all", 0, OPTION_FLAG, FIELD(unset_env_all), NULL, "Take all variables of the image and davit's own defaults away" },
 	{ "user", 'u', OPTION_STRING, FIELD(user), "USER[:GROUP]", "Name or number, looked up in the image" },
 	{ "userns", 0, OPTION_STRING, FIELD(userns), "MODE", "User namespace: host, private, keep-id[:uid=,gid=,size=], nomap, auto[:size=,uidmapping=,gidmapping=], container:NAME or ns:PATH" },
 	{ "uts", 0, OPTION_STRING, FIELD(uts_mode), "MODE", "UTS namespace: private, host, container:NAME or ns:PATH" },
@@ -112,71 +121,6 @@ const struct option_spec container_option_specs[] = {
 	OPTION_END,
 };
 /* clang-format on */
-
-/* In this order, later ones win: image, containers.conf, proxies, --env-host, --env-file, -e. */
-static int build_env(struct cli *cli, struct engine *engine, const struct container_args *args,
-		     const struct oci_image_config *image, struct container_spec *spec,
-		     struct err *err)
-{
-	static const char *const proxies[] = { "http_proxy",  "https_proxy", "ftp_proxy",
-					       "no_proxy",    "all_proxy",   "HTTP_PROXY",
-					       "HTTPS_PROXY", "FTP_PROXY",   "NO_PROXY",
-					       "ALL_PROXY" };
-	struct strlist *env = &spec->env;
-
-	strlist_env_set(env, "PATH",
-			"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-	if (spec->tty)
-		strlist_env_set(env, "TERM", "xterm");
-	strlist_env_set(env, "container", "davit");
-	env_merge(env, &engine->settings.env);
-	if (image)
-		env_merge(env, &image->env);
-	for (size_t i = 0; i < args->unset_env.count; i++)
-		strlist_env_unset(env, args->unset_env.items[i]);
-	bool passes_proxies = args->http_proxy == TRISTATE_UNSET
-				      ? engine->settings.http_proxy
-				      : args->http_proxy == TRISTATE_TRUE;
-	for (size_t i = 0; passes_proxies && i < ARRAY_SIZE(proxies); i++)
-		if (engine_getenv(engine, proxies[i]))
-			strlist_env_set(env, proxies[i], engine_getenv(engine, proxies[i]));
-	if (args->env_host || engine->settings.env_host)
-		env_merge(env, &engine->environment);
-	for (size_t i = 0; i < args->env_files.count; i++) {
-		int r = env_file_read(cli, args->env_files.items[i], env, err);
-		if (r < 0)
-			return r;
-	}
-	env_merge(env, &args->env);
-	return 0;
-}
-
-static int build_labels(struct cli *cli, const struct container_args *args,
-			const struct oci_image_config *image, struct container_spec *spec,
-			struct err *err)
-{
-	if (image)
-		env_merge(&spec->labels, &image->labels);
-	for (size_t i = 0; i < args->label_files.count; i++) {
-		int r = env_file_read(cli, args->label_files.items[i], &spec->labels, err);
-		if (r < 0)
-			return r;
-	}
-	for (size_t i = 0; i < args->labels.count; i++) {
-		const char *equals = strchrnul(args->labels.items[i], '=');
-		autofree char *key =
-			xstrndup(args->labels.items[i], (size_t)(equals - args->labels.items[i]));
-		strlist_env_set(&spec->labels, key, *equals ? equals + 1 : "");
-	}
-	for (size_t i = 0; i < args->annotations.count; i++) {
-		if (!strchr(args->annotations.items[i], '='))
-			return err_set(err, EINVAL,
-				       "invalid annotation '%s'; write it as KEY=VALUE",
-				       args->annotations.items[i]);
-		strlist_add(&spec->annotations, args->annotations.items[i]);
-	}
-	return 0;
-}
 
 /* A new entrypoint also replaces the image's command; "" takes the entrypoint away. */
 static int build_command(const struct container_args *args, bool has_entrypoint,
@@ -368,6 +312,58 @@ static int build_restart(const struct container_args *args, struct container_spe
 	return 0;
 }
 
+static int check_entry(const char *option, const char *text, struct err *err)
+{
+	return text && strchr(text, '\n')
+		       ? err_set(err, EINVAL, "--%s is one line; leave the line break out", option)
+		       : 0;
+}
+
+/* The caller's own groups are kept as a whole or not at all. */
+static int build_groups(const struct container_args *args, struct container_spec *spec,
+			struct err *err)
+{
+	int r = check_entry("passwd-entry", args->passwd_entry, err);
+
+	if (r == 0)
+		r = check_entry("group-entry", args->group_entry, err);
+	if (r < 0)
+		return r;
+	spec->no_passwd = args->passwd == TRISTATE_FALSE;
+	spec->passwd_entry = xstrdup(args->passwd_entry);
+	spec->group_entry = xstrdup(args->group_entry);
+	strlist_extend(&spec->groups, &args->groups);
+	spec->keep_groups = strlist_contains(&spec->groups, "keep-groups");
+	if (!spec->keep_groups)
+		return 0;
+	if (spec->groups.count > 1)
+		return err_set(err, EINVAL,
+			       "--group-add keep-groups keeps the groups of the caller, so no other "
+			       "groups can be added");
+	strlist_clear(&spec->groups);
+	return 0;
+}
+
+static int build_timezone(const struct engine *engine, const struct container_args *args,
+			  struct container_spec *spec, struct err *err)
+{
+	const char *zone = args->timezone ?: engine->settings.tz;
+	struct stat st;
+
+	if (!zone || !*zone)
+		return 0;
+	spec->timezone = xstrdup(zone);
+	if (strcmp(zone, "local") == 0)
+		return 0;
+	autofree char *path = path_join("/usr/share/zoneinfo", zone);
+	if (zone[0] == '/' || strstr(zone, "..") || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return err_set(err, EINVAL,
+			       "time zone '%s' is not in /usr/share/zoneinfo; name one as "
+			       "Europe/Berlin, or local",
+			       zone);
+	return 0;
+}
+
 static int build_process(struct cli *cli, struct engine *engine, const struct container_args *args,
 			 const struct oci_image_config *image, struct container_spec *spec,
 			 struct err *err)
@@ -376,12 +372,14 @@ static int build_process(struct cli *cli, struct engine *engine, const struct co
 				     ?: image && *image->stop_signal ? image->stop_signal
 								     : NULL;
 	const char *workdir = args->workdir ?: image ? image->working_dir : "";
+	int r;
 	char *end;
 
 	spec->tty = args->tty;
 	spec->open_stdin = args->interactive;
 	spec->init = args->init || engine->settings.init;
 	if (args->user || (image && *image->user) || !spec->user) {
+		free(take_ptr(&spec->user_name));
 		free(spec->user); /* that of --userns keep-id is the last choice */
 		spec->user = xstrdup(args->user ?: image ? image->user : "");
 	}
@@ -389,6 +387,7 @@ static int build_process(struct cli *cli, struct engine *engine, const struct co
 		return err_set(err, EINVAL,
 			       "working directory '%s' is not absolute; begin it with '/'",
 			       args->workdir);
+	spec->workdir_is_given = args->workdir;
 	spec->workdir =
 		workdir && *workdir == '/' ? xstrdup(workdir) : xasprintf("/%s", workdir ?: "");
 	if (signal && signal_from_name(signal) < 0)
@@ -396,6 +395,7 @@ static int build_process(struct cli *cli, struct engine *engine, const struct co
 	spec->stop_signal = xstrdup(signal);
 	spec->stop_timeout = cli_given(cli, "stop-timeout") ? args->stop_timeout_sec
 							    : engine->settings.stop_timeout;
+	spec->personality = xstrdup(args->personality);
 	spec->timeout = args->timeout_sec;
 	if (spec->stop_timeout < 0 || spec->timeout < 0)
 		return err_set(err, EINVAL, "--%s cannot be negative",
@@ -406,7 +406,11 @@ static int build_process(struct cli *cli, struct engine *engine, const struct co
 		return err_set(err, EINVAL,
 			       "invalid umask '%s'; it is an octal number such as 0022",
 			       spec->umask);
-	strlist_extend(&spec->groups, &args->groups);
+	r = build_groups(args, spec, err);
+	if (r == 0)
+		r = build_timezone(engine, args, spec, err);
+	if (r < 0)
+		return r;
 	return 0;
 }
 
@@ -431,6 +435,14 @@ static int find_root(struct engine *engine, const struct container_args *args, c
 	spec->image_digest = xstrdup((*ret_image)->manifest_digest);
 	strlist_extend(&spec->layers, &(*ret_image)->config->diff_ids);
 	return 0;
+}
+
+/* For a file that is written at every start, wherever that is asked for. */
+static char *absolute_path(const char *path)
+{
+	autofree char *cwd = path && path[0] != '/' ? getcwd(NULL, 0) : NULL;
+
+	return cwd ? path_join(cwd, path) : xstrdup(path);
 }
 
 int container_args_to_spec(struct cli *cli, const struct container_args *args, int argc,
@@ -469,9 +481,9 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 		r = build_command(args, cli_given(cli, "entrypoint"), config, argc - 1, argv + 1,
 				  spec, err);
 	if (r == 0)
-		r = build_env(cli, engine, args, config, spec, err);
+		r = container_environment_build(cli, engine, args, config, spec, err);
 	if (r == 0)
-		r = build_labels(cli, args, config, spec, err);
+		r = container_labels_build(cli, engine, args, config, spec, err);
 	if (r == 0)
 		r = network_options_apply_ports(args, config, spec, err);
 	if (r == 0)
@@ -481,9 +493,11 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 		volume_drop_anonymous(engine, &spec->mounts);
 		return r;
 	}
-	spec->auto_remove = args->remove;
+	spec->auto_remove = args->remove || args->remove_image;
 	spec->cid_file = xstrdup(args->cid_file);
-	spec->pid_file = xstrdup(args->pid_file);
+	spec->pid_file = absolute_path(args->pid_file);
+	spec->monitor_pid_file = absolute_path(args->monitor_pid_file);
+	spec->remove_image = args->remove_image;
 	*ret_spec = take_ptr(&spec);
 	return 0;
 }

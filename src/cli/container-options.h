@@ -16,14 +16,16 @@ struct image;
 
 struct container_args {
 	/* mode */
-	bool interactive, tty, remove, replace, quiet;
-	const char *name, *cid_file, *pid_file, *restart;
+	bool interactive, tty, remove, remove_image, replace, quiet;
+	const char *name, *cid_file, *pid_file, *monitor_pid_file, *restart;
 	int64_t timeout_sec;
 	/* process */
-	struct strlist env, env_files, unset_env, groups;
-	bool env_host, init;
+	struct strlist env, env_files, env_merge, unset_env, groups;
+	bool env_host, unset_env_all, init;
 	enum option_tristate http_proxy;
-	const char *entrypoint, *workdir, *user, *stop_signal, *umask;
+	const char *entrypoint, *workdir, *user, *stop_signal, *umask, *timezone;
+	enum option_tristate passwd;
+	const char *passwd_entry, *group_entry, *personality;
 	int64_t stop_timeout_sec;
 	/* limits */
 	int64_t memory, memory_swap, memory_reservation, shm_size;

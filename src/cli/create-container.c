@@ -6,8 +6,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/file.h"
-#include "base/mem.h"
 #include "cli/command.h"
 #include "cli/container-options.h"
 #include "engine/container-end.h"
@@ -68,12 +66,4 @@ int create_container(struct cli *cli, const struct container_args *args, enum cr
 	if (r < 0 && cid_fd >= 0)
 		(void)unlink(args->cid_file); /* ours, and there is no container */
 	return r;
-}
-
-int write_pid_file(const struct container_args *args, pid_t pid, struct err *err)
-{
-	if (!args->pid_file)
-		return 0;
-	autofree char *text = xasprintf("%d", (int)pid);
-	return file_write(AT_FDCWD, args->pid_file, text, strlen(text), 0644, 0, err);
 }

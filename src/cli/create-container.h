@@ -15,6 +15,3 @@ struct err;
 int create_container(struct cli *cli, const struct container_args *args, enum create_flags flags,
 		     bool detached, int argc, char **argv, struct container **ret_container,
 		     struct err *err);
-
-/* --pidfile */
-int write_pid_file(const struct container_args *args, pid_t pid, struct err *err);

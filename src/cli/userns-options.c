@@ -8,6 +8,7 @@
 #include "engine/container-spec.h"
 #include "engine/engine.h"
 #include "engine/userns-mode.h"
+#include "kernel/userns.h"
 
 static int read_mode(const struct engine *engine, const struct container_args *args,
 		     struct userns_mode *mode, struct err *err)
@@ -61,9 +62,11 @@ int userns_options_apply(struct engine *engine, const struct container_args *arg
 	spec->userns_mode = xstrdup(args->userns);
 	id_map_format(&uid, &spec->uid_maps);
 	id_map_format(&gid, &spec->gid_maps);
-	if (mode.kind == USERNS_KEEP_ID)
+	if (mode.kind == USERNS_KEEP_ID) {
+		spec->user_name = userns_user_name(engine->uid);
 		spec->user = xasprintf(
 			"%lld:%lld", mode.uid >= 0 ? (long long)mode.uid : (long long)engine->uid,
 			mode.gid >= 0 ? (long long)mode.gid : (long long)engine->gid);
+	}
 	return 0;
 }

@@ -32,6 +32,7 @@
 #include "engine/container-wait.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/image.h"
 #include "engine/leftover-processes.h"
 #include "engine/namespace-mode.h"
 #include "engine/shared-hosts.h"
@@ -253,6 +254,22 @@ int container_release(struct engine *engine, const struct container *container,
 	return r;
 }
 
+/* The image went with its container; one that others use stays. */
+static void remove_image(struct engine *engine, const struct container_spec *spec)
+{
+	autostrlist struct strlist untagged = STRLIST_EMPTY, deleted = STRLIST_EMPTY;
+	const struct image_removal removal = { 0 };
+	struct err err;
+
+	int r = image_remove(engine, spec->image_name, &removal, &untagged, &deleted, &err);
+	if (r == 0)
+		r = image_empty_trash(engine, &err);
+	if (r == -EBUSY || r == -ENOENT)
+		log_debug("--rmi: %s", err.text);
+	else if (r < 0)
+		log_warn("the container is gone, its image is not: %s", err.text);
+}
+
 static int put_away(struct engine *engine, const struct container *container, bool remove,
 		    struct err *err)
 {
@@ -271,6 +288,8 @@ static int put_away(struct engine *engine, const struct container *container, bo
 		return r;
 	if (remove && !dependents.count) {
 		r = remove_locked(engine, container->id, true, err);
+		if (r == 0 && spec->remove_image && spec->image_name)
+			remove_image(engine, spec);
 	} else if (container->state == CONTAINER_CREATED) { /* its first start was killed */
 		r = container_set_created(engine, container->id, err);
 	} else { /* it stays while others need it */

@@ -11,6 +11,7 @@
 #include "engine/container-layers.h"
 #include "engine/container-network.h"
 #include "engine/container-size.h"
+#include "engine/container-users.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/identity.h"
@@ -111,8 +112,10 @@ static void environment(struct engine *engine, const struct container *container
 	if (container_layer_dirs(engine, spec, &layers, &ignored) < 0 ||
 	    identity_resolve(&layers, spec->user, &spec->groups, &identity, &ignored) < 0)
 		strlist_extend(env, &spec->env);
-	else
+	else {
+		container_users_plan(&layers, spec, &identity);
 		plan_environment(spec, hostname, identity.home, env);
+	}
 	identity_clear(&identity);
 }
 

@@ -33,7 +33,8 @@ static const struct {
 	size_t offset;
 } fields[] = {
 	STRING(image_name), STRING(image_id), STRING(image_digest), STRINGS(layers), STRING(rootfs),
-	STRINGS(entrypoint), STRINGS(command), STRINGS(env), STRING(workdir), STRING(user), STRINGS(groups),
+	STRINGS(entrypoint), STRINGS(command), STRINGS(env), STRING(workdir), BOOL(workdir_is_given), STRING(user), STRINGS(groups),
+	STRING(user_name), BOOL(keep_groups), BOOL(no_passwd), STRING(passwd_entry), STRING(group_entry), STRING(timezone), STRING(personality),
 	BOOL(tty), BOOL(open_stdin), BOOL(init), STRING(hostname), STRING(umask), STRING(stop_signal),
 	INT(stop_timeout), INT(timeout), STRING(restart_policy), INT(restart_retries),
 	STRING(network_mode), STRING(pid_mode), STRING(ipc_mode), STRING(uts_mode), STRING(cgroupns_mode),
@@ -49,7 +50,7 @@ static const struct {
 	BOOL(has_oom_score_adj), INT(oom_score_adj),
 	STRING(log_driver), STRING(log_path), INT(log_size_max),
 	STRINGS(labels), STRINGS(annotations), BOOL(auto_remove), BOOL(detached), STRING(detach_keys),
-	STRING(pid_file), STRING(cid_file),
+	BOOL(remove_image), STRING(pid_file), STRING(monitor_pid_file), STRING(cid_file),
 };
 /* clang-format on */
 

@@ -26,8 +26,16 @@ struct container_spec {
 	struct strlist entrypoint, command; /* joined they are argv */
 	struct strlist env;		    /* KEY=VALUE, complete but for HOME */
 	char *workdir;			    /* absolute */
+	bool workdir_is_given;		    /* not the image's: it has to be there */
 	char *user;			    /* "name|uid[:group|gid]", "" or NULL: root */
 	struct strlist groups;		    /* --group-add */
+	char *user_name; /* of the caller, who is `user` inside; else NULL */
+	bool keep_groups;		    /* the caller's */
+	/* Users and groups that the image lacks are added to its files, by these lines if there are any. */
+	bool no_passwd;
+	char *passwd_entry, *group_entry;
+	char *personality; /* "LINUX32" */
+	char *timezone;	   /* "Europe/Berlin", "local": the host's, NULL: the image's */
 	bool tty, open_stdin;
 	bool init;		 /* davit-init as PID 1 */
 	char *hostname;		 /* NULL: the short ID */
@@ -94,7 +102,8 @@ struct container_spec {
 	bool auto_remove;
 	bool detached;
 	char *detach_keys;
-	char *pid_file, *cid_file;
+	bool remove_image; /* with the container, unless others use it */
+	char *pid_file, *monitor_pid_file, *cid_file;
 };
 
 struct container_spec *container_spec_new(void);

@@ -37,6 +37,7 @@
 #include "engine/container-map.h"
 #include "engine/container-network.h"
 #include "engine/container-restart.h"
+#include "engine/container-users.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/identity.h"
@@ -178,6 +179,10 @@ static int map_files(struct start *start, struct err *err)
 	}
 	for (size_t i = 0; i < count; i++)
 		strlist_take(&paths, path_join(start->run_dir, files[i]));
+	if (start->identity.passwd_line)
+		strlist_take(&paths, path_join(start->run_dir, "passwd"));
+	if (start->identity.group_line)
+		strlist_take(&paths, path_join(start->run_dir, "group"));
 	return container_map_files(start->engine, &start->map, &start->spec->layers, &paths, err);
 }
 
@@ -257,7 +262,12 @@ static int prepare(struct start *start, struct err *err)
 		r = identity_resolve(&start->layer_dirs, start->spec->user, &start->spec->groups,
 				     &start->identity, err);
 	if (r == 0)
+		container_users_plan(&start->layer_dirs, start->spec, &start->identity);
+	if (r == 0)
 		r = make_directories(start, err);
+	if (r == 0)
+		r = container_users_write(&start->layer_dirs, &start->identity, start->run_dir,
+					  err);
 	if (r == 0) {
 		start->hostname = shared_namespaces_hostname(start->engine, start->container->id,
 							     start->spec);
@@ -557,6 +567,17 @@ static int announce(struct start *start, struct err *err)
 					     start->restart_count, err);
 }
 
+/* For service managers. The container runs already, so a file that cannot be written does not stop it. */
+static void write_pid_file(const char *path, pid_t pid)
+{
+	autofree char *text = xasprintf("%d", (int)pid);
+	struct err err;
+
+	if (path && pid > 0 && file_write(AT_FDCWD, path, text, strlen(text), 0644, 0, &err) < 0)
+		log_warn("the container runs, but its process ID could not be written: %s",
+			 err.text);
+}
+
 /* The lock is held and nothing of an earlier run is left. */
 static int start_locked(struct start *start, enum start_flags flags,
 			struct start_result *ret_result, int *ret_exit_code, struct err *err)
@@ -582,6 +603,8 @@ static int start_locked(struct start *start, enum start_flags flags,
 		ret_result->client_fd = take_fd(&start->client_fds[0]);
 		/* who sends signals needs its process */
 		container_refresh(engine, container, CONTAINER_IS_LOCKED);
+		write_pid_file(start->spec->pid_file, ret_result->pid);
+		write_pid_file(start->spec->monitor_pid_file, container->run.monitor_pid);
 	}
 	start_clear(start);
 	return r;

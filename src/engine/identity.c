@@ -155,6 +155,17 @@ static void add_group(struct identity *identity, uint32_t gid)
 	identity->groups[identity->group_count++] = gid;
 }
 
+static bool group_has_entry(const char *groups, uint32_t wanted)
+{
+	struct database_field f[4];
+	uint32_t gid;
+
+	for (int n; (n = next_line(&groups, f, 4)) >= 0;)
+		if (n >= 3 && parse_id(f[2].text, f[2].size, &gid) && gid == wanted)
+			return true;
+	return false;
+}
+
 static bool find_group(const char *groups, const char *name, uint32_t *ret_gid)
 {
 	struct database_field f[4];
@@ -196,6 +207,7 @@ int identity_resolve(const struct strlist *layer_dirs, const char *user,
 			user_name = xstrndup(f[0].text, f[0].size);
 		}
 	}
+	identity.is_listed = found;
 	if (!found && *user_part && !is_number)
 		return err_set(err, ENOENT,
 			       "user '%s' is not in the image's /etc/passwd; give a number, e.g. "
@@ -212,6 +224,8 @@ int identity_resolve(const struct strlist *layer_dirs, const char *user,
 		r = err_set(err, ENOENT,
 			    "group '%s' is not in the image's /etc/group; give a number",
 			    group_part);
+	identity.group_is_listed =
+		!*group_part || group_has_entry(strbuf_text(&group), identity.gid);
 	if (r == 0 && user_name && !*group_part) {
 		/* A named group is meant alone; without one the user's other groups come along. */
 		at = strbuf_text(&group);
@@ -245,5 +259,7 @@ void identity_clear(struct identity *identity)
 {
 	free(identity->groups);
 	free(identity->home);
+	free(identity->passwd_line);
+	free(identity->group_line);
 	*identity = (struct identity){ 0 };
 }

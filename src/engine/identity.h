@@ -18,6 +18,10 @@ struct identity {
 	uint32_t *groups; /* additional ones; owned */
 	size_t group_count;
 	char *home; /* owned; "/" if the user has no entry */
+	bool is_listed,
+		group_is_listed; /* in the image's /etc/passwd; the group that was asked for in /etc/group */
+	/* What container_users_plan() adds to the image's files; owned, NULL: nothing. */
+	char *passwd_line, *group_line;
 };
 
 /* @layer_dirs:   directories of the root file system, uppermost first

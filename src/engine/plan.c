@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -191,6 +192,18 @@ static int plan_ulimits(const struct strlist *ulimits, bool is_default,
 	return 0;
 }
 
+/* Whoever gives its primary group up must not get past files that this group alone is kept from. */
+static void add_primary_group(struct oci_process *process)
+{
+	for (size_t i = 0; i < process->additional_gid_count; i++)
+		if (process->additional_gids[i] == process->gid)
+			return;
+	process->additional_gids = xreallocarray(process->additional_gids,
+						 process->additional_gid_count + 1,
+						 sizeof(*process->additional_gids));
+	process->additional_gids[process->additional_gid_count++] = process->gid;
+}
+
 static int plan_process(const struct plan_input *input, struct oci_runtime_config *config,
 			struct err *err)
 {
@@ -218,12 +231,19 @@ static int plan_process(const struct plan_input *input, struct oci_runtime_confi
 	plan_environment(spec, hostname, input->identity->home, &process->env);
 	process->terminal = spec->tty;
 	process->cwd = xstrdup(spec->workdir && *spec->workdir ? spec->workdir : "/");
+	config->has_personality = spec->personality;
+	config->personality = spec->personality && strcmp(spec->personality, "LINUX32") == 0
+				      ? PER_LINUX32
+				      : PER_LINUX;
+	process->cwd_must_exist = spec->workdir_is_given;
 	process->uid = input->identity->uid;
 	process->gid = input->identity->gid;
 	process->additional_gid_count = input->identity->group_count;
 	process->additional_gids =
 		xmemdup(input->identity->groups,
 			input->identity->group_count * sizeof(*process->additional_gids));
+	if (!spec->keep_groups)
+		add_primary_group(process);
 	process->umask = spec->umask ? (int)strtol(spec->umask, NULL, 8) : 0022;
 	process->no_new_privileges = spec->no_new_privileges;
 	process->has_oom_score_adj = spec->has_oom_score_adj;
@@ -401,6 +421,18 @@ static void sort_by_depth(struct oci_runtime_config *config)
 		}
 }
 
+static void plan_timezone(const struct container_spec *spec, struct oci_runtime_config *config)
+{
+	const char *zone = spec->timezone;
+
+	if (zone && strcmp(zone, "local") == 0)
+		bind_file(config, "/etc", "localtime", "/etc/localtime",
+			  "bind,rprivate,ro,nosuid,nodev,noexec");
+	else if (zone)
+		bind_file(config, "/usr/share/zoneinfo", zone, "/etc/localtime",
+			  "bind,rprivate,ro,nosuid,nodev,noexec");
+}
+
 /* A user's mount at the place of a default one replaces it. */
 static int plan_mounts(const struct plan_input *input, struct oci_runtime_config *config,
 		       struct err *err)
@@ -418,6 +450,11 @@ static int plan_mounts(const struct plan_input *input, struct oci_runtime_config
 		if (!files[i].is_left_out && !spec->rootfs)
 			bind_file(config, input->run_dir, files[i].name, files[i].target,
 				  spec->read_only ? "bind,rprivate,ro" : "bind,rprivate");
+	if (input->identity->passwd_line)
+		bind_file(config, input->run_dir, "passwd", "/etc/passwd", "bind,rprivate");
+	if (input->identity->group_line)
+		bind_file(config, input->run_dir, "group", "/etc/group", "bind,rprivate");
+	plan_timezone(spec, config);
 	bind_file(config, input->run_dir, ".containerenv", "/run/.containerenv", "bind,rprivate");
 	if (spec->init)
 		oci_runtime_config_add_mount(config, INIT_TARGET, "bind", input->init_path,
@@ -704,6 +741,8 @@ int plan_container(const struct plan_input *input, struct oci_runtime_config **r
 	}
 	strlist_addf(&config->annotations, "org.opencontainers.image.stopSignal=%s",
 		     spec->stop_signal ?: "SIGTERM");
+	if (spec->keep_groups)
+		strlist_add(&config->annotations, "run.oci.keep_original_groups=1");
 	strlist_extend(&config->annotations, &spec->annotations);
 	*ret_config = config;
 	return 0;

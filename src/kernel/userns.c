@@ -63,9 +63,9 @@ static void extent_add(struct id_extent **extents, size_t *count, uint32_t insid
 	(*extents)[(*count)++] = (struct id_extent){ inside, outside, size };
 }
 
-/* The name of the user who calls, without the cost of loading the name service where /etc/passwd
+/* Without the cost of loading the name service where /etc/passwd
  * knows it. NULL if nobody does. */
-static char *user_name(uid_t uid)
+char *userns_user_name(uid_t uid)
 {
 	autostrbuf struct strbuf passwd = STRBUF_EMPTY;
 	struct err ignored;
@@ -155,7 +155,7 @@ int userns_map_for_user(struct userns_map *ret_map, struct err *err)
 		return 0;
 	}
 
-	autofree char *name = user_name(uid);
+	autofree char *name = userns_user_name(uid);
 	extent_add(&map.uid, &map.uid_count, 0, uid, 1);
 	extent_add(&map.gid, &map.gid_count, 0, gid, 1);
 	read_ranges("/etc/subuid", name, uid, &map.uid, &map.uid_count);

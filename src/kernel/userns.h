@@ -31,6 +31,9 @@ void userns_map_clear(struct userns_map *map);
 void userns_parse_ranges(const char *text, const char *name, uid_t uid, struct id_extent **extents,
 			 size_t *count);
 
+/* The name of a user of this host, NULL if it has none; owned by the caller. */
+char *userns_user_name(uid_t uid);
+
 /* What an ID inside is outside; UINT32_MAX if it is not mapped. */
 uint32_t userns_id_to_host(const struct id_extent *extents, size_t count, uint32_t inside);
 

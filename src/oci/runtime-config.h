@@ -85,6 +85,7 @@ struct oci_process {
 	struct strlist args;
 	struct strlist env;
 	char *cwd;
+	bool cwd_must_exist; /* not in config.json: runtimes make a directory that is missing */
 	uint32_t uid, gid;
 	uint32_t *additional_gids;
 	size_t additional_gid_count;

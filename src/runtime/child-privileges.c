@@ -66,7 +66,8 @@ int child_become_user(struct child *child)
 
 	if (drop_bounding(process->capabilities.bounding) < 0)
 		return child_fail(child, CHILD_CAPABILITIES, 0);
-	if (setgroups(process->additional_gid_count, process->additional_gids) < 0) {
+	if (!child->plan->keeps_groups &&
+	    setgroups(process->additional_gid_count, process->additional_gids) < 0) {
 		/* A one-ID mapping keeps the groups of the user who calls. */
 		if (errno != EPERM || !child->plan->groups_are_fixed)
 			return child_fail(child, CHILD_GROUPS, 0);

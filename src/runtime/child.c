@@ -419,7 +419,8 @@ static int enter_working_directory(struct child *child)
 	size_t size = strlen(cwd);
 
 	int r = chdir(cwd);
-	if (r < 0 && errno == ENOENT && size < sizeof(path) && !child->plan->enters_container) {
+	if (r < 0 && errno == ENOENT && size < sizeof(path) && !child->plan->enters_container &&
+	    !child->plan->config->process.cwd_must_exist) {
 		memcpy(path, cwd, size + 1);
 		r = make_directories(path);
 		if (r == 0)

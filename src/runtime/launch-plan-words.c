@@ -229,6 +229,11 @@ int launch_plan_explain(const struct launch_plan *plan, const struct child_repor
 		return err_errno(err, "make '%s' read-only",
 				 config->readonly_paths.items[report->index]);
 	case CHILD_CWD:
+		if (report->code == ENOENT)
+			return err_set(err, ENOENT,
+				       "working directory '%s' does not exist in the container; "
+				       "name one that does",
+				       plan->cwd);
 		return err_errno(err, "working directory '%s'", plan->cwd);
 	case CHILD_USER:
 		if (report->code == EINVAL)

@@ -501,6 +501,8 @@ static int plan_command(struct launch_plan *plan, struct err *err)
 
 	if (process->args.count == 0)
 		return err_set(err, EINVAL, "no command to run; the image names none, so give one");
+	plan->keeps_groups =
+		strlist_contains(&plan->config->annotations, "run.oci.keep_original_groups=1");
 	plan->cwd = process->cwd && *process->cwd ? process->cwd : "/";
 	if (plan->cwd[0] != '/')
 		return err_set(err, EINVAL, "working directory '%s': not an absolute path",

@@ -91,6 +91,7 @@ struct launch_plan {
 	 * the like. Paths of the host are opened as the user; then the child becomes root in the eyes of
 	 * file systems only, so that the user may still look into it. */
 	bool root_is_other;
+	bool keeps_groups;     /* the caller's additional groups stay */
 	bool groups_are_fixed; /* setgroups(2) is denied by a one-ID mapping */
 	struct userns_map map; /* extents are config's */
 

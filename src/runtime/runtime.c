@@ -584,6 +584,10 @@ int runtime_exec(struct runtime_child *child, int *ret_exit_code, struct err *er
 		return fail_without_report(child, err);
 	}
 	*ret_exit_code = RUNTIME_FAILED;
+	/* The peers' numbers, for what the user asked for and the container does not have. */
+	if (report.step == CHILD_CWD)
+		*ret_exit_code = child->plan->enters_container ? RUNTIME_NOT_FOUND
+							       : RUNTIME_CANNOT_EXECUTE;
 	if (report.step == CHILD_EXEC)
 		*ret_exit_code = report.code == ENOENT || report.code == ENOTDIR
 					 ? RUNTIME_NOT_FOUND

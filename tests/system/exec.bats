@@ -83,7 +83,7 @@ running() { davit run -d --name c --network none "$@" "$BUSYBOX" sleep 1000 >/de
 	running
 	run_error 127 exec c nosuch -- "nosuch"
 	run_error 126 exec c /etc/passwd -- "/etc/passwd"
-	run_error 125 exec -w /nosuch c true -- "/nosuch"
+	run_error 127 exec -w /nosuch c true -- "/nosuch"
 	run_error 125 exec nosuch true -- "nosuch"
 	run_error 125 exec -d -i c true -- "--detach"
 	run_error 125 exec c -- "argument|arg"
