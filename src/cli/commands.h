@@ -6,10 +6,13 @@
 /* One line a command, in alphabetical order; each is `const struct command command_NAME` in its
  * own cmd-NAME.c. */
 #define COMMANDS(X)                                                                                \
+	X(attach)                                                                                  \
 	X(complete)                                                                                \
 	X(completion)                                                                              \
 	X(container_cleanup)                                                                       \
+	X(container_exists)                                                                        \
 	X(container_inspect)                                                                       \
+	X(container_prune)                                                                         \
 	X(create)                                                                                  \
 	X(exec)                                                                                    \
 	X(help)                                                                                    \
@@ -29,6 +32,8 @@
 	X(port)                                                                                    \
 	X(ps)                                                                                      \
 	X(pull)                                                                                    \
+	X(rename)                                                                                  \
+	X(restart)                                                                                 \
 	X(rm)                                                                                      \
 	X(rmi)                                                                                     \
 	X(run)                                                                                     \

@@ -443,6 +443,13 @@ static int name_is_taken(struct engine *engine, const char *name, struct err *er
 		       "the container name \"%s\" is already in use; give another --name", name);
 }
 
+static int name_is_invalid(const char *name, struct err *err)
+{
+	return err_set(err, EINVAL,
+		       "'%s' is no valid container name; use letters, digits, '_', '.' and '-'",
+		       name);
+}
+
 /* One with --rm that ended, but whose commands were killed before they could remove it, does not
  * keep its name from others. */
 static bool free_name(struct engine *engine, const char *name)
@@ -500,10 +507,7 @@ int container_create(struct engine *engine, const struct container_spec *spec, c
 	char id[65];
 
 	if (name && !object_name_is_valid(name))
-		return err_set(
-			err, EINVAL,
-			"'%s' is no valid container name; use letters, digits, '_', '.' and '-'",
-			name);
+		return name_is_invalid(name, err);
 	random_hex(id, 32);
 	autofree char *directory = container_directory(engine, id);
 	autofree char *run_dir = container_run_directory(engine, id);
@@ -527,6 +531,26 @@ int container_create(struct engine *engine, const struct container_spec *spec, c
 		(*ret_container)->lock_fd = take_fd(&lock_fd);
 	}
 	return r;
+}
+
+int container_rename(struct engine *engine, const struct container *container, const char *name,
+		     struct err *err)
+{
+	autostatement struct statement *update = NULL;
+	struct database *db;
+
+	if (!object_name_is_valid(name))
+		return name_is_invalid(name, err);
+	int r = engine_database(engine, &db, err);
+	if (r == 0)
+		r = database_prepare(db, "UPDATE containers SET name = ? WHERE id = ?", &update,
+				     err);
+	if (r < 0)
+		return r;
+	statement_bind_text(update, 1, name);
+	statement_bind_text(update, 2, container->id);
+	r = statement_run(update, err);
+	return r == -EEXIST ? name_is_taken(engine, name, err) : r;
 }
 
 int container_lock(struct engine *engine, const char *id, int *ret_fd, struct err *err)

@@ -87,6 +87,10 @@ enum create_flags {
 int container_create(struct engine *engine, const struct container_spec *spec, const char *name,
 		     enum create_flags flags, struct container **ret_container, struct err *err);
 
+/* Another name; -EEXIST if it is taken, -EINVAL if it is none. */
+int container_rename(struct engine *engine, const struct container *container, const char *name,
+		     struct err *err);
+
 /* One at a time may start, clean up or remove a container; the lock goes with the descriptor.
  * -ENOENT: the container was removed meanwhile. */
 int container_lock(struct engine *engine, const char *id, int *ret_fd, struct err *err);
