@@ -8,6 +8,7 @@ int cli_engine(struct cli *cli, struct engine **ret_engine, struct err *err)
 		const struct engine_options options = {
 			.root = cli->globals.root,
 			.runroot = cli->globals.runroot,
+			.cgroup_manager = cli->globals.cgroup_manager,
 		};
 		int r = engine_open(&options, &cli->engine, err);
 		if (r < 0)

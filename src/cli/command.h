@@ -74,8 +74,8 @@ struct cli_globals {
 	const char *root;    /* NULL: the default place */
 	const char *runroot; /* NULL: the default place */
 	const char *log_level;
-	/* Each names the only one there is so far; others are refused, not ignored. */
-	const char *cgroup_manager, *storage_driver;
+	const char *cgroup_manager;
+	const char *storage_driver; /* names the only one there is so far; others are refused */
 	bool timing;
 	bool help;
 	bool version;

@@ -37,7 +37,7 @@ const struct option_spec container_option_specs[] = {
 	{ "cap-drop", 0, OPTION_STRINGS, FIELD(cap_drop), "CAPABILITY", "Take a capability away, or all", OPTION_COMMAS },
 	{ "cgroup-parent", 0, OPTION_STRING, FIELD(cgroup_parent), "PATH", "Put the container's cgroup below this one" },
 	{ "cgroupns", 0, OPTION_STRING, FIELD(cgroupns_mode), "MODE", "Cgroup namespace: private, host, container:NAME or ns:PATH" },
-	{ "cgroups", 0, OPTION_CHOICE, FIELD(cgroups), "MODE", "Make a cgroup for the container, or stay in the caller's", .choices = "enabled|disabled" },
+	{ "cgroups", 0, OPTION_CHOICE, FIELD(cgroups), "MODE", "Whether it has a cgroup, and where", .choices = "enabled|disabled|no-conmon|split" },
 	{ "cidfile", 0, OPTION_STRING, FIELD(cid_file), "FILE", "Write the container's ID to a new file", .complete = COMPLETE_FILES },
 	{ "conmon-pidfile", 0, OPTION_STRING, FIELD(monitor_pid_file), "FILE", "Write the process ID of its monitor to a file", .complete = COMPLETE_FILES },
 	{ "cpu-period", 0, OPTION_INT, FIELD(cpu_period), "USEC", "Length of the period that --cpu-quota is of" },

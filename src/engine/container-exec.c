@@ -225,7 +225,7 @@ static int launcher_main(void *arg)
 /* Start the launcher and hear how it went. */
 static int run_launcher(struct exec *exec, struct err *err)
 {
-	pid_t pid = launch_run(launcher_main, exec, err);
+	pid_t pid = launch_run(launcher_main, exec, -1, err);
 
 	if (pid < 0)
 		return pid;

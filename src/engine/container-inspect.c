@@ -18,6 +18,7 @@
 #include "engine/mount-spec.h"
 #include "engine/plan.h"
 #include "engine/published-ports.h"
+#include "engine/run-directory.h"
 #include "engine/shared-namespaces.h"
 #include "kernel/caps.h"
 #include "network/ports.h"
@@ -154,13 +155,18 @@ static struct json_object *config_json(struct engine *engine, const struct conta
 }
 
 static struct json_object *host_config_json(const struct container_spec *spec,
+					    const char *cgroup_location,
 					    struct json_object *bindings)
 {
 	struct json_object *config = json_object_new_object(), *log = json_object_new_object(),
 			   *restart = json_object_new_object();
 
 	json_object_object_add(config, "Binds", json_object_new_array());
-	json_add_string(config, "CgroupManager", "cgroupfs");
+	json_add_string(config, "CgroupManager",
+			cgroup_location && strstr(cgroup_location, ".scope/container")
+				? "systemd"
+				: "cgroupfs");
+	json_add_string(config, "Cgroups", spec->cgroups ?: "enabled");
 	json_add_string(config, "CgroupMode", spec->cgroupns_mode ?: "private");
 	json_add_string(log, "Type", spec->log_driver ?: "k8s-file");
 	json_add_string(log, "Path", spec->log_path ?: "");
@@ -342,8 +348,9 @@ int container_inspect(struct engine *engine, const struct container *container,
 	json_add_bool(json, "IsInfra", false);
 	json_add_bool(json, "IsService", false);
 	json_object_object_add(json, "Config", config_json(engine, container, spec));
+	autofree char *cgroup_location = run_directory_read_cgroup(run_dir);
 	json_object_object_add(json, "HostConfig",
-			       host_config_json(spec, ports_to_inspect_json(&ports, NULL)));
+			       host_config_json(spec, cgroup_location, ports_to_inspect_json(&ports, NULL)));
 	*ret_json = json;
 	return 0;
 }

@@ -3,7 +3,7 @@
  * tiny although it was made by all this code, and nobody is re-parented.
  *
  *	command                        launcher
- *	prepare ─────────────────────→ cgroup, runtime_spawn
+ *	prepare, cgroup ─────────────→ runtime_spawn
  *	   │ (stands still)            network while the child mounts
  *	   │                           runtime_ready, pid file, runtime_exec
  *	read the report ←───────────── execve davit-monitor
@@ -76,6 +76,7 @@ struct start {
 	struct strlist
 		mapped_dirs; /* with the owners of this container's mapping; empty: the same */
 	struct container_network network;
+	struct container_cgroup cgroup;
 	struct shared_namespaces shared;
 	char *directory, *run_dir, *init_path, *skeleton, *hostname;
 	int userns_fd;	   /* to join, -1: make one */
@@ -97,6 +98,7 @@ static void start_clear(struct start *start)
 	strlist_clear(&start->mapped_dirs);
 	container_network_clear(&start->network);
 	shared_namespaces_clear(&start->shared);
+	container_cgroup_clear(&start->cgroup);
 	free(start->directory);
 	free(start->run_dir);
 	free(start->init_path);
@@ -326,20 +328,10 @@ static int prepare(struct start *start, struct err *err)
 	else if (!start->map.map.is_identity && !start->map.is_own)
 		start->userns_fd = open_join_namespace(start->engine);
 	timing_mark("plan and filter");
-	return 0;
-}
-
-/* Limits that are only defaults and that this host does not let us set: say so, once until the next
- * boot. */
-static void warn_left_out(const struct engine *engine, const char *left_out)
-{
-	autofree char *path = path_join(engine->runroot, "warned-limits");
-
-	autoclose int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		log_warn("containers run without the default limits for %s: this host gives this "
-			 "user no cgroup with %s",
-			 left_out, strchr(left_out, ',') ? "them" : "it");
+	r = container_cgroup_prepare(&start->cgroup, start->engine, start->spec,
+				     start->container->id, start->config, start->run_dir, err);
+	timing_mark("cgroup");
+	return r;
 }
 
 static int open_log(const char *path, struct err *err)
@@ -349,28 +341,20 @@ static int open_log(const char *path, struct err *err)
 }
 
 /* In the launcher: make the container. On failure nothing of it is left. */
-static int launch(struct start *start, struct cgroup **cgroup, const struct launch_pipes *pipes,
+static int launch(struct start *start, const struct launch_pipes *pipes,
 		  struct runtime_child *child, int *exit_code, struct err *err)
 {
-	autofree char *left_out = NULL;
 	struct timespec now;
 	struct runtime_stdio stdio = { { pipes->stdin_fds[0], pipes->stdout_fds[1],
 					 pipes->stderr_fds[1] } };
 
 	*exit_code = RUNTIME_FAILED;
-	if (start->config->cgroups_path) {
-		int r = cgroup_create(start->config->cgroups_path, &start->config->resources,
-				      cgroup, &left_out, err);
-		if (r == 0 && *cgroup && start->engine->is_rootless)
-			r = run_directory_write_cgroup(start->run_dir, cgroup_location(*cgroup),
-						       err);
-		if (r < 0)
-			return r;
-		if (left_out)
-			warn_left_out(start->engine, left_out);
-	}
-	timing_mark("cgroup");
-	int r = runtime_spawn(start->config, *cgroup, start->userns_fd, &stdio, child, err);
+	int r = container_cgroup_enter(&start->cgroup, start->engine, start->config, start->run_dir,
+				       err);
+	if (r < 0)
+		return r;
+	timing_mark("scope");
+	r = runtime_spawn(start->config, start->cgroup.group, start->userns_fd, &stdio, child, err);
 	if (r < 0)
 		return r;
 	timing_mark("namespaces");
@@ -411,7 +395,6 @@ static _Noreturn void launcher(struct start *start)
 				       .net_ns_fd = -1,
 				       .control_fd = -1 };
 	struct monitor_launch monitor = MONITOR_LAUNCH_EMPTY;
-	struct cgroup *cgroup = NULL;
 	struct err err = { 0 };
 	int exit_code = RUNTIME_FAILED;
 	autofree char *program = engine_helper_path(start->engine, "davit-monitor");
@@ -431,11 +414,8 @@ static _Noreturn void launcher(struct start *start)
 	if (r >= 0 && !start->spec->tty)
 		r = launch_pipes_open(&pipes, start->spec->open_stdin, &err);
 	if (r == 0)
-		r = launch(start, &cgroup, &pipes, &child, &exit_code, &err);
+		r = launch(start, &pipes, &child, &exit_code, &err);
 	if (r < 0) {
-		struct err ignored; /* the first failure is the one to tell */
-		if (cgroup)
-			(void)cgroup_remove(cgroup, &ignored);
 		container_network_abandon(&start->network);
 		start->report = (struct start_report){ .is_made = true,
 						       .exit_code = exit_code,
@@ -467,8 +447,8 @@ static _Noreturn void launcher(struct start *start)
 		monitor.late_count = start->connections->late_count;
 		monitor.is_again = true;
 	}
-	if (cgroup)
-		monitor.oom_fd = cgroup_open_oom_events(cgroup);
+	if (start->cgroup.group)
+		monitor.oom_fd = cgroup_open_oom_events(start->cgroup.group);
 	monitor.hold_fds = hold;
 	monitor.hold_count = ARRAY_SIZE(hold);
 	monitor.cleanup = cleanup;
@@ -494,7 +474,7 @@ static int launcher_main(void *arg)
 /* Start the launcher and hear how it went. */
 static int run_launcher(struct start *start, pid_t *ret_pid, int *ret_exit_code, struct err *err)
 {
-	pid_t pid = launch_run(launcher_main, start, err);
+	pid_t pid = launch_run(launcher_main, start, start->cgroup.monitors_fd, err);
 	int r = pid < 0 ? pid : 0;
 	fd_close(&start->client_fds[1]);
 	if (r < 0)
@@ -519,7 +499,7 @@ static void forget_start(struct start *start, bool was_created)
 	struct err ignored; /* the failure of the start is the one to tell; what stays is cleaned up
 			       by the next command */
 
-	/* A launcher that fails leaves nothing; one that was killed could not see to it. */
+	/* The control group is ours to remove, and all else where the launcher was killed. */
 	if (start->spec)
 		(void)container_release(start->engine, start->container, start->spec, &ignored);
 	if (was_created)
@@ -616,6 +596,7 @@ int container_start(struct engine *engine, struct container *container, enum sta
 	struct start start = {
 		.engine = engine,
 		.container = container,
+		.cgroup = CONTAINER_CGROUP_EMPTY,
 		.userns_fd = -1,
 		.shared = SHARED_NAMESPACES_EMPTY,
 		.client_fds = { -1, -1 },
@@ -641,6 +622,7 @@ int container_start_again(struct engine *engine, struct container *container, ui
 	struct start start = {
 		.engine = engine,
 		.container = container,
+		.cgroup = CONTAINER_CGROUP_EMPTY,
 		.userns_fd = -1,
 		.shared = SHARED_NAMESPACES_EMPTY,
 		.client_fds = { -1, -1 },

@@ -132,6 +132,11 @@ int engine_open(const struct engine_options *options, struct engine **ret_engine
 				  engine->is_rootless, err);
 	if (r < 0)
 		return r;
+	if (options->cgroup_manager) {
+		free(engine->settings.cgroup_manager);
+		engine->settings.cgroup_manager = xstrdup(options->cgroup_manager);
+		engine->cgroup_manager_was_chosen = true;
+	}
 	*ret_engine = take_ptr(&engine);
 	return 0;
 }

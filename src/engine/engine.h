@@ -20,6 +20,7 @@ struct store;
 struct engine_options {
 	const char *root;    /* --root, NULL: the default */
 	const char *runroot; /* --runroot, NULL: the default */
+	const char *cgroup_manager; /* --cgroup-manager, NULL: what containers.conf says */
 };
 
 struct engine {
@@ -28,6 +29,7 @@ struct engine {
 	char *build_dir;   /* BUILD/src when this program runs from there, else NULL */
 	char *self_path;   /* this program, for what is started again later */
 	bool is_rootless;
+	bool cgroup_manager_was_chosen; /* by an option, so there is no other way */
 	uid_t uid;
 	gid_t gid;
 	char *home;		    /* the caller's, "/" if unknown */

@@ -1,8 +1,6 @@
 #include "engine/launch.h"
 
 #include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -13,6 +11,7 @@
 #include "engine/container-spec.h"
 #include "engine/engine.h"
 #include "kernel/seccomp.h"
+#include "kernel/vfork.h"
 #include "store/store.h"
 
 #define STACK_BYTES (512 * 1024)
@@ -48,13 +47,13 @@ int launch_load_filter(struct engine *engine, const struct container_spec *spec,
 	return seccomp_filter_load(profile, bounding, cache_fd, filter, err);
 }
 
-pid_t launch_run(int (*body)(void *arg), void *arg, struct err *err)
+pid_t launch_run(int (*body)(void *arg), void *arg, int cgroup_fd, struct err *err)
 {
 	char *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
 	if (stack == MAP_FAILED)
 		return err_errno(err, "memory for the launcher");
-	pid_t pid = clone(body, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | SIGCHLD, arg);
+	pid_t pid = vfork_into(body, arg, stack, STACK_BYTES, cgroup_fd);
 	int r = pid < 0 ? err_errno(err, "start the launcher") : 0;
 	munmap(stack, STACK_BYTES);
 	return r < 0 ? r : pid;

@@ -26,5 +26,6 @@ int launch_load_filter(struct engine *engine, const struct container_spec *spec,
 
 /* Run `body` in a child process that works on our memory while we stand still, as after vfork(2), until it executes
  * another program or ends: copying our page tables, only to drop them at the execve(2), would cost a tenth of a whole
- * start. Its descriptors are its own. Returns its number; it has to be waited for only if it ends by itself. */
-pid_t launch_run(int (*body)(void *arg), void *arg, struct err *err);
+ * start. Its descriptors are its own. It is born in the control group `cgroup_fd`, see vfork_into(). Returns its
+ * number; it has to be waited for only if it ends by itself. */
+pid_t launch_run(int (*body)(void *arg), void *arg, int cgroup_fd, struct err *err);

@@ -25,6 +25,7 @@ struct cgroup_directory {
 struct cgroup {
 	const struct cgroup_ops *ops;
 	char *name; /* as the caller said it: "davit/ID" */
+	char *base; /* v2: the directory that `name` is below; NULL before it is known */
 	struct cgroup_directory directories[CGROUP_MAX_DIRECTORIES];
 	size_t count;
 	int entry_fds[CGROUP_MAX_DIRECTORIES];
@@ -52,6 +53,14 @@ struct cgroup_ops {
 };
 
 extern const struct cgroup_ops cgroup_v1_ops, cgroup_v2_ops;
+
+/* Make the group NAME with its limits, below `base` where that is given. See cgroup_create(). */
+int cgroup_create_below(const char *base, const char *name,
+			const struct cgroup_resources *resources, struct cgroup **ret_cgroup,
+			char **ret_left_out, struct err *err);
+
+/* cgroup-v2.c: append the absolute path of the caller's own group. 0 or -errno. */
+int cgroup_v2_own_group(struct strbuf *path);
 
 /* Append a directory, which has to be there. */
 int cgroup_add_directory(struct cgroup *group, const char *path, enum cgroup_controller controller);

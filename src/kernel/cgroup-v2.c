@@ -4,7 +4,8 @@
  * enabling is not for a parent with processes of its own (EBUSY), except for the root. Root
  * therefore has its groups directly below the root of the tree. An ordinary user has them where the
  * tree was given to the user: at the nearest ancestor of the caller's own group that the user may
- * write to and that can still enable what is asked for.
+ * write to and that can still enable what is asked for, and in the own group only where the user may
+ * write to no other.
  *
  * Controllers are enabled when a limit's file turns out to be missing: normally the container before
  * has done it. */
@@ -78,7 +79,7 @@ static int enable_down_to(const char *base, const char *path, enum cgroup_contro
 
 /* ---- where an ordinary user's groups are ---- */
 
-static int own_group(struct strbuf *path)
+int cgroup_v2_own_group(struct strbuf *path)
 {
 	autostrbuf struct strbuf text = STRBUF_EMPTY;
 
@@ -129,18 +130,21 @@ static char *find_base(const struct cgroup_settings *settings)
 {
 	autostrbuf struct strbuf path = STRBUF_EMPTY;
 	unsigned best_missing = UINT_MAX;
+	bool best_is_own = false;
 	autofree char *best = NULL;
 
-	if (own_group(&path) < 0)
+	if (cgroup_v2_own_group(&path) < 0)
 		return NULL;
-	while (may_manage(strbuf_text(&path))) {
+	for (bool is_own = true; may_manage(strbuf_text(&path)); is_own = false) {
 		unsigned missing = count_missing(strbuf_text(&path), settings);
-		if (missing < best_missing) {
+		/* Our own is the last choice: it has us in it, and ends with the unit that it is of. */
+		if (missing < best_missing || (best_is_own && missing == best_missing)) {
+			best_is_own = is_own;
 			best_missing = missing;
 			free(best);
 			best = xstrdup(strbuf_text(&path));
 		}
-		if (missing == 0 || path.size <= strlen(CGROUP_ROOT))
+		if ((missing == 0 && !is_own) || path.size <= strlen(CGROUP_ROOT))
 			break;
 		path.size = (size_t)(strrchr(path.data, '/') - path.data);
 		path.data[path.size] = '\0';
@@ -252,12 +256,11 @@ static bool is_refusal(int r)
 	return r == -EACCES || r == -EPERM || r == -EROFS;
 }
 
-static int create_below(const char *base, struct cgroup *group,
-			const struct cgroup_resources *resources,
+static int create_below(struct cgroup *group, const struct cgroup_resources *resources,
 			const struct cgroup_settings *settings, struct strlist *left_out,
 			bool *ret_none, struct err *err)
 {
-	autofree char *path = xasprintf("%s/%s", base, group->name);
+	autofree char *path = xasprintf("%s/%s", group->base, group->name);
 
 	int r = cgroup_make_directory(path, &group->is_new);
 	if (is_refusal(r))
@@ -266,7 +269,7 @@ static int create_below(const char *base, struct cgroup *group,
 		r = cgroup_add_directory(group, path, CGROUP_CONTROLLER_COUNT);
 	if (r < 0)
 		return err_set(err, -r, "make control group '%s': %s", path, strerror(-r));
-	r = apply_settings(base, group, settings, left_out, err);
+	r = apply_settings(group->base, group, settings, left_out, err);
 	return r < 0 ? r : set_devices(group, resources, err);
 }
 
@@ -278,11 +281,12 @@ static int create(struct cgroup *group, const struct cgroup_resources *resources
 	int r = cgroup_settings_plan_v2(resources, &settings, err);
 	if (r < 0)
 		return r;
-	autofree char *base = geteuid() == 0 ? xstrdup(CGROUP_ROOT) : find_base(&settings);
-	if (!base)
+	if (!group->base)
+		group->base = geteuid() == 0 ? xstrdup(CGROUP_ROOT) : find_base(&settings);
+	if (!group->base)
 		r = do_without(&settings, EACCES, left_out, ret_none, err);
 	else
-		r = create_below(base, group, resources, &settings, left_out, ret_none, err);
+		r = create_below(group, resources, &settings, left_out, ret_none, err);
 	cgroup_settings_clear(&settings);
 	return r;
 }
@@ -302,7 +306,7 @@ static int find(struct cgroup *group, struct err *err)
 	}
 	if (geteuid() == 0)
 		strbuf_adds(&base, CGROUP_ROOT);
-	else if (own_group(&base) < 0)
+	else if (cgroup_v2_own_group(&base) < 0)
 		return 0;
 	while (group->count == 0) {
 		autofree char *path = xasprintf("%s/%s", strbuf_text(&base), group->name);

@@ -139,11 +139,16 @@ static const struct cgroup_ops *host_ops(void)
 										 : &cgroup_v1_ops;
 }
 
+bool cgroup_is_v2(void)
+{
+	return host_ops() == &cgroup_v2_ops;
+}
+
 char *cgroup_path(const char *parent, const char *name)
 {
 	if (parent && *parent)
 		return xasprintf("%s/%s", parent, name);
-	return xasprintf("davit%c%s", host_ops() == &cgroup_v2_ops ? '/' : '-', name);
+	return xasprintf("davit%c%s", cgroup_is_v2() ? '/' : '-', name);
 }
 
 static struct cgroup *group_new(const char *path)
@@ -169,6 +174,7 @@ void cgroup_free(struct cgroup *group)
 		fd_close(&group->entry_fds[i]);
 	}
 	free(group->name);
+	free(group->base);
 	free(group);
 }
 
@@ -195,8 +201,9 @@ static void remove_directories(struct cgroup *group)
 		(void)rmdir(group->directories[i].path); /* nobody has been in there */
 }
 
-int cgroup_create(const char *path, const struct cgroup_resources *resources,
-		  struct cgroup **ret_cgroup, char **ret_left_out, struct err *err)
+int cgroup_create_below(const char *base, const char *path,
+			const struct cgroup_resources *resources, struct cgroup **ret_cgroup,
+			char **ret_left_out, struct err *err)
 {
 	autostrlist struct strlist left_out = STRLIST_EMPTY;
 	bool none = false;
@@ -205,6 +212,7 @@ int cgroup_create(const char *path, const struct cgroup_resources *resources,
 	if (r < 0)
 		return r;
 	struct cgroup *group = group_new(path);
+	group->base = xstrdup(base);
 	r = group->ops->create(group, resources, &left_out, &none, err);
 	if (r < 0 && group->is_new)
 		remove_directories(group);
@@ -217,6 +225,12 @@ int cgroup_create(const char *path, const struct cgroup_resources *resources,
 	*ret_cgroup = group;
 	*ret_left_out = left_out.count ? strlist_join(&left_out, ",") : NULL;
 	return 0;
+}
+
+int cgroup_create(const char *path, const struct cgroup_resources *resources,
+		  struct cgroup **ret_cgroup, char **ret_left_out, struct err *err)
+{
+	return cgroup_create_below(NULL, path, resources, ret_cgroup, ret_left_out, err);
 }
 
 int cgroup_open(const char *path, struct cgroup **ret_cgroup, struct err *err)

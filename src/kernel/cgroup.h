@@ -80,6 +80,26 @@ struct cgroup; /* an existing group; knows every directory that belongs to it */
 int cgroup_create(const char *path, const struct cgroup_resources *resources,
 		  struct cgroup **ret_cgroup, char **ret_left_out, struct err *err);
 
+/* Whether this host has cgroup v2 alone. */
+bool cgroup_is_v2(void);
+
+/* The same below a scope that systemd makes for it (v2 only): the calling process is moved there, into a
+ * group "monitor" beside the new one. */
+struct systemd_scope;
+int cgroup_create_in_scope(const char *socket_path, const struct systemd_scope *scope,
+			   const struct cgroup_resources *resources, struct cgroup **ret_cgroup,
+			   char **ret_left_out, struct err *err);
+
+/* The same below the caller's own group (v2 only), which has to be delegated, as by Delegate=yes of
+ * a unit. The caller moves to a group "monitor" in there, since a group with limits below it has no
+ * processes of its own. */
+int cgroup_create_split(const char *name, const struct cgroup_resources *resources,
+			struct cgroup **ret_cgroup, char **ret_left_out, struct err *err);
+
+/* A group for the processes that stay with containers, so that they do not end with what started
+ * them: a descriptor for CLONE_INTO_CGROUP, the caller's, or -1 where there is none (v1). */
+int cgroup_open_monitors(const struct cgroup *cgroup);
+
 /* Find the group again by the path that cgroup_create() was given, or by cgroup_location(). -ENOENT
  * if there is none. */
 int cgroup_open(const char *path, struct cgroup **ret_cgroup, struct err *err);

@@ -11,10 +11,11 @@ teardown() { default_teardown; }
 # Whether this user's containers have groups here: root's, and those of users who were given a group that hands on
 # what limits need.
 have_groups() {
-	is_root && return
-	local own
-	own=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
-	[ -w "$own/cgroup.subtree_control" ] && grep -qw memory "$own/cgroup.controllers" && grep -qw pids "$own/cgroup.controllers"
+	local own=
+	[ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ] || { is_root; return; }
+	is_root || own=$(sed -n 's/^0:://p' /proc/self/cgroup)
+	[ -w "/sys/fs/cgroup$own/cgroup.subtree_control" ] && grep -qw memory "/sys/fs/cgroup$own/cgroup.controllers" &&
+		grep -qw pids "/sys/fs/cgroup$own/cgroup.controllers"
 }
 has_controller() { [ -d "/sys/fs/cgroup/$1" ] || grep -qw "$1" "/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/cgroup.controllers" 2>/dev/null; }
 need_groups() { have_groups || skip "no group of cgroup v2 with the controllers memory and pids is delegated to this user"; }
