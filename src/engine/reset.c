@@ -13,6 +13,8 @@
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/skeleton.h"
+#include "kernel/cgroup.h"
+#include "network/bridge.h"
 #include "store/store.h"
 
 /* What davit makes in its roots. The database comes last: while it is there, a reset that was
@@ -69,6 +71,16 @@ static int remove_roots(void *arg, struct err *err)
 	return r < 0 ? r : remove_entries(engine->root, lasting, ARRAY_SIZE(lasting), err);
 }
 
+/* What all roots of this host share, and makes itself when it is needed: it goes when nobody uses it. */
+static void remove_shared(void)
+{
+	struct err err;
+
+	if (bridge_remove_default(&err) < 0)
+		log_debug("the default network stays: %s", err.text);
+	cgroup_remove_parent();
+}
+
 int engine_reset(struct engine *engine, struct err *err)
 {
 	autofree char *database = path_join(engine->root, "davit.db");
@@ -78,6 +90,8 @@ int engine_reset(struct engine *engine, struct err *err)
 	int r = remove_containers(engine, err);
 	if (r < 0)
 		return r;
+	if (!engine->is_rootless)
+		remove_shared();
 	store_close(engine->store);
 	engine->store = NULL;
 	return engine_run_mapped(engine, remove_roots, engine, err);

@@ -151,6 +151,11 @@ char *cgroup_path(const char *parent, const char *name)
 	return xasprintf("davit%c%s", cgroup_is_v2() ? '/' : '-', name);
 }
 
+void cgroup_remove_parent(void)
+{
+	(void)rmdir(CGROUP_ROOT "/davit"); /* not there on v1, busy while groups are in it */
+}
+
 static struct cgroup *group_new(const char *path)
 {
 	struct cgroup *group = xcalloc(1, sizeof(*group));

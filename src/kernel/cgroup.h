@@ -110,6 +110,8 @@ void cgroup_free(struct cgroup *cgroup); /* forgets; the group stays */
  * the first and the last group. On v2 it is "davit", which keeps the controllers enabled that other
  * programs do not want. Owned by the caller. */
 char *cgroup_path(const char *parent, const char *name);
+/* Remove root's directory of that name, unless groups are in it. It is made again when needed. */
+void cgroup_remove_parent(void);
 
 /* Where the group is, absolute, borrowed: for cgroup_open() by a process that may be in another
  * group itself, which on v2 decides where an ordinary user's groups are. */

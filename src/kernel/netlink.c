@@ -152,6 +152,44 @@ int netlink_find_link(struct netlink *netlink, const char *name, struct netlink_
 	return 0;
 }
 
+struct count_ports {
+	unsigned master;
+	int count;
+};
+
+static int take_port(const struct nlmsghdr *message, void *arg)
+{
+	struct count_ports *state = arg;
+	const struct nlattr *attribute;
+
+	mnl_attr_for_each(attribute, message, sizeof(struct ifinfomsg))
+	{
+		if (mnl_attr_get_type(attribute) == IFLA_MASTER &&
+		    mnl_attr_get_payload_len(attribute) == sizeof(uint32_t) &&
+		    mnl_attr_get_u32(attribute) == state->master)
+			state->count++;
+	}
+	return MNL_CB_OK;
+}
+
+/* Older kernels do not filter by the master, so what comes is looked at. */
+int netlink_count_ports(struct netlink *netlink, unsigned link_index, struct err *err)
+{
+	char buffer[256] __attribute__((aligned(8)));
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	struct count_ports state = { .master = link_index };
+
+	message->nlmsg_type = RTM_GETLINK;
+	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
+	mnl_attr_put_u32(message, IFLA_MASTER, link_index);
+	mnl_attr_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	int result = ask(netlink, message, take_port, &state);
+	if (result < 0)
+		return err_set(err, -result, "list network interfaces: %s", strerror(-result));
+	return state.count;
+}
+
 struct each_address {
 	int (*each)(void *arg, unsigned link_index, const struct ip_prefix *address);
 	void *arg;
@@ -304,6 +342,15 @@ void netlink_add_bridge(struct netlink *netlink, const char *name, const uint8_t
 	struct nlattr *info = mnl_attr_nest_start(message, IFLA_LINKINFO);
 	mnl_attr_put_strz(message, IFLA_INFO_KIND, "bridge");
 	mnl_attr_nest_end(message, info);
+	queue_end(netlink, message);
+}
+
+void netlink_delete_link(struct netlink *netlink, unsigned link_index)
+{
+	struct nlmsghdr *message = queue(netlink, RTM_DELLINK, 0, "delete link");
+
+	struct ifinfomsg *own = mnl_nlmsg_put_extra_header(message, sizeof(*own));
+	own->ifi_index = (int)link_index;
 	queue_end(netlink, message);
 }
 

@@ -51,6 +51,9 @@ struct netlink_link {
 int netlink_find_link(struct netlink *netlink, const char *name, struct netlink_link *ret_link,
 		      struct err *err);
 
+/* How many links have that link, a bridge, as their master; or negative. */
+int netlink_count_ports(struct netlink *netlink, unsigned link_index, struct err *err);
+
 /* Call `each` for every address, with the index of its link. Stops at the first non-zero result and
  * returns it. */
 int netlink_each_address(struct netlink *netlink, int family,
@@ -70,6 +73,7 @@ int netlink_each_route(struct netlink *netlink, int family,
 
 /* The words name the object in errors: "%s: Operation not permitted". */
 void netlink_add_bridge(struct netlink *netlink, const char *name, const uint8_t mac[MAC_BYTES]);
+void netlink_delete_link(struct netlink *netlink, unsigned link_index);
 
 struct netlink_veth {
 	const char *name;      /* the end in this namespace, made up */

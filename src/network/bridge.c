@@ -311,6 +311,30 @@ int bridge_open_default(const char *wanted_subnet, const char *lock_path,
 	return 0;
 }
 
+int bridge_remove_default(struct err *err)
+{
+	autonetlink struct netlink *netlink = NULL;
+	autonftables struct nftables *nftables = NULL;
+	struct netlink_link link;
+
+	if (netlink_open(&netlink, err) < 0 || nftables_open(&nftables, err) < 0)
+		return -err->code;
+	int result = netlink_find_link(netlink, DEFAULT_BRIDGE, &link, err);
+	if (result == -ENODEV)
+		return 0;
+	if (result < 0)
+		return result;
+	result = netlink_count_ports(netlink, link.index, err);
+	/* Exceptions that were put into another's table stay, and are not to be put there twice. */
+	if (result != 0 || firewall_needs_exceptions(nftables))
+		return result < 0 ? result : 0;
+	netlink_delete_link(netlink, link.index);
+	if (netlink_commit(netlink, err) < 0)
+		return err_wrap(err, "bridge '%s'", DEFAULT_BRIDGE);
+	result = firewall_is_loaded(nftables, err);
+	return result > 0 ? firewall_unload(err) : result;
+}
+
 /* -- containers ---------------------------------------------------------------------------------
  */
 

@@ -29,6 +29,9 @@ struct bridge_network {
  * @lock_path:      a file to lock while making it */
 int bridge_open_default(const char *wanted_subnet, const char *lock_path,
 			struct bridge_network *ret_network, struct err *err);
+/* Takes the default network away, bridge and rules, unless containers, of whatever root, are
+ * connected to it. It is made again when it is needed. */
+int bridge_remove_default(struct err *err);
 
 /* The first address of the subnet above *after (0: the first at all) that is not in `taken`; goes
  * round at the end. -ENOSPC. Pure. */

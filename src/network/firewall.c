@@ -137,15 +137,21 @@ static int run_nft(const char *script, struct err *err)
 	return err_set(err, EIO, "load nftables rules: nft: %s", line);
 }
 
+bool firewall_needs_exceptions(struct nftables *nftables)
+{
+	struct err ignored;
+
+	return nftables_chain_policy(nftables, NFPROTO_IPV4, "filter", "FORWARD", &ignored) ==
+	       NF_DROP;
+}
+
 /* Docker, among others, has iptables drop what is forwarded and not its own. What iptables-nft
  * makes is nftables too, so we can put our exceptions there; they are found again by their
  * comment. */
 static void add_iptables_exceptions(struct nftables *nftables, const char *bridge,
 				    struct strbuf *script)
 {
-	struct err ignored;
-
-	if (nftables_chain_policy(nftables, NFPROTO_IPV4, "filter", "FORWARD", &ignored) != NF_DROP)
+	if (!firewall_needs_exceptions(nftables))
 		return;
 	log_info("iptables drops forwarded packets; adding exceptions for %s to its FORWARD chain",
 		 bridge);
@@ -171,6 +177,11 @@ int firewall_load(struct nftables *nftables, const char *bridge, const struct ip
 	strbuf_addf(&script, "add element inet davit subnets { %s/%u }\n", address, subnet->prefix);
 	add_iptables_exceptions(nftables, bridge, &script);
 	return run_nft(strbuf_text(&script), err);
+}
+
+int firewall_unload(struct err *err)
+{
+	return run_nft("delete table inet davit\n", err);
 }
 
 /* -- elements -----------------------------------------------------------------------------------

@@ -24,6 +24,10 @@ int firewall_is_loaded(struct nftables *nftables, struct err *err);
  * containers stay. Runs nft(8); -ENOENT when that is not installed. */
 int firewall_load(struct nftables *nftables, const char *bridge, const struct ip_prefix *subnet,
 		  struct err *err);
+/* Whether firewall_load() has to put rules into another's table, where they stay. */
+bool firewall_needs_exceptions(struct nftables *nftables);
+/* Take the rules away, and all that is published with them. Runs nft. */
+int firewall_unload(struct err *err);
 
 /* Forward the host ports of `ports` to `address`. A port that another container's elements hold is
  * EADDRINUSE, unless `container_is_live` (may be NULL: all are) says that this container is gone:

@@ -155,3 +155,20 @@ while True: print(s.recv(99))' >/dev/null
 	davit rm -f -t 0 c >/dev/null
 	wait_until 5 eval '[ "$(ip -o link | awk "{ print \$2 }" | sed "s/@.*//" | grep -v -e podman -e davit | sort)" = "$before" ]'
 }
+
+# bats test_tags=root
+@test "system reset takes the default network away when nobody is connected to it" {
+	need_davit
+	other() { "$DAVIT" --root "$BATS_TEST_TMPDIR/other" --runroot "$BATS_TEST_TMPDIR/other-run" "$@"; }
+	davit run -d --name c "$BUSYBOX" sleep 100 >/dev/null
+	other images >/dev/null
+	other system reset -f
+	ip link show davit0 >/dev/null || fail "somebody was connected"
+	davit rm -f -t 0 c >/dev/null
+	other images >/dev/null
+	other system reset -f
+	run ! ip link show davit0
+	run ! nft list table inet davit
+	run_davit run --rm "$BUSYBOX" ip route
+	assert_matches '^default via '
+}

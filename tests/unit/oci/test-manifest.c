@@ -107,18 +107,17 @@ static void check_select(const char *platform_text, const char *expected)
 	"{\"digest\":\"sha256:" hex HEX_TAIL                                                       \
 	"\",\"size\":1,\"platform\":{\"os\":\"linux\"," platform "}}"
 	assert_int_equal(
-		parse(
-			"{\"manifests\":[" ENTRY("0", "\"architecture\":\"amd64\"") "," ENTRY("1", "\"architecture\":\"arm\",\"variant\":\"v6\"") "," ENTRY(
-				"2",
-				"\"architecture\":\"arm\",\"variant\":\"v7\"") "," ENTRY("3",
-											 "\"archite"
-											 "cture\":"
-											 "\"arm64"
-											 "\"") "," ENTRY("4",
-													 "\"archite"
-													 "cture\":"
-													 "\"386\"") "]}",
-			NULL, &index, &err),
+		parse("{\"manifests\":[" ENTRY("0", "\"architecture\":\"amd64\"") "," ENTRY("1", "\"architecture\":\"arm\",\"variant\":\"v6\"") "," ENTRY(
+			      "2",
+			      "\"architecture\":\"arm\",\"variant\":\"v7\"") "," ENTRY("3",
+										       "\"archite"
+										       "cture\":"
+										       "\"arm64"
+										       "\"") "," ENTRY("4",
+												       "\"archite"
+												       "cture\":"
+												       "\"386\"") "]}",
+		      NULL, &index, &err),
 		0);
 	assert_int_equal(oci_platform_parse(platform_text, &platform, &err), 0);
 	int r = oci_index_select(index, A, &platform, &entry, &err);
