@@ -6,6 +6,7 @@
 #include "cli/attach-container.h"
 #include "cli/command.h"
 #include "cli/container-operands.h"
+#include "engine/container-end.h"
 #include "engine/container-start.h"
 #include "engine/container.h"
 #include "engine/engine.h"
@@ -48,6 +49,9 @@ static int start_one(struct engine *engine, struct container *container, const c
 		r = 0; /* as wished */
 	if (r < 0) {
 		cli_report(err, EXIT_ENGINE);
+		if (container->auto_remove && container->state != CONTAINER_RUNNING &&
+		    container_remove(engine, container, REMOVE_VOLUMES, 0, err) < 0)
+			cli_report(err, EXIT_ENGINE);
 		return exit_code;
 	}
 	autoclose int client_fd = started.client_fd;

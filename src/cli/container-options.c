@@ -82,7 +82,7 @@ const struct option_spec container_option_specs[] = {
 	{ "passwd-entry", 0, OPTION_STRING, FIELD(passwd_entry), "LINE", "Line of /etc/passwd for a user that the image lacks; $USERNAME, $UID, $GID, $NAME and $HOME are replaced" },
 	{ "personality", 0, OPTION_CHOICE, FIELD(personality), "NAME", "What the kernel says that the machine is, for programs of 32 bits", .choices = "LINUX|LINUX32" },
 	{ "pid", 0, OPTION_STRING, FIELD(pid_mode), "MODE", "PID namespace: private, host, container:NAME or ns:PATH" },
-	{ "pidfile", 0, OPTION_STRING, FIELD(pid_file), "FILE", "Write the process ID to a file", .complete = COMPLETE_FILES },
+	{ "pidfile", 0, OPTION_STRING, FIELD(pid_file), "FILE", "Write the process ID to a file, at each start", .complete = COMPLETE_FILES },
 	{ "pids-limit", 0, OPTION_INT, FIELD(pids_limit), "NUMBER", "How many processes; 0 or -1: any number" },
 	{ "privileged", 0, OPTION_FLAG, FIELD(privileged), NULL, "Give up most of the containment" },
 	{ "publish", 'p', OPTION_STRINGS, FIELD(publish), "[[IP:][HOST]:]PORT[/PROTO]", "Make a port reachable from the host" },

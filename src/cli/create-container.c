@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
 #include "cli/command.h"
 #include "cli/container-options.h"
 #include "engine/container-end.h"
@@ -38,6 +39,15 @@ static int open_cid_file(const char *path, int *ret_fd, struct err *err)
 	return *ret_fd < 0 ? err_errno(err, "container ID file '%s'", path) : 0;
 }
 
+static void undo(struct engine *engine, struct container **container)
+{
+	struct err ignored; /* what has gone wrong before is told */
+
+	fd_close(&(*container)->lock_fd); /* removing it takes the lock */
+	(void)container_remove(engine, *container, REMOVE_FORCE | REMOVE_VOLUMES, 0, &ignored);
+	container_free(take_ptr(container));
+}
+
 int create_container(struct cli *cli, const struct container_args *args, enum create_flags flags,
 		     bool detached, int argc, char **argv, struct container **ret_container,
 		     struct err *err)
@@ -61,7 +71,9 @@ int create_container(struct cli *cli, const struct container_args *args, enum cr
 	}
 	if (r == 0 && cid_fd >= 0 && fd_write_all(cid_fd, (*ret_container)->id, 64) < 0)
 		r = err_errno(err, "write '%s'", args->cid_file);
-	if (r < 0 && spec && !*ret_container)
+	if (r < 0 && *ret_container)
+		undo(engine, ret_container);
+	else if (r < 0 && spec)
 		volume_drop_anonymous(engine, &spec->mounts);
 	if (r < 0 && cid_fd >= 0)
 		(void)unlink(args->cid_file); /* ours, and there is no container */

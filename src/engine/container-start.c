@@ -340,6 +340,32 @@ static int open_log(const char *path, struct err *err)
 	return fd < 0 ? err_errno(err, "open log '%s'", path) : fd;
 }
 
+static int write_pid_file(const char *path, pid_t pid, struct err *err)
+{
+	if (!path)
+		return 0;
+	autofree char *text = xasprintf("%d", (int)pid);
+	return file_write(AT_FDCWD, path, text, strlen(text), 0644, 0, err);
+}
+
+/* For service managers. Before the command runs, so that one that cannot be written leaves nothing that would have to be
+ * ended again. We shall be the monitor. */
+static int write_pid_files(const struct container_spec *spec, pid_t pid, struct err *err)
+{
+	int r = write_pid_file(spec->pid_file, pid, err);
+
+	return r < 0 ? r : write_pid_file(spec->monitor_pid_file, getpid(), err);
+}
+
+/* Of a command that could not be executed. */
+static void remove_pid_files(const struct container_spec *spec)
+{
+	if (spec->pid_file)
+		(void)unlink(spec->pid_file);
+	if (spec->monitor_pid_file)
+		(void)unlink(spec->monitor_pid_file);
+}
+
 /* In the launcher: make the container. On failure nothing of it is left. */
 static int launch(struct start *start, const struct launch_pipes *pipes,
 		  struct runtime_child *child, int *exit_code, struct err *err)
@@ -375,12 +401,17 @@ static int launch(struct start *start, const struct launch_pipes *pipes,
 	clock_gettime(CLOCK_REALTIME, &now);
 	r = run_directory_write_pid(start->run_dir, child->pid, getpid(),
 				    now.tv_sec * INT64_C(1000000000) + now.tv_nsec, err);
+	if (r == 0)
+		r = write_pid_files(start->spec, child->pid, err);
 	if (r < 0) {
+		remove_pid_files(start->spec);
 		runtime_abandon(child);
 		return r;
 	}
 	timing_mark("pid file");
 	r = runtime_exec(child, exit_code, err);
+	if (r < 0)
+		remove_pid_files(start->spec);
 	timing_mark("exec");
 	return r;
 }
@@ -547,17 +578,6 @@ static int announce(struct start *start, struct err *err)
 					     start->restart_count, err);
 }
 
-/* For service managers. The container runs already, so a file that cannot be written does not stop it. */
-static void write_pid_file(const char *path, pid_t pid)
-{
-	autofree char *text = xasprintf("%d", (int)pid);
-	struct err err;
-
-	if (path && pid > 0 && file_write(AT_FDCWD, path, text, strlen(text), 0644, 0, &err) < 0)
-		log_warn("the container runs, but its process ID could not be written: %s",
-			 err.text);
-}
-
 /* The lock is held and nothing of an earlier run is left. */
 static int start_locked(struct start *start, enum start_flags flags,
 			struct start_result *ret_result, int *ret_exit_code, struct err *err)
@@ -583,8 +603,6 @@ static int start_locked(struct start *start, enum start_flags flags,
 		ret_result->client_fd = take_fd(&start->client_fds[0]);
 		/* who sends signals needs its process */
 		container_refresh(engine, container, CONTAINER_IS_LOCKED);
-		write_pid_file(start->spec->pid_file, ret_result->pid);
-		write_pid_file(start->spec->monitor_pid_file, container->run.monitor_pid);
 	}
 	start_clear(start);
 	return r;

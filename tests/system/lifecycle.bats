@@ -196,3 +196,10 @@ detached() { # NAME COMMAND...: prints the ID
 	prefix=$(davit ps -a -q | cut -c1 | sort | uniq -d | head -n 1)
 	run_error 125 inspect --type container "$prefix" -- "$prefix"
 }
+
+@test "one with --rm whose start fails is gone" {
+	davit create --rm --name c --network none "$BUSYBOX" no-such-command >/dev/null
+	run --separate-stderr davit start c
+	[ "$status" -ne 0 ] || fail "it cannot start"
+	container_gone c
+}

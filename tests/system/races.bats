@@ -63,6 +63,36 @@ is_running() { [ "$(state Running "$1" 2>/dev/null)" = true ]; }
 	run_error 125 run --rm --pidfile /nonexistent/pid "$BUSYBOX" sleep 100 -- /nonexistent/pid
 	run_davit ps -aq
 	assert_output ""
+	# Without --rm it stays as one that was never started, and nothing runs.
+	run_error 125 run --name c --pidfile /nonexistent/pid "$BUSYBOX" sleep 100 -- /nonexistent/pid
+	run_davit ps -a --format '{{.Names}} {{.Status}}'
+	assert_output "c Created"
+	run_davit rm c
+	[ -z "$(processes '^sleep 100')" ] || fail "it runs"
+}
+
+@test "the pid file is there before the command, at each start, from wherever that is" {
+	need_davit
+	mkdir "$BATS_TEST_TMPDIR/here"
+	cd "$BATS_TEST_TMPDIR/here"
+	davit create --name c --network none --pidfile pid "$BUSYBOX" sleep 100 >/dev/null
+	cd /
+	for _ in 1 2; do
+		run_davit start c
+		[ "$(cat "$BATS_TEST_TMPDIR/here/pid")" = "$(state Pid c)" ] || fail "$(cat "$BATS_TEST_TMPDIR/here/pid")"
+		davit stop -t 0 c >/dev/null
+	done
+	davit rm c >/dev/null
+	run_error 127 run --name c --network none --pidfile "$BATS_TEST_TMPDIR/none" "$BUSYBOX" no-such-command -- no-such-command
+	[ ! -e "$BATS_TEST_TMPDIR/none" ] || fail "a process ID of nobody"
+}
+
+@test "a container ID file that cannot be written leaves no container" {
+	need_davit
+	run_error 125 run --cidfile /nonexistent/cid "$BUSYBOX" sleep 100 -- /nonexistent/cid
+	run_error 125 create --cidfile /dev/full "$BUSYBOX" sleep 100 -- /dev/full
+	run_davit ps -aq
+	assert_output ""
 }
 
 @test "a launcher that is killed leaves no control group, port or process" {
