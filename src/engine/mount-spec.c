@@ -69,7 +69,7 @@ static int apply_option(struct mount_spec *mount, const char *option)
 						 "slave",   "rslave",  "private",    "rprivate",
 						 "nosuid",  "suid",    "nodev",	     "dev",
 						 "noexec",  "exec",    "unbindable", "runbindable",
-						 "noatime", "relatime" };
+						 "noatime", "relatime", "idmap" };
 
 	if (strcmp(option, "ro") == 0 || strcmp(option, "readonly") == 0)
 		mount->read_only = true;

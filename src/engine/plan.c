@@ -351,7 +351,10 @@ static int plan_user_mount(const struct plan_input *input, const struct mount_sp
 	switch (mount->kind) {
 	case MOUNT_VOLUME:
 		source = xasprintf("%s/%s/_data", input->volumes_dir, mount->source);
-		text = xasprintf("rbind,rprivate,nosuid,nodev%s%s%s", comma, options, ro);
+		/* Volumes have the image's IDs on disk, so that containers of several mappings may share
+		 * one. A user's containers share it only under the same mapping. */
+		text = xasprintf("rbind,rprivate,nosuid,nodev%s%s%s%s", comma, options, ro,
+				 !input->is_rootless && !input->map->is_identity ? ",idmap" : "");
 		oci_runtime_config_add_mount(config, mount->destination, "bind", source, text);
 		return 0;
 	case MOUNT_BIND:

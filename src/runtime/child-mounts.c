@@ -74,7 +74,7 @@ int child_open_bind_sources(struct child *child)
 			child->bind_fds[i] = mount->mount_fd;
 			continue;
 		}
-		if (mount->options.idmap) {
+		if (mount->by_mapper) {
 			child->bind_fds[i] = child->mapped_fds[mapped++];
 			continue;
 		}

@@ -162,8 +162,9 @@ static int plan_root(struct launch_plan *plan, struct err *err)
 	}
 	/* The host's root has layers with the IDs of the image; others unpack them as they appear.
 	 */
-	plan->map_root = plan->is_in_user_namespace && geteuid() == 0 &&
-			 is_initial_user_namespace() && overlay->lowers.count > 0;
+	plan->by_host_root =
+		plan->is_in_user_namespace && geteuid() == 0 && is_initial_user_namespace();
+	plan->map_root = plan->by_host_root && overlay->lowers.count > 0;
 	plan->mapped_count = plan->map_root;
 	plan->root_readonly = plan->config->root_readonly;
 	plan->root_source = plan->config->root_path;
@@ -300,18 +301,18 @@ static int plan_mount_one(struct launch_plan *plan, const struct oci_mount *from
 	if (mount->options.option_count)
 		return err_set(err, EINVAL, "unknown option '%s' for a bind mount",
 			       mount->options.options[0].key);
-	if (mount->options.idmap) {
-		if (!plan->is_in_user_namespace)
-			mount->options.idmap = mount->options.idmap_recursive = false;
-		else if (geteuid() != 0 || !is_initial_user_namespace())
-			return err_set(
-				err, EPERM,
-				"option 'idmap' is for root only: the kernel lets nobody else map "
-				"the IDs of a host file system");
-		else if (++plan->mapped_count > PLAN_MAPPED_MAX)
-			return err_set(err, E2BIG, "more than %d mounts with option 'idmap'",
-				       PLAN_MAPPED_MAX - 1);
-	}
+	mount->by_mapper = plan->by_host_root && mount->mount_fd <= 0;
+	if (mount->options.idmap && !plan->is_in_user_namespace)
+		mount->options.idmap = mount->options.idmap_recursive = false;
+	if (mount->options.idmap && !plan->by_host_root)
+		return err_set(err, EPERM,
+			       "option 'idmap' is for root only: the kernel lets nobody else map "
+			       "the IDs of a host file system");
+	if (mount->by_mapper && ++plan->mapped_count > PLAN_MAPPED_MAX)
+		return err_set(err, E2BIG,
+			       "more than %d bind mounts; a container with a user namespace cannot "
+			       "have more",
+			       PLAN_MAPPED_MAX - 1);
 	if (mount->options.propagation == MS_SHARED || mount->options.propagation == MS_SLAVE)
 		plan->bind_before_private = true;
 	return 0;

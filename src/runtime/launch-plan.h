@@ -32,8 +32,8 @@ enum plan_mount_kind {
 	PLAN_MOUNT_CGROUP,
 };
 
-/* How many mounts the mapper makes at most; they travel in one message. */
-#define PLAN_MAPPED_MAX 64
+/* How many mounts the mapper makes at most; they travel in one message, see unix(7). */
+#define PLAN_MAPPED_MAX 250
 
 struct plan_mount {
 	enum plan_mount_kind kind;
@@ -43,6 +43,7 @@ struct plan_mount {
 	/* Where the kernel refuses such a mount in a user namespace, this directory of the host is
 	 * bound instead. */
 	const char *fallback_source;
+	bool by_mapper;	  /* a bind mount whose source the child may not be able to reach */
 	bool no_symlinks; /* the target's path must be free of links */
 	int mount_fd;	  /* a detached mount to be put there, config's; 0: none */
 	struct mount_options options;
@@ -95,8 +96,9 @@ struct launch_plan {
 	bool groups_are_fixed; /* setgroups(2) is denied by a one-ID mapping */
 	struct userns_map map; /* extents are config's */
 
-	/* What only the host's root can mount, see mapper.h: the root first, then mounts in order.
-	 */
+	/* What only the host's root can mount or reach, see mapper.h: the root first, then mounts in
+	 * order. */
+	bool by_host_root; /* the host's root makes a container in a user namespace */
 	bool map_root;
 	size_t mapped_count;
 

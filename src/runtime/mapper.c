@@ -25,19 +25,27 @@ struct mapper {
 	int count;
 };
 
-/* A detached clone of what lies at the path, with the IDs of the user namespace. */
-static int clone_mapped(const struct mapper *mapper, const char *path, bool recursive)
+/* A detached clone of what lies at the path, as it is. */
+static int clone_plain(const char *path, bool recursive)
+{
+	return open_tree(AT_FDCWD, path,
+			 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0U));
+}
+
+/* With the IDs of the user namespace. `mapped_below`: so is what is mounted below it. */
+static int clone_mapped(const struct mapper *mapper, const char *path, bool recursive,
+			bool mapped_below)
 {
 	struct mount_attr attributes = {
 		.attr_set = MOUNT_ATTR_IDMAP,
 		.userns_fd = (uint64_t)mapper->user_ns_fd,
 	};
-	unsigned flags = recursive ? AT_RECURSIVE : 0;
+	unsigned flags = AT_EMPTY_PATH | (mapped_below ? AT_RECURSIVE : 0U);
 
-	int fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
+	int fd = clone_plain(path, recursive);
 	if (fd < 0)
 		return -1;
-	if (mount_setattr(fd, "", AT_EMPTY_PATH | flags, &attributes, sizeof(attributes)) == 0)
+	if (mount_setattr(fd, "", flags, &attributes, sizeof(attributes)) == 0)
 		return fd;
 	int saved = errno;
 	close(fd);
@@ -48,7 +56,7 @@ static int clone_mapped(const struct mapper *mapper, const char *path, bool recu
 /* Cover the path by its mapped self, so that overlayfs finds it there. */
 static int cover(const struct mapper *mapper, const char *path)
 {
-	int fd = clone_mapped(mapper, path, false);
+	int fd = clone_mapped(mapper, path, false, false);
 	if (fd < 0)
 		return -1;
 	int r = move_mount(fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH);
@@ -100,10 +108,10 @@ static int map_root(struct mapper *mapper)
 	const struct oci_overlay *overlay = &mapper->child.plan->config->overlay;
 
 	if (!mapper->child.plan->has_overlay) {
-		int fd = clone_mapped(mapper, mapper->child.plan->root_source, true);
+		int fd = clone_mapped(mapper, mapper->child.plan->root_source, true, true);
 		if (fd < 0)
 			return child_fail(&mapper->child, CHILD_OVERLAY_MAP, 0);
-		mapper->fds[mapper->count++] = fd;
+		mapper->fds[0] = fd;
 		return 0;
 	}
 	for (size_t i = 0; i < overlay->lowers.count; i++)
@@ -116,21 +124,28 @@ static int map_root(struct mapper *mapper)
 	int fd = child_make_overlay(&mapper->child);
 	if (fd < 0)
 		return -1;
-	mapper->fds[mapper->count++] = fd;
+	mapper->fds[0] = fd;
 	return 0;
 }
 
-static int map_binds(struct mapper *mapper)
+static int make_binds(struct mapper *mapper)
 {
 	const struct launch_plan *plan = mapper->child.plan;
 
 	for (size_t i = 0; i < plan->mount_count; i++) {
 		const struct plan_mount *mount = &plan->mounts[i];
-		if (!mount->options.idmap)
+		const struct mount_options *options = &mount->options;
+		if (!mount->by_mapper)
 			continue;
-		int fd = clone_mapped(mapper, mount->source, mount->options.idmap_recursive);
+		int fd = options->idmap
+				 ? clone_mapped(mapper, mount->source, options->bind_recursive,
+						options->idmap_recursive)
+				 : clone_plain(mount->source, options->bind_recursive);
 		if (fd < 0)
-			return child_fail(&mapper->child, CHILD_MOUNT_MAP, (int)i);
+			return child_fail(&mapper->child,
+					  options->idmap && errno != ENOENT ? CHILD_MOUNT_MAP
+									    : CHILD_BIND_SOURCE,
+					  (int)i);
 		mapper->fds[mapper->count++] = fd;
 	}
 	return 0;
@@ -162,14 +177,20 @@ static int send_go_with_mounts(struct mapper *mapper)
 
 static _Noreturn void mapper_main(struct mapper *mapper, int report_fd)
 {
+	const struct launch_plan *plan = mapper->child.plan;
 	int r = 0;
 
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	mapper->count = plan->map_root; /* the first place is kept */
+	/* Clones of mounts that shall stay connected to the host are taken while they are. */
+	if (plan->bind_before_private)
+		r = make_binds(mapper);
+	if (r == 0 &&
+	    (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
 		r = child_fail(&mapper->child, CHILD_PROPAGATION, 0);
-	if (r == 0 && mapper->child.plan->map_root)
+	if (r == 0 && !plan->bind_before_private)
+		r = make_binds(mapper);
+	if (r == 0 && plan->map_root)
 		r = map_root(mapper);
-	if (r == 0)
-		r = map_binds(mapper);
 	if (r == 0)
 		r = send_go_with_mounts(mapper);
 	if (r < 0)
