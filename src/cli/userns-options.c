@@ -5,14 +5,22 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "cli/container-options.h"
+#include "engine/container-ids.h"
 #include "engine/container-spec.h"
 #include "engine/engine.h"
 #include "engine/userns-mode.h"
 #include "kernel/userns.h"
 
+/* *ret_text is the mode in words, NULL with --uidmap. */
 static int read_mode(const struct engine *engine, const struct container_args *args,
-		     struct userns_mode *mode, struct err *err)
+		     struct userns_mode *mode, char **ret_text, struct err *err)
 {
+	const char *variable = engine_getenv(engine, "PODMAN_USERNS");
+	const struct {
+		const char *text, *name;
+	} sources[] = { { args->userns, NULL },
+			{ variable && *variable ? variable : NULL, "PODMAN_USERNS" },
+			{ engine->settings.userns, "containers.conf, userns" } };
 	bool has_maps = args->uid_maps.count || args->gid_maps.count;
 
 	if (has_maps && args->userns)
@@ -25,15 +33,16 @@ static int read_mode(const struct engine *engine, const struct container_args *a
 		strlist_extend(&mode->gid_maps, &args->gid_maps);
 		return 0;
 	}
-	if (args->userns)
-		return userns_mode_parse(args->userns, mode, err);
-	const char *variable = engine_getenv(engine, "PODMAN_USERNS");
-	if (variable && *variable) {
-		int r = userns_mode_parse(variable, mode, err);
-		return r < 0 ? err_wrap(err, "PODMAN_USERNS") : 0;
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
+		if (!sources[i].text)
+			continue;
+		int r = userns_mode_parse(sources[i].text, mode, err);
+		if (r < 0)
+			return sources[i].name ? err_wrap(err, "%s", sources[i].name) : r;
+		*ret_text = xstrdup(sources[i].text);
+		return 0;
 	}
-	int r = userns_mode_parse(engine->settings.userns, mode, err);
-	return r < 0 ? err_wrap(err, "containers.conf, userns") : 0;
+	return 0;
 }
 
 int userns_options_apply(struct engine *engine, const struct container_args *args,
@@ -47,19 +56,23 @@ int userns_options_apply(struct engine *engine, const struct container_args *arg
 		.gid = engine->gid,
 	};
 
-	int r = read_mode(engine, args, &mode, err);
+	autofree char *text = NULL;
+
+	int r = read_mode(engine, args, &mode, &text, err);
 	if (r < 0 || mode.kind == USERNS_HOST)
 		return r;
 	if (mode.kind == USERNS_PRIVATE && !engine->is_rootless)
 		mode.kind = USERNS_AUTO;
+	spec->userns_mode = take_ptr(&text);
+	if (mode.kind == USERNS_AUTO) /* only whether there are any: chosen when it is recorded */
+		return container_ids_available(engine, &uid, &gid, err);
 	if (!userns_mode_has_map(&mode))
-		return err_set(err, ENOTSUP, "--userns %s is not there yet", args->userns);
+		return err_set(err, ENOTSUP, "--userns %s is not there yet", spec->userns_mode);
 	r = engine_map(engine, &caller.base, err);
 	if (r == 0)
 		r = userns_mode_maps(&mode, &caller, &uid, &gid, err);
 	if (r < 0)
 		return r;
-	spec->userns_mode = xstrdup(args->userns);
 	id_map_format(&uid, &spec->uid_maps);
 	id_map_format(&gid, &spec->gid_maps);
 	if (mode.kind == USERNS_KEEP_ID) {

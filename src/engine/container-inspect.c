@@ -154,6 +154,15 @@ static struct json_object *config_json(struct engine *engine, const struct conta
 	return config;
 }
 
+static struct json_object *id_mappings_json(const struct container_spec *spec)
+{
+	struct json_object *mappings = json_object_new_object();
+
+	json_add_strlist(mappings, "UidMap", &spec->uid_maps);
+	json_add_strlist(mappings, "GidMap", &spec->gid_maps);
+	return mappings;
+}
+
 static struct json_object *host_config_json(const struct container_spec *spec,
 					    const char *cgroup_location,
 					    struct json_object *bindings)
@@ -191,7 +200,11 @@ static struct json_object *host_config_json(const struct container_spec *spec,
 	json_add_string(config, "UTSMode", spec->uts_mode ?: "private");
 	if (spec->time_offset)
 		json_add_string(config, "TimeOffset", spec->time_offset);
-	json_add_string(config, "UsernsMode", spec->userns_mode ?: "");
+	/* As podman says it: what kind of own one, IDMappings tell. */
+	bool own_userns = spec->userns_mode || spec->uid_maps.count;
+	json_add_string(config, "UsernsMode", own_userns ? "private" : "");
+	json_object_object_add(config, "IDMappings",
+			       spec->uid_maps.count ? id_mappings_json(spec) : NULL);
 	json_add_bool(config, "Privileged", spec->privileged);
 	json_add_bool(config, "PublishAllPorts", spec->publish_all);
 	json_add_bool(config, "ReadonlyRootfs", spec->read_only);

@@ -52,6 +52,7 @@ struct container_spec {
 	char *userns_mode; /* as --userns was given; "" with --uidmap */
 	/* "CONTAINER:INTERMEDIATE:SIZE", see userns-mode.h; both empty: the caller's mapping. */
 	struct strlist uid_maps, gid_maps;
+	int64_t userns_size; /* of --userns auto: how many IDs were wanted; else 0 */
 	char *time_offset;	 /* as of time_offset_parse(); NULL: the host's clocks */
 	struct strlist requires; /* IDs of containers that have to run when this one starts */
 

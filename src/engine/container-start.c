@@ -188,26 +188,38 @@ static int map_files(struct start *start, struct err *err)
 	return container_map_files(start->engine, &start->map, &start->spec->layers, &paths, err);
 }
 
-static int fill_volumes(struct start *start, struct err *err)
+static int fill_volume(struct start *start, const struct mount_spec *mount, struct err *err)
 {
 	const struct strlist *dirs =
 		start->mapped_dirs.count ? &start->mapped_dirs : &start->layer_dirs;
+	bool is_volume = mount->kind == MOUNT_VOLUME;
 	struct identity owner = start->identity;
 
-	/* Volumes are filled under the caller's mapping. One that is mapped when it is mounted has the
-	 * image's IDs on disk. */
-	if (!container_map_is_mounted(start->engine, &start->map))
+	/* This works under the caller's mapping. What is mapped when it is mounted has the image's IDs
+	 * on disk. */
+	if (!container_map_is_mounted(start->engine, &start->map) ||
+	    !(is_volume || strlist_contains(&mount->options, "idmap")))
 		container_map_identity(&start->map, &owner);
+	int r = 0;
+	if (is_volume)
+		r = volume_fill(start->engine, mount->source, dirs, mount->destination,
+				!mount->no_copy, &owner, err);
+	if (r < 0 || !mount->chown_to_user)
+		return r;
+	autofree char *data =
+		is_volume ? xasprintf("%s/volumes/%s/_data", start->engine->root, mount->source)
+			  : xstrdup(mount->source);
+	return volume_chown(start->engine, data, &owner, err);
+}
+
+static int fill_volumes(struct start *start, struct err *err)
+{
 	for (size_t i = 0; i < start->spec->mounts.count; i++) {
 		struct mount_spec mount;
 		int r = mount_spec_load(start->spec->mounts.items[i], &mount, err);
 		if (r < 0)
 			return r;
-		if (mount.kind == MOUNT_VOLUME)
-			r = volume_fill(start->engine, mount.source, dirs, mount.destination,
-					!mount.no_copy, &owner, err);
-		else if (mount.chown_to_user)
-			r = volume_chown(start->engine, mount.source, &owner, err);
+		r = fill_volume(start, &mount, err);
 		mount_spec_clear(&mount);
 		if (r < 0)
 			return r;
@@ -323,9 +335,10 @@ static int prepare(struct start *start, struct err *err)
 				       &start->config->seccomp, err);
 	if (r < 0)
 		return r;
+	/* With --userns private it has one that no other container lives in. */
 	if (start->shared.userns_fd >= 0)
 		start->userns_fd = take_fd(&start->shared.userns_fd);
-	else if (!start->map.map.is_identity && !start->map.is_own)
+	else if (!start->map.map.is_identity && !start->map.is_own && !start->spec->userns_mode)
 		start->userns_fd = open_join_namespace(start->engine);
 	timing_mark("plan and filter");
 	r = container_cgroup_prepare(&start->cgroup, start->engine, start->spec,

@@ -18,6 +18,7 @@
 #include "base/strbuf.h"
 #include "engine/container-dependencies.h"
 #include "engine/container-end.h"
+#include "engine/container-ids.h"
 #include "engine/engine.h"
 #include "engine/mount-spec.h"
 #include "engine/names.h"
@@ -462,15 +463,17 @@ static bool free_name(struct engine *engine, const char *name)
 	       container_cleanup(engine, holder->id, &ignored) == 0;
 }
 
-static int insert(struct database *db, const char *id, const char *name,
-		  const struct container_spec *spec, enum create_flags flags, struct err *err)
+static int insert(struct engine *engine, struct database *db, const char *id, const char *name,
+		  struct container_spec *spec, enum create_flags flags, struct err *err)
 {
 	int r = database_begin(db, err);
 
 	if (r < 0)
 		return r;
 	autorollback struct database *transaction = db;
-	r = insert_row(db, id, name, spec, flags, err);
+	r = container_ids_allocate(engine, db, spec, err);
+	if (r == 0)
+		r = insert_row(db, id, name, spec, flags, err);
 	if (r == 0)
 		r = insert_volumes(db, id, spec, err);
 	if (r == 0)
@@ -482,15 +485,14 @@ static int insert(struct database *db, const char *id, const char *name,
 
 /* A made-up name may be taken; then another one is made up. */
 static int insert_with_name(struct engine *engine, const char *id, const char *name,
-			    const struct container_spec *spec, enum create_flags flags,
-			    struct err *err)
+			    struct container_spec *spec, enum create_flags flags, struct err *err)
 {
 	struct database *db;
 	int r = engine_database(engine, &db, err);
 
 	for (int attempt = 0; r == 0; attempt++) {
 		autofree char *chosen = name ? xstrdup(name) : names_random(attempt);
-		r = insert(db, id, chosen, spec, flags, err);
+		r = insert(engine, db, id, chosen, spec, flags, err);
 		if (r != -EEXIST || attempt == INSERT_ATTEMPTS)
 			break;
 		if (name && (attempt > 0 || !free_name(engine, name)))
@@ -500,7 +502,7 @@ static int insert_with_name(struct engine *engine, const char *id, const char *n
 	return r;
 }
 
-int container_create(struct engine *engine, const struct container_spec *spec, const char *name,
+int container_create(struct engine *engine, struct container_spec *spec, const char *name,
 		     enum create_flags flags, struct container **ret_container, struct err *err)
 {
 	autoclose int lock_fd = -1;
@@ -508,10 +510,13 @@ int container_create(struct engine *engine, const struct container_spec *spec, c
 
 	if (name && !object_name_is_valid(name))
 		return name_is_invalid(name, err);
+	int r = container_ids_size(engine, spec, err);
+	if (r < 0)
+		return r;
 	random_hex(id, 32);
 	autofree char *directory = container_directory(engine, id);
 	autofree char *run_dir = container_run_directory(engine, id);
-	int r = file_make_dirs(AT_FDCWD, directory, 0700, err);
+	r = file_make_dirs(AT_FDCWD, directory, 0700, err);
 	if (r == 0 && (flags & CREATE_TO_START)) {
 		r = container_lock(engine, id, &lock_fd, err);
 		if (r == 0)

@@ -83,8 +83,8 @@ enum create_flags {
 
 /* Make the record (state created) and its directory. `name` NULL: one is made up. -EEXIST: the name
  * is taken, the message names the container that has it. The container is found again with its
- * spec. */
-int container_create(struct engine *engine, const struct container_spec *spec, const char *name,
+ * spec, which the ID ranges of --userns auto are put into. */
+int container_create(struct engine *engine, struct container_spec *spec, const char *name,
 		     enum create_flags flags, struct container **ret_container, struct err *err);
 
 /* Another name; -EEXIST if it is taken, -EINVAL if it is none. */

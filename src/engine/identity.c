@@ -18,6 +18,7 @@
 #include "base/strbuf.h"
 
 #define DATABASE_FILE_LIMIT (4 << 20)
+#define OVERFLOW_ID	    65534
 
 static int open_in_root(int root_fd, const char *path, int flags)
 {
@@ -253,6 +254,37 @@ int identity_resolve(const struct strlist *layer_dirs, const char *user,
 	}
 	*ret_identity = identity;
 	return 0;
+}
+
+uint32_t identity_highest_id(const struct strlist *layer_dirs, const char *user)
+{
+	/* Where the IDs are in a line. */
+	static const struct {
+		const char *path;
+		int fields[2];
+	} files[] = { { "/etc/passwd", { 2, 3 } }, { "/etc/group", { 2, 2 } } };
+	struct database_field f[7];
+	uint32_t highest = 0, id;
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		autostrbuf struct strbuf text = STRBUF_EMPTY;
+		read_database(layer_dirs, files[i].path, &text);
+		const char *at = strbuf_text(&text);
+		for (int n; (n = next_line(&at, f, 7)) >= 0;)
+			for (int k = 0; k < 2; k++) {
+				int field = files[i].fields[k];
+				if (n > field && !field_is(&f[0], "nobody") &&
+				    parse_id(f[field].text, f[field].size, &id) &&
+				    id != OVERFLOW_ID && id > highest)
+					highest = id;
+			}
+	}
+	const char *colon = strchrnul(user ?: "", ':');
+	if (user && parse_id(user, (size_t)(colon - user), &id) && id > highest)
+		highest = id;
+	if (user && *colon && parse_id(colon + 1, strlen(colon + 1), &id) && id > highest)
+		highest = id;
+	return highest;
 }
 
 void identity_clear(struct identity *identity)

@@ -33,6 +33,9 @@ struct identity {
 int identity_resolve(const struct strlist *layer_dirs, const char *user,
 		     const struct strlist *extra_groups, struct identity *ret_identity,
 		     struct err *err);
+/* The highest user or group ID that the image's files name or `user` says as a number; the overflow
+ * user "nobody" does not count, as for podman. */
+uint32_t identity_highest_id(const struct strlist *layer_dirs, const char *user);
 void identity_clear(struct identity *identity);
 
 /* Open a file of the root file system that the layers make up, as overlayfs would find it, without

@@ -44,25 +44,18 @@ static int find_host_ids(const struct mapping *mapping, const char *text,
 			 const struct id_extent *base, size_t count, bool groups,
 			 struct id_map *ret_map, struct err *err)
 {
-	struct id_extent rest = mapping->extent;
+	autoidmap struct id_map wanted = { 0 };
+	uint32_t missing;
 
-	while (rest.size) {
-		uint32_t inside = id_map_to_inside(base, count, rest.outside);
-		if (inside == UINT32_MAX)
-			return err_set(err, ERANGE,
-				       "'%s': %s ID %u of the host is not this user's to map; see "
-				       "/etc/sub%cid%s",
-				       text, groups ? "group" : "user", rest.outside,
-				       groups ? 'g' : 'u',
-				       mapping->for_users && mapping->for_groups
-					       ? ", or put flag u or g before the mapping"
-					       : "");
-		id_map_add(ret_map, rest.inside, inside, 1);
-		rest.inside++;
-		rest.outside++;
-		rest.size--;
-	}
-	return 0;
+	id_map_add(&wanted, mapping->extent.inside, mapping->extent.outside, mapping->extent.size);
+	if (id_map_compose_inverse(&wanted, base, count, ret_map, &missing) == 0)
+		return 0;
+	return err_set(err, ERANGE,
+		       "'%s': %s ID %u of the host is not this user's to map; see /etc/sub%cid%s",
+		       text, groups ? "group" : "user", missing, groups ? 'g' : 'u',
+		       mapping->for_users && mapping->for_groups
+			       ? ", or put flag u or g before the mapping"
+			       : "");
 }
 
 static int make_map(const struct strlist *texts, bool groups, bool is_rootless,

@@ -95,6 +95,16 @@ int id_map_compose(const struct id_map *map, const struct id_extent *base, size_
 	return 0;
 }
 
+int id_map_compose_inverse(const struct id_map *map, const struct id_extent *base,
+			   size_t base_count, struct id_map *ret_map, uint32_t *ret_missing)
+{
+	autofree struct id_extent *inverse = xcalloc(base_count, sizeof(*inverse));
+
+	for (size_t i = 0; i < base_count; i++)
+		inverse[i] = (struct id_extent){ base[i].outside, base[i].inside, base[i].size };
+	return id_map_compose(map, inverse, base_count, ret_map, ret_missing);
+}
+
 /* `by_inside` tells which side `from` is of. */
 static void remove_range(struct id_map *map, uint32_t from, uint32_t size, bool by_inside)
 {

@@ -43,6 +43,10 @@ int id_map_check(const struct id_map *map, const char *what, struct err *err);
 int id_map_compose(const struct id_map *map, const struct id_extent *base, size_t base_count,
 		   struct id_map *ret_map, uint32_t *ret_missing);
 
+/* The same the other way: `map` leads to IDs that `base` leads to, and *ret_map to where that comes from. */
+int id_map_compose_inverse(const struct id_map *map, const struct id_extent *base,
+			   size_t base_count, struct id_map *ret_map, uint32_t *ret_missing);
+
 /* Take the IDs from `outside` on out of the map, what is left of an extent stays. */
 void id_map_remove_outside(struct id_map *map, uint32_t outside, uint32_t size);
 void id_map_remove_inside(struct id_map *map, uint32_t inside, uint32_t size);

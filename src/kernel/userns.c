@@ -140,6 +140,11 @@ static void read_ranges(const char *path, const char *name, uid_t uid, struct id
 		userns_parse_ranges(strbuf_text(&text), name, uid, extents, count);
 }
 
+void userns_ranges_of(const char *path, const char *name, struct id_extent **extents, size_t *count)
+{
+	read_ranges(path, name, (uid_t)-1, extents, count);
+}
+
 int userns_map_for_user(struct userns_map *ret_map, struct err *err)
 {
 	struct userns_map map = { 0 };

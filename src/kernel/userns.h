@@ -31,6 +31,10 @@ void userns_map_clear(struct userns_map *map);
 void userns_parse_ranges(const char *text, const char *name, uid_t uid, struct id_extent **extents,
 			 size_t *count);
 
+/* The ranges of another user by name, for `path` /etc/subuid or /etc/subgid; nothing if there are none. */
+void userns_ranges_of(const char *path, const char *name, struct id_extent **extents,
+		      size_t *count);
+
 /* The name of a user of this host, NULL if it has none; owned by the caller. */
 char *userns_user_name(uid_t uid);
 

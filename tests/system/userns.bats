@@ -120,3 +120,89 @@ $(id -g)
 	PODMAN_USERNS=keep-id run_davit run --rm --network none --userns host "$BUSYBOX" id -u
 	assert_output 0
 }
+
+# Runs davit where /etc/subuid and /etc/subgid grant "containers" $1, e.g. 2000000:10000, and the caller what they do.
+with_range() {
+	local range=$1
+	shift
+	cat /etc/subuid >"$BATS_TEST_TMPDIR/subid"
+	echo "containers:$range" >>"$BATS_TEST_TMPDIR/subid"
+	unshare --mount bash -c 'mount --bind "$1" /etc/subuid && mount --bind "$1" /etc/subgid && shift && exec "$@"' - \
+		"$BATS_TEST_TMPDIR/subid" timeout 50 "$DAVIT" --root "$STORE" --runroot "$RUNDIR" "$@"
+}
+
+# bats test_tags=root
+@test "root: auto takes a range of the user containers, and maps what is mounted" {
+	need_davit
+	run_status 0 with_range 2000000:10000 run --rm --network none --userns auto -v vol:/etc/x -v /:/host:ro "$BUSYBOX" \
+		sh -c 'cat /proc/self/uid_map; id -u; stat -c %u:%g / /bin/busybox /etc/passwd /etc/hosts /host; touch /file /etc/x/file; stat -c %u /file /etc/x/file'
+	assert_matches "^ +0 +2000000 +1024"
+	[ "$(sed 1d <<<"$output" | tr '\n' ' ')" = "0 0:0 0:0 0:0 0:0 65534:65534 0 0 " ] || fail "owners"
+	[ "$(stat -c %u "$STORE/volumes/vol/_data/file")" = 0 ] || fail "the volume has image's IDs on disk"
+	davit volume rm vol >/dev/null
+}
+
+# bats test_tags=root
+@test "root: ranges of auto do not overlap, and come back" {
+	need_davit
+	local name
+	for name in a b c; do
+		run_status 0 with_range 2000000:4000 create --name $name --network none --userns auto "$BUSYBOX" true
+	done
+	for name in a b c; do
+		run_davit inspect -f '{{index .HostConfig.IDMappings.UidMap 0}} {{.HostConfig.UsernsMode}}' $name
+		echo "$output"
+	done >"$BATS_TEST_TMPDIR/maps"
+	[ "$(cat "$BATS_TEST_TMPDIR/maps")" = "0:2000000:1024 private
+0:2001024:1024 private
+0:2002048:1024 private" ] || fail "$(cat "$BATS_TEST_TMPDIR/maps")"
+	run --separate-stderr with_range 2000000:4000 create --userns auto "$BUSYBOX" true
+	assert_error 125 "1024 IDs are wanted" "928 are free"
+	run_davit rm b
+	run_status 0 with_range 2000000:4000 run --rm --network none --userns auto "$BUSYBOX" cat /proc/self/gid_map
+	assert_matches "^ +0 +2001024 +1024"
+	run_davit start -a a
+}
+
+# bats test_tags=root
+@test "root: --uidmap, and a directory with option idmap" {
+	mkdir "$BATS_TEST_TMPDIR/dir"
+	: >"$BATS_TEST_TMPDIR/dir/seven"
+	chown 7:8 "$BATS_TEST_TMPDIR/dir/seven"
+	run_davit run --rm --network none --uidmap 0:300000:65536 -v "$BATS_TEST_TMPDIR/dir:/mnt:idmap" "$BUSYBOX" sh -c 'stat -c %u:%g /mnt/seven; touch /mnt/new; chown 9 /mnt/new'
+	assert_output 7:8
+	[ "$(stat -c %u "$BATS_TEST_TMPDIR/dir/new")" = 9 ] || fail "owner outside"
+	run_davit run --rm --network none --uidmap 0:300000:65536 -v "$BATS_TEST_TMPDIR/dir:/mnt:U" "$BUSYBOX" sh -c 'stat -c %u:%g /mnt/seven'
+	assert_output 0:0
+	[ "$(stat -c %u "$BATS_TEST_TMPDIR/dir/seven")" = 300000 ] || fail "given to the container's root"
+}
+
+# bats test_tags=root
+@test "root: a container of its own user namespace has its network" {
+	run_davit run --rm --uidmap 0:300000:65536 -p 127.0.0.1:0:80 "$BUSYBOX" sh -c 'ip route | grep -c default'
+	assert_output 1
+}
+
+# bats test_tags=root
+@test "root: no range for auto is told with the remedy" {
+	need_davit
+	grep -q ^containers: /etc/subuid && skip "this host has one"
+	run_error 125 run --rm --userns auto "$BUSYBOX" true -- "/etc/subuid" "containers:"
+}
+
+# bats test_tags=user
+@test "auto for a user: ranges of its own, root inside" {
+	need_davit
+	run_davit create --name a --network none --userns auto "$BUSYBOX" sh -c 'id -u; stat -c %u /etc/passwd /etc/hosts'
+	run_davit create --name b --network none --userns auto:size=2000 "$BUSYBOX" cat /proc/self/uid_map
+	run_davit inspect -f '{{json .HostConfig.IDMappings}}' a
+	assert_output '{"UidMap":["0:1:1024"],"GidMap":["0:1:1024"]}'
+	run_davit inspect -f '{{json .HostConfig.IDMappings.UidMap}}' b
+	assert_output '["0:1025:2000"]'
+	run_davit start -a a
+	assert_output "0
+0
+0"
+	run_davit start -a b
+	assert_matches "2000"
+}
