@@ -457,7 +457,7 @@ static _Noreturn void launcher(struct start *start)
 		r = monitor.listen_fd = monitor_listen(run_dir_fd, &err);
 	if (r >= 0 && !start->spec->tty)
 		r = launch_pipes_open(&pipes, start->spec->open_stdin, &err);
-	if (r == 0)
+	if (r >= 0)
 		r = launch(start, &pipes, &child, &exit_code, &err);
 	if (r < 0) {
 		container_network_abandon(&start->network);
