@@ -8,16 +8,19 @@
 #include "base/mem.h"
 #include "cli/command.h"
 #include "engine/container.h"
+#include "engine/log-driver.h"
 #include "monitor/logs.h"
 
 struct logs_args {
-	bool follow, names, timestamps, latest;
+	bool color, follow, names, timestamps, latest;
 	int64_t tail;
 	const char *since, *until;
 };
 
 #define FIELD(f) offsetof(struct logs_args, f)
 static const struct option_spec options[] = {
+	{ "color", 0, OPTION_FLAG, FIELD(color), NULL,
+	  "Each container's lines in a color of their own" },
 	{ "follow", 'f', OPTION_FLAG, FIELD(follow), NULL, "Go on until the container ends" },
 	{ "names", 'n', OPTION_FLAG, FIELD(names), NULL,
 	  "Begin each line with the container's name" },
@@ -33,20 +36,23 @@ static const struct option_spec options[] = {
 
 /* One container's part of struct logs_source, owned. */
 struct source {
-	char *path, *prefix, *run_dir;
+	char *path, *id, *prefix, *run_dir;
 };
 
 static void sources_clear(struct source *sources, int count)
 {
 	for (int i = 0; i < count; i++) {
 		free(sources[i].path);
+		free(sources[i].id);
 		free(sources[i].prefix);
 		free(sources[i].run_dir);
 	}
 	free(sources);
 }
 
-static int find_source(struct engine *engine, const char *word, bool with_prefix,
+enum prefix { PREFIX_NONE, PREFIX_ID, PREFIX_NAME };
+
+static int find_source(struct engine *engine, const char *word, enum prefix prefix,
 		       struct source *source, struct err *err)
 {
 	autocontainer struct container *container = NULL;
@@ -59,13 +65,17 @@ static int find_source(struct engine *engine, const char *word, bool with_prefix
 		r = container_spec_of(container, &spec, err);
 	if (r < 0)
 		return r;
-	if (spec->log_driver && strcmp(spec->log_driver, "none") == 0)
+	if (!log_driver_is_file(spec) && !log_driver_is(spec, "journald"))
 		return err_set(err, ENOTSUP,
-			       "container '%s' keeps no log: it was made with --log-driver none",
-			       container->name);
+			       "container '%s' keeps no log: it was made with --log-driver %s",
+			       container->name, spec->log_driver);
 	autofree char *directory = container_directory(engine, container->id);
-	source->path = spec->log_path ? xstrdup(spec->log_path) : path_join(directory, "ctr.log");
-	source->prefix = with_prefix ? xstrdup(container->name) : NULL;
+	if (log_driver_is_file(spec))
+		source->path = log_driver_path(spec, directory);
+	source->id = xstrdup(container->id);
+	if (prefix != PREFIX_NONE)
+		source->prefix = prefix == PREFIX_NAME ? xstrdup(container->name)
+						       : xstrndup(container->id, 12);
 	if (container->state == CONTAINER_RUNNING || container->state == CONTAINER_RESTARTING)
 		source->run_dir = container_run_directory(engine, container->id);
 	return 0;
@@ -82,6 +92,10 @@ static int read_time(const char *text, int64_t *ret_nsec, struct err *err)
 		*ret_nsec = usec * 1000;
 	return r;
 }
+
+/* In podman's order. */
+static const char *const colors[] = { "\033[37m", "\033[31m", "\033[33m", "\033[34m",
+				      "\033[35m", "\033[36m", "\033[32m" };
 
 static int logs(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
 {
@@ -105,9 +119,18 @@ static int logs(struct cli *cli, void *arguments, int argc, char **argv, struct 
 	struct source *found = xcalloc((size_t)argc, sizeof(*found));
 	autofree struct logs_source *sources = xcalloc((size_t)argc, sizeof(*sources));
 	for (int i = 0; r == 0 && i < argc; i++) {
-		r = find_source(engine, argv[i], args->names, &found[i], err);
-		sources[i] =
-			(struct logs_source){ found[i].path, found[i].run_dir, found[i].prefix };
+		r = find_source(engine, argv[i],
+				args->names ? PREFIX_NAME
+				: argc > 1  ? PREFIX_ID
+					    : PREFIX_NONE,
+				&found[i], err);
+		sources[i] = (struct logs_source){
+			.path = found[i].path,
+			.journal_id = found[i].id,
+			.run_dir = found[i].run_dir,
+			.prefix = found[i].prefix,
+			.color = args->color ? colors[(size_t)i % ARRAY_SIZE(colors)] : NULL
+		};
 	}
 	if (r == 0) {
 		r = logs_read(sources, (size_t)argc, &how, err);

@@ -87,7 +87,16 @@ static int run(struct cli *cli, void *arguments, int argc, char **argv, struct e
 	    !isatty(STDIN_FILENO))
 		log_warn("the input is no terminal, so -t shows no prompt and no line editing");
 	mem_expect(RUN_HEAP_BYTES);
+	bool passes_streams = args->container.log_driver &&
+			      strcmp(args->container.log_driver, "passthrough") == 0;
+	if (passes_streams && (args->container.tty || isatty(STDIN_FILENO) ||
+			       isatty(STDOUT_FILENO) || isatty(STDERR_FILENO)))
+		return err_set(err, ENOTTY,
+			       "--log-driver passthrough cannot be used on a terminal, which the "
+			       "container could type into; use k8s-file");
 	int r = choose_streams(args, &request, err);
+	if (passes_streams)
+		request.wants_stdin = false; /* the container reads it itself */
 	if (r == 0 && args->detach_keys)
 		r = detach_keys_parse(args->detach_keys, &(struct detach_keys){ 0 }, err);
 	if (r == 0)

@@ -21,13 +21,14 @@
 #include "engine/container-restart.h"
 #include "engine/container-spec.h"
 #include "engine/engine.h"
+#include "engine/log-driver.h"
 #include "engine/plan.h"
 #include "engine/signals.h"
 #include "engine/volume.h"
 #include "oci/image-config.h"
 #include "store/image.h"
 
-#define FIELD(f)	offsetof(struct container_args, f)
+#define FIELD(f) offsetof(struct container_args, f)
 
 /* clang-format off */
 const struct option_spec container_option_specs[] = {
@@ -67,8 +68,8 @@ const struct option_spec container_option_specs[] = {
 	{ "ipc", 0, OPTION_STRING, FIELD(ipc_mode), "MODE", "IPC namespace: shareable (the default), private, none, host, container:NAME or ns:PATH" },
 	{ "label", 'l', OPTION_STRINGS, FIELD(labels), "KEY=VALUE", "Add a label" },
 	{ "label-file", 0, OPTION_STRINGS, FIELD(label_files), "FILE", "Read labels from a file", .complete = COMPLETE_FILES },
-	{ "log-driver", 0, OPTION_CHOICE, FIELD(log_driver), "DRIVER", "Where output goes", .choices = "k8s-file|json-file|none" },
-	{ "log-opt", 0, OPTION_STRINGS, FIELD(log_opts), "KEY=VALUE", "Option of the log driver: path=FILE, max-size=SIZE" },
+	{ "log-driver", 0, OPTION_CHOICE, FIELD(log_driver), "DRIVER", "Where output goes", .choices = LOG_DRIVERS },
+	{ "log-opt", 0, OPTION_STRINGS, FIELD(log_opts), "KEY=VALUE", "Option of the log driver: path=FILE, max-size=SIZE, max-file=COUNT, tag=TEMPLATE, label=NAME=VALUE" },
 	{ "memory", 'm', OPTION_BYTES, FIELD(memory), "SIZE", "Memory limit, e.g. 512m", OPTION_MINUS_ONE },
 	{ "memory-reservation", 0, OPTION_BYTES, FIELD(memory_reservation), "SIZE", "Memory it is pushed back to when the host runs short", OPTION_MINUS_ONE },
 	{ "memory-swap", 0, OPTION_BYTES, FIELD(memory_swap), "SIZE", "Limit of memory and swap together; -1: unlimited swap", OPTION_MINUS_ONE },
@@ -268,31 +269,6 @@ static int build_limits(struct cli *cli, struct engine *engine, const struct con
 	return 0;
 }
 
-static int build_log(struct engine *engine, const struct container_args *args,
-		     struct container_spec *spec, struct err *err)
-{
-	const char *driver = args->log_driver ?: engine->settings.log_driver;
-
-	/* Drivers of containers.conf that this davit lacks are no reason to refuse to start. */
-	spec->log_driver = xstrdup(driver && strcmp(driver, "none") == 0 ? "none" : "k8s-file");
-	spec->log_size_max = engine->settings.log_size_max;
-	for (size_t i = 0; i < args->log_opts.count; i++) {
-		const char *text = args->log_opts.items[i];
-		if (strncmp(text, "path=", 5) == 0 && text[5] == '/') {
-			free(spec->log_path);
-			spec->log_path = xstrdup(text + 5);
-		} else if (strncmp(text, "max-size=", 9) == 0) {
-			if (human_parse_bytes(text + 9, &spec->log_size_max, err) < 0)
-				return err_wrap(err, "--log-opt");
-		} else {
-			return err_set(err, EINVAL,
-				       "invalid --log-opt '%s'; it is path=/FILE or max-size=SIZE",
-				       text);
-		}
-	}
-	return 0;
-}
-
 static int build_restart(const struct container_args *args, struct container_spec *spec,
 			 struct err *err)
 {
@@ -309,6 +285,10 @@ static int build_restart(const struct container_args *args, struct container_spe
 			       "--restart on-failure",
 			       policy);
 	spec->restart_policy = xstrdup(policy);
+	if (policy && args->log_driver && strcmp(args->log_driver, "passthrough") == 0)
+		return err_set(err, EINVAL,
+			       "--restart and --log-driver passthrough contradict each other: the "
+			       "next start would have no streams to pass on");
 	return 0;
 }
 
@@ -463,7 +443,8 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 	if (r == 0)
 		r = build_restart(args, spec, err);
 	if (r == 0)
-		r = build_log(engine, args, spec, err);
+		r = log_driver_choose(args->log_driver, &args->log_opts, &engine->settings, spec,
+				      err);
 	if (r == 0)
 		r = network_options_apply(engine, args, spec, err);
 	if (r == 0)

@@ -179,7 +179,7 @@ static struct json_object *host_config_json(const struct container_spec *spec,
 	json_add_string(config, "CgroupMode", spec->cgroupns_mode ?: "private");
 	json_add_string(log, "Type", spec->log_driver ?: "k8s-file");
 	json_add_string(log, "Path", spec->log_path ?: "");
-	json_add_string(log, "Tag", "");
+	json_add_string(log, "Tag", spec->log_tag ?: "");
 	json_object_object_add(log, "Config", NULL);
 	json_object_object_add(config, "LogConfig", log);
 	json_add_string(config, "NetworkMode", spec->network_mode ?: "");

@@ -94,9 +94,12 @@ struct container_spec {
 	int64_t oom_score_adj;
 
 	/* Log */
-	char *log_driver;     /* "k8s-file", "none", "passthrough" */
-	char *log_path;	      /* NULL: in the container's directory */
-	int64_t log_size_max; /* -1: unlimited */
+	char *log_driver; /* "k8s-file", "json-file" (the same), "journald", "none", "passthrough" */
+	char *log_path;	  /* NULL: in the container's directory */
+	int64_t log_size_max;	   /* -1: unlimited */
+	int64_t log_files;	   /* how many rotation keeps, 0: the default */
+	char *log_tag;		   /* a template over what inspect shows */
+	struct strlist log_labels; /* NAME=VALUE, of each entry in the journal */
 
 	/* The rest */
 	struct strlist labels, annotations; /* KEY=VALUE */

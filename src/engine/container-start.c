@@ -42,6 +42,7 @@
 #include "engine/engine.h"
 #include "engine/identity.h"
 #include "engine/launch.h"
+#include "engine/log-driver.h"
 #include "engine/mount-spec.h"
 #include "engine/plan.h"
 #include "engine/shared-namespaces.h"
@@ -50,6 +51,7 @@
 #include "kernel/caps.h"
 #include "kernel/cgroup.h"
 #include "kernel/seccomp.h"
+#include "monitor/journal.h"
 #include "monitor/launch.h"
 #include "monitor/restart.h"
 #include "oci/runtime-config.h"
@@ -81,6 +83,8 @@ struct start {
 	char *directory, *run_dir, *init_path, *skeleton, *hostname;
 	int userns_fd;	   /* to join, -1: make one */
 	int client_fds[2]; /* command's end, monitor's end */
+	int journal_fd;
+	struct strlist journal_fields;
 	int64_t restart_count;
 	uint32_t restart_delay_msec;
 	const struct restart_connections *connections; /* of the run before, NULL: none */
@@ -104,6 +108,8 @@ static void start_clear(struct start *start)
 	free(start->init_path);
 	free(start->skeleton);
 	free(start->hostname);
+	strlist_clear(&start->journal_fields);
+	fd_close(&start->journal_fd);
 	fd_close(&start->userns_fd);
 	fd_close(&start->client_fds[0]);
 	fd_close(&start->client_fds[1]);
@@ -255,6 +261,29 @@ static int open_join_namespace(struct engine *engine)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
+static int prepare_log(struct start *start, struct err *err)
+{
+	const char *name = start->container->name;
+
+	if (log_driver_is(start->spec, "passthrough") &&
+	    (start->spec->tty || isatty(STDIN_FILENO) || isatty(STDOUT_FILENO) ||
+	     isatty(STDERR_FILENO)))
+		return err_set(err, ENOTTY,
+			       "container '%s': the log driver passthrough cannot be used on a "
+			       "terminal, which the container could type into; use k8s-file",
+			       name);
+	if (!log_driver_is(start->spec, "journald"))
+		return 0;
+	start->journal_fd = journal_connect();
+	if (start->journal_fd < 0)
+		return err_set(err, -start->journal_fd,
+			       "container '%s': journald does not listen on '%s': %s; use "
+			       "--log-driver k8s-file",
+			       name, JOURNAL_SOCKET, strerror(-start->journal_fd));
+	return log_driver_journal_fields(start->engine, start->container, start->spec,
+					 &start->journal_fields, err);
+}
+
 static int prepare(struct start *start, struct err *err)
 {
 	struct sysinfo host;
@@ -270,6 +299,8 @@ static int prepare(struct start *start, struct err *err)
 	if (r == 0)
 		r = shared_namespaces_open(start->engine, start->spec, &start->map.map,
 					   &start->shared, err);
+	if (r == 0)
+		r = prepare_log(start, err);
 	if (r == 0)
 		r = find_layers(start, err);
 	if (r == 0)
@@ -386,6 +417,10 @@ static int launch(struct start *start, const struct launch_pipes *pipes,
 	struct timespec now;
 	struct runtime_stdio stdio = { { pipes->stdin_fds[0], pipes->stdout_fds[1],
 					 pipes->stderr_fds[1] } };
+	const struct runtime_stdio own = { { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO } };
+
+	if (log_driver_is(start->spec, "passthrough"))
+		stdio = own;
 
 	*exit_code = RUNTIME_FAILED;
 	int r = container_cgroup_enter(&start->cgroup, start->engine, start->config, start->run_dir,
@@ -442,8 +477,7 @@ static _Noreturn void launcher(struct start *start)
 	struct err err = { 0 };
 	int exit_code = RUNTIME_FAILED;
 	autofree char *program = engine_helper_path(start->engine, "davit-monitor");
-	autofree char *log_path = start->spec->log_path ? xstrdup(start->spec->log_path)
-							: path_join(start->directory, "ctr.log");
+	autofree char *log_path = log_driver_path(start->spec, start->directory);
 
 	int run_dir_fd = open(start->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r = run_dir_fd < 0 ? err_errno(&err, "open '%s'", start->run_dir) : 0;
@@ -451,13 +485,14 @@ static _Noreturn void launcher(struct start *start)
 	 */
 	if (r == 0 && access(program, X_OK) < 0)
 		r = err_errno(&err, "'%s', a part of davit", program);
-	if (r == 0 && strcmp(start->spec->log_driver, "none") != 0)
+	if (r == 0 && log_driver_is_file(start->spec))
 		r = monitor.log_fd = open_log(log_path, &err);
 	if (r >= 0)
 		r = monitor.listen_fd = monitor_listen(run_dir_fd, &err);
-	if (r >= 0 && !start->spec->tty)
-		r = launch_pipes_open(&pipes, start->spec->open_stdin, &err);
+	bool needs_pipes = !start->spec->tty && !log_driver_is(start->spec, "passthrough");
 	if (r >= 0)
+		r = needs_pipes ? launch_pipes_open(&pipes, start->spec->open_stdin, &err) : 0;
+	if (r == 0)
 		r = launch(start, &pipes, &child, &exit_code, &err);
 	if (r < 0) {
 		container_network_abandon(&start->network);
@@ -498,6 +533,9 @@ static _Noreturn void launcher(struct start *start)
 	monitor.cleanup = cleanup;
 	monitor.log_path = log_path;
 	monitor.log_max_bytes = start->spec->log_size_max > 0 ? start->spec->log_size_max : 0;
+	monitor.log_max_files = (unsigned)start->spec->log_files;
+	monitor.journal_fd = start->journal_fd;
+	monitor.journal_fields = &start->journal_fields;
 	monitor.timeout_seconds = start->spec->timeout;
 	timing_print();
 	start->report = (struct start_report){ .is_made = true, .pid = child.pid };
@@ -630,6 +668,7 @@ int container_start(struct engine *engine, struct container *container, enum sta
 		.cgroup = CONTAINER_CGROUP_EMPTY,
 		.userns_fd = -1,
 		.shared = SHARED_NAMESPACES_EMPTY,
+		.journal_fd = -1,
 		.client_fds = { -1, -1 },
 		.restart_delay_msec = RESTART_DELAY_MSEC,
 	};
@@ -656,6 +695,7 @@ int container_start_again(struct engine *engine, struct container *container, ui
 		.cgroup = CONTAINER_CGROUP_EMPTY,
 		.userns_fd = -1,
 		.shared = SHARED_NAMESPACES_EMPTY,
+		.journal_fd = -1,
 		.client_fds = { -1, -1 },
 		.restart_count = container->restart_count + 1,
 		.restart_delay_msec = delay_msec,

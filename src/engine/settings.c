@@ -49,6 +49,7 @@ static const struct setting {
 	SETTING("containers", "ipcns", SETTING_STRING, ipcns),
 	SETTING("containers", "log_driver", SETTING_STRING, log_driver),
 	SETTING("containers", "log_size_max", SETTING_INT, log_size_max),
+	SETTING("containers", "log_tag", SETTING_STRING, log_tag),
 	SETTING("containers", "memory_limit", SETTING_INT, memory_limit),
 	SETTING("containers", "netns", SETTING_STRING, netns),
 	SETTING("containers", "no_hosts", SETTING_BOOL, no_hosts),

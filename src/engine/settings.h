@@ -26,8 +26,8 @@ struct settings {
 	int64_t log_size_max; /* bytes, -1: unlimited */
 	int64_t memory_limit; /* davit's own key, bytes; 0: unlimited, -1: a share of the host's
 				 memory */
-	char *cgroups, *netns, *userns, *ipcns, *utsns, *pidns, *cgroupns, *log_driver, *shm_size,
-		*tz, *umask;
+	char *cgroups, *netns, *userns, *ipcns, *utsns, *pidns, *cgroupns, *log_driver, *log_tag,
+		*shm_size, *tz, *umask;
 	char *seccomp_profile, *apparmor_profile, *base_hosts_file, *host_containers_internal_ip;
 	/* [engine] */
 	char *cgroup_manager, *pull_policy, *detach_keys;

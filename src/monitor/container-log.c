@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -63,29 +64,78 @@ static void stamp_now(struct container_log *log)
 	memcpy(log->stamp + 29, "Z ", 2);
 }
 
+/* "PATH.INDEX", or PATH itself for 0. Returns false if it does not fit. */
+static bool put_name(char name[PATH_MAX], const char *path, unsigned index)
+{
+	size_t size = strlen(path);
+	char digits[10];
+	int count = 0;
+
+	if (size + sizeof(digits) + 2 > PATH_MAX)
+		return false;
+	memcpy(name, path, size + 1);
+	if (index == 0)
+		return true;
+	for (unsigned rest = index; rest > 0; rest /= 10)
+		digits[count++] = (char)('0' + rest % 10);
+	name[size++] = '.';
+	while (count > 0)
+		name[size++] = digits[--count];
+	name[size] = '\0';
+	return true;
+}
+
+static bool is_being_read(const char *name)
+{
+	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool is_held = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+
+	if (fd >= 0)
+		close(fd);
+	return is_held;
+}
+
+/* Make room for a new file at PATH. */
+static bool put_aside(const struct container_log *log, bool may_drop_read)
+{
+	unsigned files = log->max_files ? log->max_files : 2;
+	char from[PATH_MAX], to[PATH_MAX];
+
+	if (files == 1)
+		return unlink(log->path) == 0;
+	if (!put_name(to, log->path, files - 1) || (!may_drop_read && is_being_read(to)))
+		return false;
+	for (unsigned index = files - 1; index > 0; index--) {
+		if (!put_name(from, log->path, index - 1) ||
+		    (rename(from, to) < 0 && (errno != ENOENT || index == 1)))
+			return false;
+		memcpy(to, from, sizeof(to));
+	}
+	return true;
+}
+
 /* Begin a new file if these entries would make this one too large. They all go to
- * one file. If that fails the old one grows on: rather too large a log than a lost line.
- */
+ * one file. If that fails the old one grows on: rather too large a log than a lost line. */
 static void rotate(struct container_log *log, const struct iovec *parts, int count)
 {
-	char older[PATH_MAX];
-	size_t path_size = strlen(log->path);
 	struct stat status;
 	uint64_t size = 0;
 
 	for (int i = 0; i < count; i++)
 		size += parts[i].iov_len;
-	if (fstat(log->fd, &status) < 0 || status.st_size == 0 ||
-	    (uint64_t)status.st_size + size <= log->max_bytes || path_size + 3 > sizeof(older))
+	if (fstat(log->fd, &status) < 0 || status.st_size == 0)
 		return;
-	memcpy(older, log->path, path_size);
-	memcpy(older + path_size, ".1", 3);
-	if (rename(log->path, older) < 0)
+	size += (uint64_t)status.st_size;
+	bool is_patient = size < CONTAINER_LOG_PATIENCE_BYTES ||
+			  size / CONTAINER_LOG_PATIENCE < log->max_bytes;
+	if (size <= log->max_bytes || !put_aside(log, !is_patient))
 		return;
 	int fd = open(log->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
 		      status.st_mode & 0777);
 	if (fd < 0) {
-		(void)rename(older, log->path);
+		char aside[PATH_MAX];
+		if (log->max_files != 1 && put_name(aside, log->path, 1))
+			(void)rename(aside, log->path); /* it grows on */
 		return;
 	}
 	close(log->fd);

@@ -52,6 +52,7 @@
 #include <unistd.h>
 
 #include "monitor/container-log.h"
+#include "monitor/journal.h"
 #include "monitor/protocol.h"
 #include "monitor/restart.h"
 
@@ -109,6 +110,7 @@ struct monitor {
 	int64_t started_msec, restart_at_msec;
 	int watch_fd; /* tells while we wait for that when the run directory changes */
 	struct container_log log;
+	struct journal journal;
 	char **cleanup;	   /* argument vector, NULL: there is nothing to do */
 	size_t chunk_size; /* of the packet in `chunk`, type included; clients that owe still need
 			      it */
@@ -439,7 +441,10 @@ static bool output_read(struct monitor *m, enum container_stream stream)
 	m->is_touched = true;
 	m->chunk[0] = stream == CONTAINER_STDOUT ? MONITOR_STDOUT : MONITOR_STDERR;
 	m->chunk_size = (size_t)n + 1;
-	container_log_add(&m->log, stream, m->chunk + 1, (size_t)n);
+	if (m->journal.fd >= 0)
+		journal_add(&m->journal, stream, m->chunk + 1, (size_t)n);
+	else
+		container_log_add(&m->log, stream, m->chunk + 1, (size_t)n);
 	deliver(m, m->has_ended);
 	return true;
 }
@@ -865,6 +870,7 @@ static void read_arguments(struct monitor *m, char *argv[])
 		{ "listen", &m->listen_fd },	 { "client", &client_fd },
 		{ "run", &m->run_dir_fd },	 { "oom", &m->oom_fd },
 		{ "timeout", &timeout_seconds }, { "again", &again },
+		{ "journal", &m->journal.fd },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -876,6 +882,10 @@ static void read_arguments(struct monitor *m, char *argv[])
 			m->log.path = *argv + 8;
 		if (strncmp(*argv, "logmax=", 7) == 0)
 			m->log.max_bytes = strtoull(*argv + 7, NULL, 10);
+		if (strncmp(*argv, "logfiles=", 9) == 0)
+			m->log.max_files = (unsigned)strtoul(*argv + 9, NULL, 10);
+		if (strncmp(*argv, "field=", 6) == 0 && m->journal.field_count < JOURNAL_FIELDS)
+			m->journal.fields[m->journal.field_count++] = *argv + 6;
 		if (strncmp(*argv, "late=", 5) == 0)
 			client_add(m, (int)strtol(*argv + 5, NULL, 10), false);
 		if (strcmp(*argv, "--") == 0) {

@@ -81,7 +81,7 @@ int monitor_exec(const struct monitor_launch *launch, struct err *err)
 		{ "stderr", launch->stderr_fd }, { "console", launch->console_fd },
 		{ "log", launch->log_fd },	 { "listen", launch->listen_fd },
 		{ "client", launch->client_fd }, { "run", launch->run_dir_fd },
-		{ "oom", launch->oom_fd },
+		{ "oom", launch->oom_fd },	 { "journal", launch->journal_fd },
 	};
 	autostrlist struct strlist arguments = STRLIST_EMPTY;
 
@@ -108,7 +108,10 @@ int monitor_exec(const struct monitor_launch *launch, struct err *err)
 	if (launch->log_path && launch->log_max_bytes) {
 		strlist_addf(&arguments, "logmax=%" PRIu64, launch->log_max_bytes);
 		strlist_addf(&arguments, "logpath=%s", launch->log_path);
+		strlist_addf(&arguments, "logfiles=%u", launch->log_max_files);
 	}
+	for (size_t i = 0; launch->journal_fields && i < launch->journal_fields->count; i++)
+		strlist_addf(&arguments, "field=%s", launch->journal_fields->items[i]);
 	if (launch->timeout_seconds)
 		strlist_addf(&arguments, "timeout=%u", launch->timeout_seconds);
 	for (size_t i = 0; i < launch->hold_count; i++) {

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 struct err;
+struct strlist;
 
 /* Everything is borrowed; descriptors are -1 where there is none. On success they are the
  * monitor's. */
@@ -21,6 +22,10 @@ struct monitor_launch {
 	const char *log_path; /* absolute; with log_max_bytes > 0 the log is renamed to "PATH.1" and
 				 begun anew before it grows beyond that */
 	uint64_t log_max_bytes;
+	unsigned log_max_files; /* see container-log.h */
+	int journal_fd;		/* or, instead of the log: journal_connect() */
+	const struct strlist
+		*journal_fields;  /* "NAME=value" of each entry; JOURNAL_FIELDS at most */
 	unsigned timeout_seconds; /* kill the container after so long; 0: never */
 	int listen_fd;		  /* made by monitor_listen() */
 	int client_fd; /* our end of a SOCK_SEQPACKET socketpair(2) with the command that waits in
@@ -49,6 +54,7 @@ struct monitor_launch {
 				  .stderr_fd = -1,                                                 \
 				  .console_fd = -1,                                                \
 				  .log_fd = -1,                                                    \
+				  .journal_fd = -1,                                                \
 				  .listen_fd = -1,                                                 \
 				  .client_fd = -1,                                                 \
 				  .run_dir_fd = -1,                                                \

@@ -1,4 +1,4 @@
-/* Reading containers' logs, as container-log.h describes them. */
+/* Reading containers' logs, from files or the journal. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,10 +9,12 @@ struct err;
 
 /* One container. Borrowed. */
 struct logs_source {
-	const char *path; /* of its log; after rotation older lines are in "PATH.1" */
+	const char *path; /* of its log, see container-log.h; NULL: it is in the journal */
 	const char
 		*run_dir; /* for following: its directory under RUNROOT, NULL if it does not run */
-	const char *prefix; /* in front of each line, with a space; NULL for none */
+	const char *prefix;	/* in front of each line, with a space; NULL for none */
+	const char *journal_id; /* there, under this full ID */
+	const char *color;	/* the terminal\'s sequence that begins each line; NULL for none */
 };
 
 enum logs_flags {
@@ -30,6 +32,6 @@ struct logs_options {
 /* Write the logs out. Lines of several containers come in the order of their times. What a single
  * container has written is given byte for byte (prompts without a newline too); of several only
  * whole lines are. -ENOENT where there is no log may be branched on; -EPIPE when the output is
- * closed. */
+ * closed. Of several containers one without a log has said nothing. */
 int logs_read(const struct logs_source *sources, size_t count, const struct logs_options *options,
 	      struct err *err);

@@ -69,6 +69,8 @@ need_debian() { [ -d "$DAVIT_TEST_CACHE/layouts/debian/blobs" ] && [ -e "$DAVIT_
 awaits() { is_podman || skip "davit does not do this yet: $*"; }
 need_davit() { is_podman && skip "podman does this differently" || :; }
 
+need_journal() { [ -S /run/systemd/journal/socket ] && command -v journalctl >/dev/null || skip "there is no journald"; }
+
 # By its name: a short one could be the beginning of another container's ID.
 container_exists() { [ "$(davit inspect --type container -f '{{.Name}}' "$1" 2>/dev/null)" = "$1" ]; }
 container_gone() { ! container_exists "$1" || fail "container $1 is still there"; }

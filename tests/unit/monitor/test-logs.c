@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +24,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "monitor/container-log.h"
+#include "monitor/log-cursor.h"
 #include "monitor/logs.h"
 
 static char dir[32];
@@ -287,6 +290,107 @@ static void test_calendar(void **state)
 	}
 }
 
+static void add_lines(struct container_log *log, int from, int to)
+{
+	for (int i = from; i < to; i++) {
+		char line[64];
+		int size = snprintf(line, sizeof(line), "line %d\n", i);
+		container_log_add(log, CONTAINER_STDOUT, line, (size_t)size);
+	}
+}
+
+static void expect_lines(const struct logs_source *source, int64_t tail, int from, int to)
+{
+	autostrbuf struct strbuf expect = STRBUF_EMPTY;
+
+	for (int i = from; i < to; i++)
+		strbuf_addf(&expect, "line %d\n", i);
+	read_logs(source, 1, (struct logs_options){ .tail = tail });
+	assert_string_equal(read_out, strbuf_text(&expect));
+}
+
+static void test_rotation_keeps_so_many_files(void **state)
+{
+	autofree char *path = write_log("many", ""), *second = xasprintf("%s.2", path),
+		      *third = xasprintf("%s.3", path);
+	struct logs_source source = { path, NULL, NULL };
+	struct container_log log = { .fd = open(path, O_WRONLY | O_APPEND),
+				     .path = path,
+				     .max_bytes = 10 * 48,
+				     .max_files = 3 };
+
+	/* An entry has 47 to 49 bytes. */
+	add_lines(&log, 0, 95);
+	assert_int_equal(access(second, F_OK), 0);
+	assert_int_equal(access(third, F_OK), -1);
+	read_logs(&source, 1, (struct logs_options){ .tail = -1 });
+	int first = atoi(read_out + strlen("line "));
+	assert_in_range(first, 65, 75);
+	expect_lines(&source, -1, first, 95);
+	for (int tail = 0; tail <= 95 - first; tail++)
+		expect_lines(&source, tail, 95 - tail, 95);
+	close(log.fd);
+}
+
+static void test_rotation_waits_for_readers_but_not_for_ever(void **state)
+{
+	autofree char *path = write_log("held", ""), *older = xasprintf("%s.1", path);
+	struct logs_source source = { path, NULL, NULL };
+	struct container_log log = { .fd = open(path, O_WRONLY | O_APPEND),
+				     .path = path,
+				     .max_bytes = 10 * 48 };
+	struct stat status;
+
+	add_lines(&log, 0, 15);
+	autoclose int reader = open(older, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(flock(reader, LOCK_SH), 0);
+	/* Somebody reads the oldest file: nothing may be dropped. */
+	add_lines(&log, 15, 40);
+	expect_lines(&source, -1, 0, 40);
+	/* As if it were 8 MiB long already. */
+	assert_int_equal(truncate(path, CONTAINER_LOG_PATIENCE_BYTES), 0);
+	add_lines(&log, 40, 42);
+	assert_int_equal(stat(path, &status), 0);
+	assert_true(status.st_size < 200);
+	read_logs(&source, 1, (struct logs_options){ .tail = 1 });
+	assert_string_equal(read_out, "line 41\n");
+	close(log.fd);
+}
+
+/* A writer at full speed, a reader that stops now and then, files that fall away. */
+static void test_following_through_many_rotations_loses_nothing(void **state)
+{
+	autofree char *path = write_log("fast", "");
+	struct log_cursor cursor;
+	struct err err = { 0 };
+	int at = 0;
+
+	check(log_cursor_open(&cursor, path, -1, LOG_CURSOR_FOLLOW, &err), &err);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct container_log log = { .fd = open(path, O_WRONLY | O_APPEND),
+					     .path = path,
+					     .max_bytes = 4096,
+					     .max_files = 4 };
+		add_lines(&log, 0, 20000);
+		_exit(0);
+	}
+	while (at < 20000) {
+		char expect[32];
+		check(log_cursor_advance(&cursor, &err), &err);
+		if (!cursor.has_entry)
+			continue;
+		if (at % 997 == 0)
+			usleep(500);
+		int size = snprintf(expect, sizeof(expect), "line %d", at++);
+		assert_int_equal(cursor.entry.size, size);
+		assert_memory_equal(cursor.entry.data, expect, size);
+	}
+	assert_false(cursor.has_lost);
+	waitpid(pid, NULL, 0);
+	log_cursor_clear(&cursor);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +404,9 @@ int main(void)
 		cmocka_unit_test(test_missing_log),
 		cmocka_unit_test(test_follow_until_the_exit_file_across_rotation),
 		cmocka_unit_test(test_full_disk_tears_one_entry_and_no_more),
+		cmocka_unit_test(test_rotation_keeps_so_many_files),
+		cmocka_unit_test(test_rotation_waits_for_readers_but_not_for_ever),
+		cmocka_unit_test(test_following_through_many_rotations_loses_nothing),
 		cmocka_unit_test(test_calendar),
 	};
 
