@@ -537,7 +537,6 @@ static _Noreturn void launcher(struct start *start)
 	monitor.journal_fd = start->journal_fd;
 	monitor.journal_fields = &start->journal_fields;
 	monitor.timeout_seconds = start->spec->timeout;
-	timing_print();
 	start->report = (struct start_report){ .is_made = true, .pid = child.pid };
 	(void)monitor_exec(&monitor, &err);
 

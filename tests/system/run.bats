@@ -242,4 +242,5 @@ run_true() { run_davit run --rm --network none "$@"; }
 	run_status 0 davit --timing run --rm --network none "$BUSYBOX" echo done
 	assert_output "done"
 	[[ $stderr =~ [0-9]+\.?[0-9]*\ *(ms|µs|us) ]] || fail "times on standard error"
+	[ "$(grep -c ' total$' <<<"$stderr")" = 1 ] && grep -q ' namespaces$' <<<"$stderr" || fail "each part once"
 }
