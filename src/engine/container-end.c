@@ -270,19 +270,49 @@ static void remove_image(struct engine *engine, const struct container_spec *spe
 		log_warn("the container is gone, its image is not: %s", err.text);
 }
 
+/* The monitor has written it down, unless it was killed; then the group knows it as long as it is there. */
+static bool was_oom_killed(struct engine *engine, const struct container *container,
+			   const struct container_spec *spec)
+{
+	autocgroup struct cgroup *cgroup = NULL;
+	struct err ignored; /* without a group nobody knows */
+
+	if (container->run.has_exit || !container->run.was_started)
+		return container->oom_killed;
+	return container_cgroup_open(engine, container, spec, &cgroup, &ignored) == 0 &&
+	       cgroup_was_oom_killed(cgroup);
+}
+
+static int record_end(struct engine *engine, const struct container *container, bool oom_killed,
+		      struct err *err)
+{
+	int64_t finished = container->finished_nsec;
+	struct timespec now;
+
+	if (container->state == CONTAINER_CREATED) /* its first start was killed */
+		return container_set_created(engine, container->id, err);
+	if (!finished) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		finished = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+	}
+	return container_set_exited(engine, container->id, container->exit_code, oom_killed,
+				    finished, err);
+}
+
 static int put_away(struct engine *engine, const struct container *container, bool remove,
 		    struct err *err)
 {
+	bool oom_killed = false;
 	autocontainer_spec struct container_spec *spec = NULL;
 	autofree char *run_dir = container_run_directory(engine, container->id);
 	autostrlist struct strlist dependents = STRLIST_EMPTY;
 
 	int r = container_spec_of(container, &spec, err);
-	if (r == 0)
-		r = container_release(engine, container, spec, err);
 	if (r < 0)
 		return r;
-	if (remove)
+	oom_killed = was_oom_killed(engine, container, spec);
+	r = container_release(engine, container, spec, err);
+	if (r == 0 && remove)
 		r = container_dependents(engine, container->id, &dependents, err);
 	if (r < 0)
 		return r;
@@ -290,17 +320,8 @@ static int put_away(struct engine *engine, const struct container *container, bo
 		r = remove_locked(engine, container->id, true, err);
 		if (r == 0 && spec->remove_image && spec->image_name)
 			remove_image(engine, spec);
-	} else if (container->state == CONTAINER_CREATED) { /* its first start was killed */
-		r = container_set_created(engine, container->id, err);
 	} else { /* it stays while others need it */
-		int64_t finished = container->finished_nsec;
-		if (!finished) {
-			struct timespec now;
-			clock_gettime(CLOCK_REALTIME, &now);
-			finished = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-		}
-		r = container_set_exited(engine, container->id, container->exit_code,
-					 container->oom_killed, finished, err);
+		r = record_end(engine, container, oom_killed, err);
 	}
 	if (r == 0)
 		r = file_remove_tree(AT_FDCWD, run_dir, err);

@@ -136,7 +136,11 @@ capability_set() { sed -n "s/^$1:\s*//p"; }
 @test "limits: memory" {
 	is_podman && skip "cgroups are off for podman here"
 	run --separate-stderr davit run --rm --network none -m 32m "$BUSYBOX" sh -c 'dd if=/dev/zero of=/dev/null bs=134217728 count=1'
-	[ "$status" -ne 0 ] || fail "128 MiB in 32"
+	if [ "$status" -eq 125 ]; then # a host that keeps the controller from us
+		assert_error 125 "memory" "(controller|control group)"
+		return
+	fi
+	[ "$status" -eq 137 ] || fail "128 MiB in 32"
 	davit run --name c --network none -m 32m "$BUSYBOX" sh -c 'exec dd if=/dev/zero of=/dev/null bs=134217728 count=1' >/dev/null 2>&1 || :
 	run_davit inspect -f '{{.HostConfig.Memory}}' c
 	assert_output 33554432

@@ -10,10 +10,15 @@ SECURE=localhost:5443
 BUSYBOX=$REGISTRY/busybox:latest
 DEBIAN=$REGISTRY/debian:latest
 
+# The warning about limits that this host does not let us set comes with the first container after a boot. Which test that is
+# in depends on the order; limits.bats has one for the warning itself.
+warned_already() { : >"$RUNDIR/warned-limits"; }
+
 shared_store() {
 	STORE=$DAVIT_TEST_WORK/$DAVIT_TEST_USER/store
 	RUNDIR=$DAVIT_TEST_WORK/$DAVIT_TEST_USER/run
 	mkdir -p "$STORE" "$RUNDIR"
+	warned_already
 }
 
 # A fresh store for this test only, in directory $1 (default: the test's own temporary directory).
@@ -21,6 +26,7 @@ own_store() {
 	STORE=${1:-$BATS_TEST_TMPDIR/store}
 	RUNDIR=$BATS_TEST_TMPDIR/run
 	mkdir -p "$STORE" "$RUNDIR"
+	warned_already
 }
 
 # The engine under test; what hangs is ended and fails its test. What podman needs beside davit's own words is added here, so that the same tests can be

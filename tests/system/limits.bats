@@ -65,6 +65,21 @@ show() { echo "cat /sys/fs/cgroup/$1 2>/dev/null || cat /sys/fs/cgroup/$2/$3"; }
 	assert_output true
 }
 
+@test "the monitor that would have said so was killed: the group still knows" {
+	need_groups
+	davit run -d --name hog --network none -m 20m "$BUSYBOX" sh -c 'while [ ! -e /go ]; do sleep 0.05; done; a=x; while :; do a=$a$a; done' >/dev/null
+	local monitor
+	monitor=$(davit inspect -f '{{.State.ConmonPid}}' hog)
+	kill -KILL "$monitor"
+	wait_until 10 eval '[ ! -e "/proc/$monitor" ]'
+	davit exec hog touch /go
+	wait_until 30 eval '[ "$(davit inspect -f "{{.State.Running}}" hog)" = false ]'
+	run_davit ps -a --format '{{.Names}} {{.Status}}'
+	assert_matches '^hog Exited \(-1\)'
+	run_davit inspect -f '{{.State.OOMKilled}}' hog
+	assert_output true
+}
+
 @test "who is not over it has not been killed by it" {
 	run_status 137 davit run --name victim --network none "$BUSYBOX" sh -c 'sh -c "kill -9 \$\$"; exit 137'
 	run_davit inspect -f '{{.State.OOMKilled}}' victim
