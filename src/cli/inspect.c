@@ -5,6 +5,7 @@
 #include "cli/volume-row.h"
 #include "engine/container-inspect.h"
 #include "engine/container.h"
+#include "engine/security.h"
 #include "engine/volume.h"
 
 int inspect_container(struct engine *engine, const struct inspect_request *request,
@@ -15,7 +16,9 @@ int inspect_container(struct engine *engine, const struct inspect_request *reque
 
 	int r = name ? container_find(engine, name, CONTAINER_WITH_SPEC, &container, err)
 		     : container_find_latest(engine, CONTAINER_WITH_SPEC, &container, err);
-	if (r == 0)
+	if (r == 0 && request->security)
+		r = container_security(engine, container, &json, err);
+	else if (r == 0)
 		r = container_inspect(engine, container, &json, err);
 	if (r == 0 && request->size)
 		r = container_inspect_size(engine, container, json, err);

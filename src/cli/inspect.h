@@ -13,6 +13,7 @@ struct inspect_request {
 	const char *type; /* "container", "image", "volume" or "all" */
 	bool latest;	  /* the container that was made last, instead of names */
 	bool size;	  /* of containers: how much room they take */
+	bool security;	  /* of containers: what they can do, instead of everything else */
 };
 
 /* One object by name or ID, as podman's document; owned by the caller. -ENOENT if there is none. For a container

@@ -22,3 +22,12 @@ struct seccomp_filter {
 int seccomp_filter_load(const char *profile_path, uint64_t capabilities, int cache_dir_fd,
 			struct seccomp_filter *ret_filter, struct err *err);
 void seccomp_filter_clear(struct seccomp_filter *filter);
+
+struct seccomp_data;
+
+/* What the filter answers to a call: SECCOMP_RET_*. */
+uint32_t seccomp_filter_run(const struct seccomp_filter *filter, const struct seccomp_data *call);
+
+/* How many of the system calls of this machine's architecture it lets through, at least with certain arguments. */
+void seccomp_filter_count(const struct seccomp_filter *filter, unsigned *ret_allowed,
+			  unsigned *ret_known);

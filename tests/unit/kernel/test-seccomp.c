@@ -33,47 +33,6 @@
 #define CAPABILITY(name)     (UINT64_C(1) << (name))
 #define ERRNO(code)	     ((uint32_t)(SECCOMP_RET_ERRNO | (code)))
 
-/* ---- a machine for filters ---- */
-
-static uint32_t run_filter(const struct sock_filter *code, size_t count,
-			   const struct seccomp_data *data)
-{
-	uint32_t a = 0;
-
-	for (size_t pc = 0; pc < count; pc++) {
-		const struct sock_filter *at = &code[pc];
-		bool taken = false;
-		switch (at->code) {
-		case BPF_LD | BPF_W | BPF_ABS:
-			assert_true(at->k + 4 <= sizeof(*data) && at->k % 4 == 0);
-			memcpy(&a, (const char *)data + at->k, 4);
-			continue;
-		case BPF_ALU | BPF_AND | BPF_K:
-			a &= at->k;
-			continue;
-		case BPF_RET | BPF_K:
-			return at->k;
-		case BPF_JMP | BPF_JA:
-			pc += at->k;
-			continue;
-		case BPF_JMP | BPF_JEQ | BPF_K:
-			taken = a == at->k;
-			break;
-		case BPF_JMP | BPF_JGT | BPF_K:
-			taken = a > at->k;
-			break;
-		case BPF_JMP | BPF_JGE | BPF_K:
-			taken = a >= at->k;
-			break;
-		default:
-			fail_msg("unexpected instruction %x", at->code);
-		}
-		pc += taken ? at->jt : at->jf;
-	}
-	fail_msg("the filter has no end");
-	return 0;
-}
-
 static uint32_t fate(const struct seccomp_filter *filter, uint32_t architecture, uint32_t number,
 		     uint64_t a0, uint64_t a1, uint64_t a2)
 {
@@ -81,7 +40,7 @@ static uint32_t fate(const struct seccomp_filter *filter, uint32_t architecture,
 				     .arch = architecture,
 				     .args = { a0, a1, a2 } };
 
-	return run_filter(filter->instructions, filter->count, &data);
+	return seccomp_filter_run(filter, &data);
 }
 
 static struct seccomp_filter compiled(const char *json, uint64_t capabilities)
@@ -165,6 +124,10 @@ static void expect_like_libseccomp(const struct seccomp_profile *profile,
 	assert_int_equal(pread(fd, peer, (size_t)size, 0), size);
 	close(fd);
 
+	const struct seccomp_filter peer_filter = {
+		.instructions = peer,
+		.count = (size_t)size / sizeof(*peer),
+	};
 	static const struct {
 		uint32_t architecture, first, end;
 	} ranges[] = {
@@ -191,9 +154,9 @@ static void expect_like_libseccomp(const struct seccomp_profile *profile,
 				if (data.arch == AUDIT_ARCH_I386 || (number & 0x40000000))
 					data.args[0] &= 0xffffffff, data.args[2] &= 0xffffffff;
 				uint32_t theirs =
-					run_filter(peer, (size_t)size / sizeof(*peer), &data);
+					seccomp_filter_run(&peer_filter, &data);
 				uint32_t ours =
-					run_filter(filter->instructions, filter->count, &data);
+					seccomp_filter_run(filter, &data);
 				if (theirs != ours)
 					fail_msg("call %x of %x with %llx, %llx: libseccomp %x, "
 						 "here %x",
