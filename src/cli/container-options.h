@@ -42,8 +42,9 @@ struct container_args {
 	struct strlist uid_maps, gid_maps, requires;
 	/* network */
 	struct strlist publish, expose, add_hosts, dns, dns_searches, dns_options;
-	bool publish_all, no_hosts;
-	const char *network, *hostname;
+	bool publish_all, no_hosts, no_hostname;
+	struct strlist networks;
+	const char *hostname, *hosts_file, *ip, *mac_address;
 	/* files */
 	struct strlist volumes, mounts, tmpfs, volumes_from;
 	bool rootfs;

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -15,6 +17,9 @@
 #include "engine/published-ports.h"
 #include "engine/shared-namespaces.h"
 #include "engine/time-offset.h"
+#include "kernel/netlink.h"
+#include "network/files.h"
+#include "network/network.h"
 #include "network/ports.h"
 #include "oci/image-config.h"
 
@@ -27,12 +32,93 @@ static bool is_named(const char *asked, const char *mode)
 	return strncmp(asked, mode, size) == 0 && (!asked[size] || asked[size] == ':');
 }
 
+/* The options of a bridge network: "ip=ADDRESS", "mac=ADDRESS", "interface_name=NAME". */
+static int read_bridge_option(const char *text, struct container_spec *spec, struct err *err)
+{
+	const struct {
+		const char *key;
+		char **field;
+	} keys[] = {
+		{ "ip=", &spec->static_ip },
+		{ "mac=", &spec->static_mac },
+		{ "interface_name=", &spec->interface_name },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		size_t size = strlen(keys[i].key);
+		if (strncmp(text, keys[i].key, size) != 0)
+			continue;
+		free(*keys[i].field);
+		*keys[i].field = xstrdup(text + size);
+		return 0;
+	}
+	return err_set(err, EINVAL,
+		       "unknown bridge network option: '%s'; there are ip=ADDRESS, mac=ADDRESS and "
+		       "interface_name=NAME",
+		       text);
+}
+
+static int read_bridge_options(const char *options, struct container_spec *spec, struct err *err)
+{
+	autostrlist struct strlist list = STRLIST_EMPTY;
+
+	strlist_split(&list, options, ',');
+	for (size_t i = 0; i < list.count; i++)
+		if (read_bridge_option(list.items[i], spec, err) < 0)
+			return -err->code;
+	return 0;
+}
+
+/* What only a bridge can give. */
+static int read_addresses(const struct container_args *args, struct container_spec *spec,
+			  struct err *err)
+{
+	const char *option = args->ip ? "ip" : args->mac_address ? "mac-address" : NULL;
+	uint8_t mac[MAC_BYTES];
+	struct ip_prefix ip;
+
+	if (option && strcmp(spec->network_mode, "bridge") != 0)
+		return err_set(err, EINVAL,
+			       "--%s can only be set when the network mode is bridge, not with "
+			       "--network %s",
+			       option, spec->network_mode);
+	if (args->ip) {
+		free(spec->static_ip);
+		spec->static_ip = xstrdup(args->ip);
+	}
+	if (args->mac_address) {
+		free(spec->static_mac);
+		spec->static_mac = xstrdup(args->mac_address);
+	}
+	if (spec->static_ip && (strchr(spec->static_ip, '/') ||
+				ip_prefix_parse(spec->static_ip, &ip) < 0 || ip.family != AF_INET))
+		return err_set(err, EINVAL,
+			       "\"%s\" is not an IPv4 address; give one such as 10.88.0.7",
+			       spec->static_ip);
+	if (spec->static_mac && network_mac_parse(spec->static_mac, mac, err) < 0)
+		return -err->code;
+	return spec->interface_name ? network_interface_check(spec->interface_name, err) : 0;
+}
+
 static int choose_network(struct engine *engine, const struct container_args *args,
 			  struct container_spec *spec, struct err *err)
 {
-	static const char *const modes[] = { "none", "host", "bridge", "pasta" };
-	const char *asked = args->network ?: engine->settings.netns, *options = NULL;
+	static const struct {
+		const char *name, *mode;
+	} modes[] = {
+		{ "none", "none" },	{ "host", "host" },    { "pasta", "pasta" },
+		{ "bridge", "bridge" }, { "davit", "bridge" }, { "podman", "bridge" },
+	};
+	const char *asked = args->networks.count ? args->networks.items[0] : engine->settings.netns;
+	const char *options = NULL;
 	struct namespace_mode mode;
+	int r = 0;
+
+	if (args->networks.count > 1)
+		return err_set(
+			err, EINVAL,
+			"cannot set multiple networks: a container has one network; give one "
+			"--network");
 
 	if (!asked || !*asked || strcmp(asked, "private") == 0 || strcmp(asked, "default") == 0)
 		asked = engine->is_rootless ? "pasta" : "bridge";
@@ -43,19 +129,28 @@ static int choose_network(struct engine *engine, const struct container_args *ar
 		return 0;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
-		if (is_named(asked, modes[i])) {
-			spec->network_mode = xstrdup(modes[i]);
+		if (is_named(asked, modes[i].name)) {
+			spec->network_mode = xstrdup(modes[i].mode);
 			options = strchr(asked, ':');
 		}
-	if (!spec->network_mode || (options && strcmp(spec->network_mode, "pasta") != 0))
+	if (!spec->network_mode)
 		return err_set(err, ENOENT,
 			       "network '%s' not found; there are bridge, pasta, host and none",
 			       asked);
-	if (options)
+	bool is_bridge = strcmp(spec->network_mode, "bridge") == 0;
+	bool is_pasta = strcmp(spec->network_mode, "pasta") == 0;
+	if (options && is_bridge)
+		r = read_bridge_options(options + 1, spec, err);
+	else if (options && is_pasta)
 		strlist_split(&spec->pasta_options, options + 1, ',');
-	else
+	else if (options)
+		r = err_set(err, EINVAL, "network '%s' takes no options; leave '%s' out",
+			    spec->network_mode, options);
+	else if (is_pasta)
 		strlist_extend(&spec->pasta_options, &engine->settings.pasta_options);
-	if (strcmp(spec->network_mode, "bridge") == 0 && engine->is_rootless)
+	if (r < 0)
+		return r;
+	if (is_bridge && engine->is_rootless)
 		return err_set(err, EPERM,
 			       "--network bridge needs root; an ordinary user's network is pasta");
 	return 0;
@@ -79,14 +174,35 @@ static int check_joined(const struct container_args *args, const struct containe
 	return 0;
 }
 
+/* A path, "none" or "image"; "" means what containers.conf says. */
+static int read_hosts_file(const struct container_args *args, struct container_spec *spec,
+			   struct err *err)
+{
+	const char *file = args->hosts_file;
+
+	if (!file || !*file)
+		return 0;
+	if (strcmp(file, "none") != 0 && strcmp(file, "image") != 0) {
+		if (file[0] != '/')
+			return err_set(
+				err, EINVAL,
+				"--hosts-file '%s' is no absolute path; give one, or none, or "
+				"image",
+				file);
+		if (access(file, R_OK) < 0)
+			return err_errno(err, "--hosts-file '%s'", file);
+	}
+	spec->hosts_file = xstrdup(file);
+	return 0;
+}
+
 static int read_files(struct engine *engine, const struct container_args *args,
 		      struct container_spec *spec, struct err *err)
 {
 	strlist_extend(&spec->add_hosts, &args->add_hosts);
 	for (size_t i = 0; i < args->add_hosts.count; i++)
-		if (!strchr(args->add_hosts.items[i], ':'))
-			return err_set(err, EINVAL, "invalid --add-host '%s'; write it as NAME:IP",
-				       args->add_hosts.items[i]);
+		if (hosts_check_extra(args->add_hosts.items[i], err) < 0)
+			return -err->code;
 	const struct strlist *servers =
 		args->dns.count ? &args->dns : &engine->settings.dns_servers;
 	spec->no_resolv = servers->count == 1 && strcmp(servers->items[0], "none") == 0;
@@ -105,6 +221,13 @@ static int read_files(struct engine *engine, const struct container_args *args,
 	if (args->no_hosts && args->add_hosts.count)
 		return err_set(err, EINVAL,
 			       "--no-hosts and --add-host contradict each other; give one of them");
+	if (args->no_hosts && args->hosts_file)
+		return err_set(
+			err, EINVAL,
+			"--no-hosts and --hosts-file contradict each other; give one of them");
+	if (read_hosts_file(args, spec, err) < 0)
+		return -err->code;
+	spec->no_hostname = args->no_hostname;
 	spec->no_hosts = args->no_hosts || (engine->settings.no_hosts && !args->add_hosts.count);
 	if (args->hostname && strlen(args->hostname) > HOST_NAME_MAX)
 		return err_set(err, EINVAL,
@@ -118,6 +241,8 @@ int network_options_apply(struct engine *engine, const struct container_args *ar
 			  struct container_spec *spec, struct err *err)
 {
 	int r = choose_network(engine, args, spec, err);
+	if (r == 0)
+		r = read_addresses(args, spec, err);
 	if (r == 0)
 		r = check_joined(args, spec, err);
 	return r < 0 ? r : read_files(engine, args, spec, err);
@@ -150,7 +275,7 @@ int network_options_apply_ports(const struct container_args *args,
 	else if (args->publish.count)
 		log_warn("published ports are left out: with --network %s this container has no "
 			 "network of its own that they could lead to",
-			 args->network ?: spec->network_mode);
+			 args->networks.count ? args->networks.items[0] : spec->network_mode);
 	return 0;
 }
 

@@ -1,6 +1,5 @@
 #include "engine/container-network.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -12,116 +11,21 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "engine/container-spec.h"
+#include "engine/address-lease.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/identity.h"
 #include "engine/published-ports.h"
 #include "engine/run-directory.h"
 #include "engine/shared-hosts.h"
 #include "engine/shared-namespaces.h"
 #include "network/files.h"
 #include "runtime/runtime.h"
-#include "store/database.h"
 #include "store/store.h"
 
 #define STATUS_FILE	  "network"
 #define STATUS_FILE_LIMIT 65536
 #define HOSTS_FILE_LIMIT  (1 << 20)
-
-static int own_lease(struct database *db, const char *id, struct in_addr *ret_address,
-		     struct err *err)
-{
-	autostatement struct statement *query = NULL;
-
-	int r = database_prepare(db, "SELECT address FROM leases WHERE container_id = ?", &query,
-				 err);
-	if (r < 0)
-		return r;
-	statement_bind_text(query, 1, id);
-	r = statement_step(query, err);
-	if (r > 0 && inet_pton(AF_INET, statement_text(query, 0), ret_address) != 1)
-		r = 0;
-	return r;
-}
-
-static int drop_lease(struct database *db, const char *id, struct err *err)
-{
-	autostatement struct statement *query = NULL;
-
-	int r = database_prepare(db, "DELETE FROM leases WHERE container_id = ?", &query, err);
-	if (r < 0)
-		return r;
-	statement_bind_text(query, 1, id);
-	return statement_run(query, err);
-}
-
-static int taken_addresses(struct database *db, const char *network, struct in_addr **ret_list,
-			   size_t *ret_count, struct err *err)
-{
-	autostatement struct statement *query = NULL;
-	autofree struct in_addr *list = NULL;
-	size_t count = 0;
-
-	int r = database_prepare(db, "SELECT address FROM leases WHERE network = ?", &query, err);
-	if (r < 0)
-		return r;
-	statement_bind_text(query, 1, network);
-	while ((r = statement_step(query, err)) > 0) {
-		struct in_addr address;
-		if (inet_pton(AF_INET, statement_text(query, 0), &address) != 1)
-			continue;
-		if ((count & (count + 1)) == 0)
-			list = xreallocarray(take_ptr(&list), 2 * count + 1, sizeof(*list));
-		list[count++] = address;
-	}
-	if (r < 0)
-		return r;
-	*ret_list = take_ptr(&list);
-	*ret_count = count;
-	return 0;
-}
-
-/* The address a container has had before, or the next free one. One transaction, so that no two get
- * the same. */
-static int lease_address(struct container_network *network, struct engine *engine, struct err *err)
-{
-	autofree struct in_addr *taken = NULL;
-	autostatement struct statement *insert = NULL;
-	const char *name = network->host.bridge.name;
-	struct in_addr first = { 0 };
-	char text[INET_ADDRSTRLEN];
-	struct database *db;
-	size_t count = 0;
-
-	int r = engine_database(engine, &db, err);
-	if (r == 0)
-		r = database_begin(db, err);
-	if (r < 0)
-		return r;
-	autorollback struct database *transaction = db;
-	r = own_lease(db, network->id, &network->address, err);
-	if (r < 0)
-		return r;
-	if (r > 0 && network_address_fits(&network->host, network->address))
-		return 0;
-	if (r > 0) /* the bridge has another subnet since then */
-		r = drop_lease(db, network->id, err);
-	if (r < 0)
-		return r;
-	r = taken_addresses(db, name, &taken, &count, err);
-	if (r == 0)
-		r = network_lease(&network->host, taken, count, first, &network->address, err);
-	if (r == 0)
-		r = database_prepare(
-			db, "INSERT INTO leases(network, address, container_id) VALUES(?, ?, ?)",
-			&insert, err);
-	if (r < 0)
-		return r;
-	statement_bind_text(insert, 1, name);
-	statement_bind_text(insert, 2, inet_ntop(AF_INET, &network->address, text, sizeof(text)));
-	statement_bind_text(insert, 3, network->id);
-	r = statement_run(insert, err);
-	return r < 0 ? r : database_commit(db, err);
-}
 
 static int write_file(const char *directory, const char *name, const struct strbuf *text,
 		      struct err *err)
@@ -132,18 +36,35 @@ static int write_file(const char *directory, const char *name, const struct strb
 			  err);
 }
 
+/* What /etc/hosts begins with: the host's file, another one, the image's, or nothing. An absent file is
+ * as good as an empty one. */
+static void read_base_hosts(const struct engine *engine, const struct container_spec *spec,
+			    const struct strlist *layer_dirs, struct strbuf *text)
+{
+	const char *file = spec->hosts_file ?: engine->settings.base_hosts_file;
+	struct err ignored;
+
+	if (!file || !*file)
+		file = "/etc/hosts";
+	if (strcmp(file, "none") == 0)
+		return;
+	if (strcmp(file, "image") == 0) {
+		autoclose int fd = layers_open_file(layer_dirs, "/etc/hosts");
+		if (fd >= 0)
+			(void)fd_read_all(fd, text, HOSTS_FILE_LIMIT);
+		return;
+	}
+	(void)file_read(AT_FDCWD, file, text, HOSTS_FILE_LIMIT, &ignored);
+}
+
 static int write_hosts(const struct container_network *network, struct engine *engine,
 		       const struct container *container, const struct container_spec *spec,
-		       const struct network_names *names, const char *hostname, struct err *err)
+		       const struct strlist *layer_dirs, const struct network_names *names,
+		       const char *hostname, struct err *err)
 {
 	autostrbuf struct strbuf base = STRBUF_EMPTY, text = STRBUF_EMPTY;
-	const char *base_file = engine->settings.base_hosts_file;
-	struct err ignored; /* a host without the file is as good as one with an empty file */
 
-	if (!base_file || !*base_file)
-		base_file = "/etc/hosts";
-	if (strcmp(base_file, "none") != 0)
-		(void)file_read(AT_FDCWD, base_file, &base, HOSTS_FILE_LIMIT, &ignored);
+	read_base_hosts(engine, spec, layer_dirs, &base);
 	struct hosts_request request = {
 		.base_text = strbuf_text(&base),
 		.extra = &spec->add_hosts,
@@ -179,8 +100,8 @@ static int write_resolv(const struct container_network *network, const struct co
 
 static int write_files(const struct container_network *network, struct engine *engine,
 		       const struct container *container, const struct container_spec *spec,
-		       const struct shared_namespaces *shared, const char *hostname,
-		       struct err *err)
+		       const struct shared_namespaces *shared, const struct strlist *layer_dirs,
+		       const char *hostname, struct err *err)
 {
 	const char *donor_dir = shared->network_run_dir;
 	autostrbuf struct strbuf text = STRBUF_EMPTY;
@@ -193,7 +114,8 @@ static int write_files(const struct container_network *network, struct engine *e
 			r = shared_hosts_link(donor_dir, network->run_dir, hostname,
 					      container->name, err);
 		if (r == 0)
-			r = write_hosts(network, engine, container, spec, &names, hostname, err);
+			r = write_hosts(network, engine, container, spec, layer_dirs, &names,
+					hostname, err);
 	}
 	if (r >= 0 && !spec->no_resolv) {
 		r = donor_dir ? shared_resolv_link(donor_dir, network->run_dir, err) : 0;
@@ -206,7 +128,8 @@ static int write_files(const struct container_network *network, struct engine *e
 
 int container_network_prepare(struct container_network *network, struct engine *engine,
 			      const struct container *container, const struct container_spec *spec,
-			      const struct shared_namespaces *shared, const char *hostname,
+			      const struct shared_namespaces *shared,
+			      const struct strlist *layer_dirs, const char *hostname,
 			      const char *run_dir, struct err *err)
 {
 	const struct network_settings settings = {
@@ -223,6 +146,8 @@ int container_network_prepare(struct container_network *network, struct engine *
 		spec->pasta_options.count ? strlist_join(&spec->pasta_options, ",") : NULL;
 	network->helper_path = engine_helper_path(engine, "davit-pasta");
 	network->status.wait_fd = -1;
+	network->mac = xstrdup(spec->static_mac);
+	network->interface = xstrdup(spec->interface_name);
 	int r = network_mode_parse(spec->network_mode, &mode, &unused, err);
 	if (r == 0)
 		r = network_prepare(mode, &settings, &network->host, err);
@@ -231,9 +156,10 @@ int container_network_prepare(struct container_network *network, struct engine *
 	if (r == 0 && network->ports.count)
 		r = ports_assign(&network->ports, err);
 	if (r == 0 && mode == NETWORK_BRIDGE)
-		r = lease_address(network, engine, err);
+		r = address_lease(network, engine, spec->static_ip, err);
 	if (r == 0)
-		r = write_files(network, engine, container, spec, shared, hostname, err);
+		r = write_files(network, engine, container, spec, shared, layer_dirs, hostname,
+				err);
 	return r;
 }
 
@@ -243,6 +169,8 @@ void container_network_clear(struct container_network *network)
 	free(network->id);
 	free(network->run_dir);
 	free(network->pasta_options);
+	free(network->mac);
+	free(network->interface);
 	free(network->helper_path);
 }
 
@@ -274,6 +202,8 @@ int container_network_start(struct container_network *network, const struct runt
 		.pid_fd = child->pid_fd,
 		.net_ns_fd = child->net_ns_fd,
 		.pasta_options = network->pasta_options,
+		.mac = network->mac,
+		.interface = network->interface,
 		.run_dir = network->run_dir,
 		.helper_path = network->helper_path,
 		.container_is_live = may_be_live,

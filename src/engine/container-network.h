@@ -10,6 +10,7 @@ struct engine;
 struct err;
 struct runtime_child;
 struct shared_namespaces;
+struct strlist;
 
 struct container_network {
 	const struct engine *engine;
@@ -18,6 +19,7 @@ struct container_network {
 	struct in_addr address; /* bridge: the lease */
 	struct network_status status;
 	char *id, *run_dir, *pasta_options, *helper_path;
+	char *mac, *interface; /* asked for, NULL: the default ones */
 };
 
 /* In the command: the host's part, the address, the ports, and the files hosts, resolv.conf and
@@ -25,7 +27,8 @@ struct container_network {
  * they are links to that one's files, and its hosts names both. */
 int container_network_prepare(struct container_network *network, struct engine *engine,
 			      const struct container *container, const struct container_spec *spec,
-			      const struct shared_namespaces *shared, const char *hostname,
+			      const struct shared_namespaces *shared,
+			      const struct strlist *layer_dirs, const char *hostname,
 			      const char *run_dir, struct err *err);
 void container_network_clear(struct container_network *network);
 

@@ -62,8 +62,10 @@ struct container_spec {
 	struct strlist expose; /* "80/tcp" */
 	bool publish_all;
 	struct strlist dns_servers, dns_searches, dns_options;
-	struct strlist add_hosts; /* "name:ip" */
-	bool no_hosts, no_resolv; /* the image's own files stay */
+	struct strlist add_hosts;	       /* "name:ip" */
+	bool no_hosts, no_resolv, no_hostname; /* the image's own files stay */
+	char *hosts_file; /* what /etc/hosts begins with: a path, "none", "image"; NULL: the host's */
+	char *static_ip, *static_mac, *interface_name; /* on a bridge; NULL: the default ones */
 	struct strlist pasta_options;
 
 	/* Files */

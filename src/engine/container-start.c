@@ -317,8 +317,8 @@ static int prepare(struct start *start, struct err *err)
 		start->hostname = shared_namespaces_hostname(start->engine, start->container->id,
 							     start->spec);
 		r = container_network_prepare(&start->network, start->engine, start->container,
-					      start->spec, &start->shared, start->hostname,
-					      start->run_dir, err);
+					      start->spec, &start->shared, &start->layer_dirs,
+					      start->hostname, start->run_dir, err);
 	}
 	if (r == 0)
 		r = write_container_env(start, err);

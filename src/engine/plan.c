@@ -446,7 +446,7 @@ static int plan_mounts(const struct plan_input *input, struct oci_runtime_config
 		bool is_left_out;
 	} files[] = { { "hosts", "/etc/hosts", spec->no_hosts },
 		      { "resolv.conf", "/etc/resolv.conf", spec->no_resolv },
-		      { "hostname", "/etc/hostname", false } };
+		      { "hostname", "/etc/hostname", spec->no_hostname } };
 
 	plan_default_mounts(input, config);
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)

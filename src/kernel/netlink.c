@@ -464,8 +464,8 @@ void netlink_add_default_route(struct netlink *netlink, unsigned link_index, int
 	queue_end(netlink, message);
 }
 
-void netlink_add_neighbour(struct netlink *netlink, unsigned link_index, int family,
-			   const void *address, const uint8_t mac[MAC_BYTES])
+static void add_neighbour(struct netlink *netlink, unsigned link_index, int family,
+			  const void *address, const uint8_t mac[MAC_BYTES], uint16_t state)
 {
 	struct nlmsghdr *message =
 		queue(netlink, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, "add neighbour");
@@ -473,10 +473,22 @@ void netlink_add_neighbour(struct netlink *netlink, unsigned link_index, int fam
 	struct ndmsg *neighbour = mnl_nlmsg_put_extra_header(message, sizeof(*neighbour));
 	neighbour->ndm_family = (unsigned char)family;
 	neighbour->ndm_ifindex = (int)link_index;
-	neighbour->ndm_state = NUD_PERMANENT;
+	neighbour->ndm_state = state;
 	mnl_attr_put(message, NDA_DST, address_bytes(family), address);
 	mnl_attr_put(message, NDA_LLADDR, MAC_BYTES, mac);
 	queue_end(netlink, message);
+}
+
+void netlink_add_neighbour(struct netlink *netlink, unsigned link_index, int family,
+			   const void *address, const uint8_t mac[MAC_BYTES])
+{
+	add_neighbour(netlink, link_index, family, address, mac, NUD_PERMANENT);
+}
+
+void netlink_note_neighbour(struct netlink *netlink, unsigned link_index, int family,
+			    const void *address, const uint8_t mac[MAC_BYTES])
+{
+	add_neighbour(netlink, link_index, family, address, mac, NUD_STALE);
 }
 
 int netlink_commit(struct netlink *netlink, struct err *err)

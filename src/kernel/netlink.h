@@ -104,6 +104,10 @@ void netlink_add_default_route(struct netlink *netlink, unsigned link_index, int
 void netlink_add_neighbour(struct netlink *netlink, unsigned link_index, int family,
 			   const void *address, const uint8_t mac[MAC_BYTES]);
 
+/* The same, as something heard: the kernel checks it sooner or later. */
+void netlink_note_neighbour(struct netlink *netlink, unsigned link_index, int family,
+			    const void *address, const uint8_t mac[MAC_BYTES]);
+
 /* Send what is queued. All of it is tried; the first failure is reported. The queue is empty
  * afterwards. */
 int netlink_commit(struct netlink *netlink, struct err *err);

@@ -28,7 +28,6 @@
 /* In a namespace of its own the loopback is link 1 and what we make is 2, as everywhere. */
 #define LOOPBACK_INDEX	1
 #define CONTAINER_INDEX 2
-#define CONTAINER_LINK	"eth0"
 
 /* -- addresses ----------------------------------------------------------------------------------
  */
@@ -339,24 +338,26 @@ int bridge_remove_default(struct err *err)
  */
 
 /* *ret_index is the container's end, 0 when the kernel chose the index. */
-static int make_veth(const struct bridge_network *network, struct in_addr address, int net_ns_fd,
+static int make_veth(const struct bridge_network *network, const struct bridge_port *port,
 		     unsigned *ret_index, struct err *err)
 {
 	autonetlink struct netlink *netlink = NULL;
-	uint8_t mac[MAC_BYTES];
 	char name[IFNAMSIZ], random[9];
 	struct netlink_veth veth = {
 		.name = name,
 		.bridge_index = network->link_index,
-		.peer_name = CONTAINER_LINK,
+		.peer_name = port->interface,
 		.peer_index = CONTAINER_INDEX,
-		.peer_mac = mac,
-		.peer_net_ns_fd = net_ns_fd,
+		.peer_mac = port->mac,
+		.peer_net_ns_fd = port->net_ns_fd,
 	};
 
 	if (netlink_open(&netlink, err) < 0)
 		return -err->code;
-	bridge_mac_for_address(address, mac);
+	/* Who had the address before may have had another MAC address. */
+	if (port->has_own_mac)
+		netlink_note_neighbour(netlink, network->link_index, AF_INET, &port->address,
+				       port->mac);
 	/* The name is random, not the container's: when a container starts again at once, the old
 	 * pair is still there until its namespace has been taken apart. */
 	for (int try = 0; try < 8; try++) {
@@ -375,24 +376,24 @@ static int make_veth(const struct bridge_network *network, struct in_addr addres
 	return -err->code;
 }
 
-int bridge_connect(const struct bridge_network *network, struct in_addr address, int net_ns_fd,
+int bridge_connect(const struct bridge_network *network, const struct bridge_port *port,
 		   struct err *err)
 {
 	autonetlink struct netlink *inside = NULL;
 	struct ip_prefix own = {
 		.family = AF_INET,
-		.v4 = address,
+		.v4 = port->address,
 		.prefix = network->subnet.prefix,
 	};
 
 	unsigned index = 0;
-	if (make_veth(network, address, net_ns_fd, &index, err) < 0)
+	if (make_veth(network, port, &index, err) < 0)
 		return err_wrap(err, "connect to network '%s'", network->name);
-	if (netlink_open_in(net_ns_fd, &inside, err) < 0)
+	if (netlink_open_in(port->net_ns_fd, &inside, err) < 0)
 		return -err->code;
 	if (!index) {
 		struct netlink_link link;
-		if (netlink_find_link(inside, CONTAINER_LINK, &link, err) < 0)
+		if (netlink_find_link(inside, port->interface, &link, err) < 0)
 			return -err->code;
 		index = link.index;
 	}

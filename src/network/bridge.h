@@ -42,6 +42,15 @@ int bridge_choose_address(const struct ip_prefix *subnet, struct in_addr gateway
 /* The MAC address that belongs to an address of ours. */
 void bridge_mac_for_address(struct in_addr address, uint8_t mac[MAC_BYTES]);
 
-/* Connect the namespace behind `net_ns_fd`: eth0 with this address and a default route, and lo. */
-int bridge_connect(const struct bridge_network *network, struct in_addr address, int net_ns_fd,
+/* The container's end. */
+struct bridge_port {
+	struct in_addr address;
+	uint8_t mac[MAC_BYTES];
+	bool has_own_mac; /* not the one of bridge_mac_for_address() */
+	const char *interface;
+	int net_ns_fd;
+};
+
+/* Connect a namespace: an interface with this address and a default route, and lo. */
+int bridge_connect(const struct bridge_network *network, const struct bridge_port *port,
 		   struct err *err);

@@ -1,10 +1,12 @@
 /* davit-pasta: stays with a container of an ordinary user and runs pasta(1) for it when it is
  *needed.
  *
- *	davit-pasta now|later PASTA ARGUMENT…
+ *	davit-pasta now|later NETNS PASTA ARGUMENT…
  *
  * Descriptors: 2 where pasta's complaints go, 3 the tap interface, 4 a pidfd of the container's
- *init, 5 (with "now") what the arguments tell pasta to write its process ID to when it is ready.
+ *init, 5 (with "now") what the arguments tell pasta to write its process ID to when it is ready, 6 (unless NETNS is
+ *"-") the network namespace, which pasta shall find at the path NETNS: by a mount which only pasta sees, so that nothing of it
+ *stays.
  *
  * "later" starts pasta when the first packet waits in the tap; until then this is a process of a
  *few pages, against 20 MB. When the container ends, or a signal ends us, pasta is killed: this
@@ -16,16 +18,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum fd { FD_LOG = 2, FD_TAP = 3, FD_CONTAINER = 4, FD_READY = 5 };
+enum fd { FD_LOG = 2, FD_TAP = 3, FD_CONTAINER = 4, FD_READY = 5, FD_NETNS = 6 };
 
 #define MAX_STARTS 5
 
@@ -34,9 +38,16 @@ static void say(const char *text)
 	(void)!write(FD_LOG, text, strlen(text)); /* nobody else to tell */
 }
 
+static bool show_namespace(const char *path)
+{
+	return strcmp(path, "-") == 0 || (unshare(CLONE_NEWNS) == 0 &&
+					  mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+					  mount("/proc/self/fd/6", path, NULL, MS_BIND, NULL) == 0);
+}
+
 /* *ret_life is the reading end of a pipe whose writing end only pasta has, as its standard output.
  */
-static pid_t start(char **argv, const sigset_t *inherited, int *ret_life)
+static pid_t start(char **argv, const char *netns, const sigset_t *inherited, int *ret_life)
 {
 	int life[2];
 
@@ -48,6 +59,10 @@ static pid_t start(char **argv, const sigset_t *inherited, int *ret_life)
 		prctl(PR_SET_PDEATHSIG,
 		      SIGKILL); /* for the moment until pasta has its own namespaces */
 		sigprocmask(SIG_SETMASK, inherited, NULL);
+		if (!show_namespace(netns)) {
+			say("cannot mount the network namespace for pasta\n");
+			_exit(127);
+		}
 		execv(argv[0], argv + 1);
 		say("cannot execute pasta\n");
 		_exit(127);
@@ -61,7 +76,7 @@ int main(int argc, char **argv)
 {
 	sigset_t signals, inherited;
 
-	if (argc < 4)
+	if (argc < 5)
 		return 2;
 	bool is_wanted = strcmp(argv[1], "now") == 0;
 	sigemptyset(&signals);
@@ -75,12 +90,14 @@ int main(int argc, char **argv)
 		return 1;
 	fcntl(FD_CONTAINER, F_SETFD, FD_CLOEXEC);
 	fcntl(FD_READY, F_SETFD, FD_CLOEXEC);
+	if (strcmp(argv[2], "-") != 0)
+		fcntl(FD_NETNS, F_SETFD, FD_CLOEXEC);
 
 	pid_t pasta = -1;
 	int starts = 0, life = -1;
 	for (;;) {
 		if (is_wanted && pasta < 0 && starts++ < MAX_STARTS)
-			pasta = start(argv + 2, &inherited, &life);
+			pasta = start(argv + 3, argv[2], &inherited, &life);
 
 		/* Nothing more is read from the tap once pasta has been given up: what is sent
 		 * there is lost when the queue is full. */

@@ -1,6 +1,7 @@
 #include "network/network.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,9 +50,6 @@ int network_mode_parse(const char *text, enum network_mode *ret_mode, const char
 	} else if (strcmp(text, "pasta") == 0 || strncmp(text, "pasta:", 6) == 0) {
 		mode = NETWORK_PASTA;
 		options = text[5] ? text + 6 : NULL;
-		if (is_root)
-			return err_set(err, ENOTSUP,
-				       "network 'pasta' is for ordinary users; root has bridge");
 	} else if (strcmp(text, "bridge") == 0 || strcmp(text, "podman") == 0 ||
 		   strcmp(text, "davit") == 0) {
 		if (!is_root)
@@ -110,14 +108,59 @@ bool network_address_fits(const struct network_host *host, struct in_addr addres
 /* -- start --------------------------------------------------------------------------------------
  */
 
+int network_mac_parse(const char *text, uint8_t ret_mac[MAC_BYTES], struct err *err)
+{
+	uint8_t mac[MAC_BYTES] = { 0 };
+	const char *at = text;
+	bool is_good = true;
+
+	for (int i = 0; is_good && i < MAC_BYTES; i++) {
+		is_good = isxdigit((unsigned char)at[0]) && isxdigit((unsigned char)at[1]) &&
+			  (i == MAC_BYTES - 1 ? at[2] == '\0' : at[2] == ':' || at[2] == '-');
+		if (is_good)
+			mac[i] = (uint8_t)strtoul((char[]){ at[0], at[1], '\0' }, NULL, 16);
+		at += 3;
+	}
+	if (!is_good)
+		return err_set(err, EINVAL,
+			       "address %s: invalid MAC address; write it as 02:00:5e:10:00:01",
+			       text);
+	if (mac[0] & 1)
+		return err_set(err, EINVAL,
+			       "address %s: invalid MAC address: a group's; make the first number "
+			       "even",
+			       text);
+	memcpy(ret_mac, mac, sizeof(mac));
+	return 0;
+}
+
+int network_interface_check(const char *name, struct err *err)
+{
+	if (!*name || strlen(name) >= IFNAMSIZ || strpbrk(name, "/: \t\n%") ||
+	    strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lo") == 0)
+		return err_set(err, EINVAL,
+			       "'%s' cannot be the name of an interface; give up to %d letters, "
+			       "digits, '-' or '_', such as eth0",
+			       name, IFNAMSIZ - 1);
+	return 0;
+}
+
 static int start_bridge(const struct network_request *request, struct network_status *status,
 			struct err *err)
 {
 	const struct bridge_network *bridge = &request->host->bridge;
 	autonftables struct nftables *nftables = NULL;
-	uint8_t mac[MAC_BYTES];
+	struct bridge_port port = {
+		.address = request->address,
+		.interface = request->interface ?: "eth0",
+		.net_ns_fd = request->net_ns_fd,
+	};
 
-	if (bridge_connect(bridge, request->address, request->net_ns_fd, err) < 0)
+	bridge_mac_for_address(request->address, port.mac);
+	if (request->mac && network_mac_parse(request->mac, port.mac, err) < 0)
+		return -err->code;
+	port.has_own_mac = request->mac != NULL;
+	if (bridge_connect(bridge, &port, err) < 0)
 		return -err->code;
 	if (request->ports && request->ports->count) {
 		if (nftables_open(&nftables, err) < 0 ||
@@ -128,13 +171,12 @@ static int start_bridge(const struct network_request *request, struct network_st
 	}
 	status->has_ports = request->ports && request->ports->count;
 	snprintf(status->network, sizeof(status->network), "%s", bridge->name);
-	snprintf(status->interface, sizeof(status->interface), "eth0");
+	snprintf(status->interface, sizeof(status->interface), "%s", port.interface);
 	inet_ntop(AF_INET, &request->address, status->address, sizeof(status->address));
 	inet_ntop(AF_INET, &bridge->gateway, status->gateway, sizeof(status->gateway));
 	status->prefix = bridge->subnet.prefix;
-	bridge_mac_for_address(request->address, mac);
-	snprintf(status->mac, sizeof(status->mac), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
-		 mac[2], mac[3], mac[4], mac[5]);
+	snprintf(status->mac, sizeof(status->mac), "%02x:%02x:%02x:%02x:%02x:%02x", port.mac[0],
+		 port.mac[1], port.mac[2], port.mac[3], port.mac[4], port.mac[5]);
 	return 0;
 }
 

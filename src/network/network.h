@@ -68,6 +68,11 @@ int network_prepare(enum network_mode mode, const struct network_settings *setti
 int network_lease(const struct network_host *host, const struct in_addr *taken, size_t taken_count,
 		  struct in_addr after, struct in_addr *ret_address, struct err *err);
 
+/* "02:00:5e:10:00:01", or with dashes. -EINVAL for anything else and for groups' addresses. */
+int network_mac_parse(const char *text, uint8_t ret_mac[MAC_BYTES], struct err *err);
+/* What an interface of a container may be called. -EINVAL */
+int network_interface_check(const char *name, struct err *err);
+
 /* Whether the address is one of this network; a lease may be older than the bridge. */
 bool network_address_fits(const struct network_host *host, struct in_addr address);
 
@@ -79,6 +84,7 @@ struct network_request {
 	pid_t pid;		       /* the container's init, in its namespaces, alive */
 	int pid_fd;		       /* the same; borrowed */
 	int net_ns_fd;		       /* its network namespace; borrowed */
+	const char *mac, *interface;   /* NETWORK_BRIDGE: asked for; NULL: the usual ones */
 	const char *pasta_options;     /* of --network pasta:…, comma-separated; NULL */
 	const char *run_dir;	       /* RUNROOT/containers/ID: pasta's complaints go there */
 	const char *helper_path;       /* of the program davit-pasta */

@@ -57,6 +57,7 @@
 /* A pasta that has not let go of its ports by then is stuck in the kernel. */
 #define STOP_MSEC  2000
 #define READY_NAME "pasta.ready"
+#define NETNS_NAME "pasta.netns"
 
 /* -- the host's side ----------------------------------------------------------------------------
  */
@@ -155,7 +156,9 @@ static int enter_and_run(void *arg, struct err *err)
 {
 	const struct inside *inside = arg;
 
-	if (setns(inside->pid_fd, CLONE_NEWUSER | CLONE_NEWNET) < 0)
+	/* EINVAL: root's container is in our own user namespace. */
+	if (setns(inside->pid_fd, CLONE_NEWUSER | CLONE_NEWNET) < 0 &&
+	    (errno != EINVAL || setns(inside->pid_fd, CLONE_NEWNET) < 0))
 		return err_errno(err, "enter the container's network namespace");
 	return inside->body(inside->arg, err);
 }
@@ -312,6 +315,25 @@ static void add_options(struct strlist *arguments, const struct pasta_option *op
 	}
 }
 
+/* Root's pasta stays root, for "nobody", which it would become, may not enter the namespace. It gives up
+ * most of its rights before it opens that, so not by /proc/PID, which asks for rights over the
+ * process: davit-pasta puts the namespace on a file, see there. */
+static void add_namespace(const struct network_request *request, const struct strlist *own,
+			  struct strlist *arguments)
+{
+	if (geteuid() != 0) {
+		strlist_addf(arguments, "%d", request->pid);
+		return;
+	}
+	if (!strlist_contains(own, "--runas")) {
+		strlist_add(arguments, "--runas");
+		strlist_add(arguments, "0");
+	}
+	strlist_add(arguments, "--netns-only");
+	strlist_add(arguments, "--netns");
+	strlist_take(arguments, path_join(request->run_dir, NETNS_NAME));
+}
+
 /* What the options are for:
  *  -F      our tap instead of one that pasta makes: no --config-net either
  *  -i lo   asks the host's routing for nothing, so it works on a host without a default route too;
@@ -373,12 +395,18 @@ static int pasta_arguments(const struct network_request *request, int tap_fd,
 	for (size_t i = 0; i < own.count; i++)
 		if (own.items[i][0] && strcmp(own.items[i], "--map-gw") != 0)
 			strlist_add(arguments, own.items[i]);
-	strlist_addf(arguments, "%d", request->pid);
+	add_namespace(request, &own, arguments);
 	return 0;
 }
 
 /* Descriptors of the helper, see davit-pasta.c. */
-enum helper_fd { HELPER_LOG = 2, HELPER_TAP = 3, HELPER_CONTAINER = 4, HELPER_READY = 5 };
+enum helper_fd {
+	HELPER_LOG = 2,
+	HELPER_TAP = 3,
+	HELPER_CONTAINER = 4,
+	HELPER_READY = 5,
+	HELPER_NETNS = 6,
+};
 
 /* posix_spawn() stands still like vfork(2) until the program runs, instead of copying our memory. */
 static int spawn_helper(const char *path, char *const *arguments, const int *sources,
@@ -387,7 +415,7 @@ static int spawn_helper(const char *path, char *const *arguments, const int *sou
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t none, pipe_only;
-	int raised[4] = { -1, -1, -1, -1 };
+	int raised[5] = { -1, -1, -1, -1, -1 };
 
 	assert(source_count <= ARRAY_SIZE(raised));
 	posix_spawn_file_actions_init(&actions);
@@ -455,15 +483,22 @@ int pasta_start(const struct network_request *request, struct network_status *st
 		return err_errno(err, "open '%s'", log_path);
 	if (is_waited_for && open_ready(ready_path, &ready_read, &ready_write, err) < 0)
 		return -err->code;
+	/* A file to put the namespace on, see add_namespace(). */
+	autofree char *netns_path = path_join(request->run_dir, NETNS_NAME);
+	bool is_root = geteuid() == 0;
+	if (is_root && file_write(AT_FDCWD, netns_path, "", 0, 0600, 0, err) < 0)
+		return -err->code;
 	strlist_add(&arguments, "davit-pasta");
 	strlist_add(&arguments, is_waited_for ? "now" : "later");
+	strlist_add(&arguments, is_root ? netns_path : "-");
 	strlist_add(&arguments, request->host->pasta.program);
 	if (pasta_arguments(request, HELPER_TAP, ready_path, &arguments, err) < 0 ||
 	    run_inside(request->pid_fd, make_tap, &tap, err) < 0)
 		return -err->code;
 	tap_fd = tap.fd;
 
-	const int sources[] = { log, tap_fd, request->pid_fd, ready_write };
+	const int sources[] = { log, tap_fd, request->pid_fd, ready_write,
+				is_root ? request->net_ns_fd : -1 };
 	pid_t pid;
 	if (spawn_helper(request->helper_path, arguments.items, sources, ARRAY_SIZE(sources), &pid,
 			 err) < 0)

@@ -172,3 +172,94 @@ while True: print(s.recv(99))' >/dev/null
 	run_davit run --rm "$BUSYBOX" ip route
 	assert_matches '^default via '
 }
+
+# bats test_tags=root
+@test "pasta for root: out, published ports, low ones too, and nothing of it stays" {
+	need_davit
+	host=$(ip -o -4 addr show uplink0 | awk '{ sub("/.*", "", $4); print $4 }')
+	python3 -m http.server -b 0.0.0.0 -d "$BATS_TEST_DIRNAME" 8098 >/dev/null 2>&1 3>&- &
+	server=$!
+	wait_until 5 curl -so /dev/null "http://$host:8098/"
+	run_davit run --rm --network pasta "$BUSYBOX" sh -c "(printf 'GET /helpers.bash HTTP/1.0\r\n\r\n'; sleep 1) | nc -w 5 $host 8098"
+	kill $server
+	assert_contains "What every .bats file loads"
+	serve c --network pasta -p 127.0.0.1:81:80
+	wait_until 10 answers http://127.0.0.1:81/
+	run_davit inspect -f '{{.HostConfig.NetworkMode}} {{.NetworkSettings.IPAddress}}' c
+	assert_output "pasta 10.0.2.100"
+	davit rm -f -t 0 c >/dev/null
+	run curl -s -m 2 http://127.0.0.1:81/
+	[ "$status" -ne 0 ] || fail "still answers"
+	run grep pasta.netns /proc/mounts
+	assert_output ""
+}
+
+# bats test_tags=root
+@test "--ip and --mac-address, by themselves and with the network" {
+	run_davit run --rm --ip 10.88.7.7 --mac-address 02:00:5e:10:00:01 "$BUSYBOX" sh -c 'ip -o -4 addr show eth0; cat /sys/class/net/eth0/address'
+	assert_contains "10.88.7.7/16"
+	assert_contains "02:00:5e:10:00:01"
+	davit run -d --name c --network bridge:ip=10.88.7.8,mac=02-00-5e-10-00-02,interface_name=lan0 "$BUSYBOX" sleep 1000 >/dev/null
+	is_podman || {
+		run_davit inspect -f '{{.NetworkSettings.IPAddress}} {{.NetworkSettings.MacAddress}}' c
+		assert_output "10.88.7.8 02:00:5e:10:00:02"
+		run_davit exec c ls /sys/class/net
+		assert_line lan0
+	}
+	run_error 126 run --rm --ip 10.88.7.8 "$BUSYBOX" true -- "10.88.7.8" "already" "container c" "--ip"
+	davit stop -t 0 c >/dev/null
+	run_davit run --rm --ip 10.88.7.8 "$BUSYBOX" true
+	davit start c >/dev/null
+	[ "$(davit inspect -f '{{.NetworkSettings.IPAddress}}' c)" = 10.88.7.8 ] || fail "it has it back"
+}
+
+# bats test_tags=root
+@test "an address with another MAC address than before is reached at once" {
+	serve first --ip 10.88.7.9
+	wait_until 10 answers http://10.88.7.9/
+	davit rm -f -t 0 first >/dev/null
+	serve second --ip 10.88.7.9 --mac-address 02:00:5e:10:00:09
+	wait_until 2 answers http://10.88.7.9/
+}
+
+# bats test_tags=root
+@test "addresses that cannot be" {
+	need_davit
+	run_error 125 run --rm --ip 10.99.9.9 "$BUSYBOX" true -- "10.99.9.9" "10.88.0.0/16"
+	run_error 125 run --rm --ip 10.88.0.1 "$BUSYBOX" true -- "10.88.0.1"
+	run_error 125 run --rm --ip x "$BUSYBOX" true -- '"x" is not' "10.88.0.7"
+	run_error 125 run --rm --ip fd00::1 "$BUSYBOX" true -- "fd00::1" "IPv4"
+	run_error 125 run --rm --mac-address x "$BUSYBOX" true -- "invalid MAC address"
+	run_error 125 run --rm --mac-address 01:00:5e:10:00:01 "$BUSYBOX" true -- "group"
+	run_error 125 run --rm --network bridge:interface_name=a/b "$BUSYBOX" true -- "a/b" "interface"
+	run_error 125 run --rm --network bridge:vlan=1 "$BUSYBOX" true -- "unknown bridge network option" "interface_name=NAME"
+}
+
+@test "addresses are for bridges only, networks without options take none, and there is one network" {
+	run_error 125 run --rm --network none --ip 10.88.7.7 "$BUSYBOX" true -- "--ip can only be set when the network mode is bridge"
+	run_error 125 run --rm --network host --mac-address 02:00:5e:10:00:01 "$BUSYBOX" true -- "--mac-address can only be set"
+	run_error 125 run --rm --network host:x "$BUSYBOX" true -- "no options" ":x"
+	run_error 125 run --rm --network none --network host "$BUSYBOX" true -- "multiple networks"
+	run_davit run --rm --network private "$BUSYBOX" sh -c 'ip -4 route | grep -c default'
+	assert_output 1
+}
+
+@test "--hosts-file and --no-hostname" {
+	need_davit
+	printf '192.0.2.55\tfrom-a-file\n' >"$BATS_TEST_TMPDIR/hosts"
+	run_davit run --rm --network none --hostname box --hosts-file "$BATS_TEST_TMPDIR/hosts" --add-host more:192.0.2.56 "$BUSYBOX" cat /etc/hosts
+	assert_line $'192.0.2.55\tfrom-a-file'
+	assert_line $'192.0.2.56\tmore'
+	assert_matches '127\.0\.0\.1[[:space:]]box'
+	assert_not_contains localhost
+	run_davit run --rm --network none --hostname box --hosts-file none "$BUSYBOX" cat /etc/hosts
+	[ "$(grep -c . <<<"$output")" = 1 ] || fail "the own line only"
+	run_davit run --rm --network none --hosts-file image "$BUSYBOX" cat /etc/hosts
+	assert_not_contains localhost
+	run_davit run --rm --network none --no-hostname "$BUSYBOX" sh -c 'mount | grep -c " /etc/hostname " || :'
+	assert_output 0
+	run_error 125 run --rm --network none --hosts-file hosts "$BUSYBOX" true -- "absolute"
+	run_error 125 run --rm --network none --hosts-file /nonexistent "$BUSYBOX" true -- "/nonexistent"
+	run_error 125 run --rm --network none --hosts-file none --no-hosts "$BUSYBOX" true -- "contradict"
+	run_error 125 run --rm --network none --add-host x:y "$BUSYBOX" true -- "x:y" "IP address"
+}

@@ -30,6 +30,58 @@ static void test_modes_have_podmans_names(void **state)
 	assert_non_null(strstr(err.text, "nowhere"));
 }
 
+static void test_pasta_takes_options_and_others_are_joined(void **state)
+{
+	enum network_mode mode;
+	const char *options;
+	struct err err = { 0 };
+
+	assert_int_equal(network_mode_parse("pasta", &mode, &options, &err), 0);
+	assert_int_equal(mode, NETWORK_PASTA);
+	assert_null(options);
+	assert_int_equal(network_mode_parse("pasta:--map-gw,-4", &mode, &options, &err), 0);
+	assert_string_equal(options, "--map-gw,-4");
+	assert_int_equal(network_mode_parse("container:web", &mode, &options, &err), 0);
+	assert_int_equal(mode, NETWORK_JOINED);
+	assert_int_equal(network_mode_parse("ns:/run/netns/a", &mode, &options, &err), 0);
+	assert_int_equal(mode, NETWORK_JOINED);
+}
+
+static void test_mac_addresses_are_six_numbers_of_a_single_one(void **state)
+{
+	static const char *const bad[] = { "",
+					   "x",
+					   "02:00:5e:10:00",
+					   "02:00:5e:10:00:01:02",
+					   "02:00:5e:10:00:0g",
+					   "02.00.5e.10.00.01",
+					   "2:0:5e:10:0:1",
+					   "01:00:5e:10:00:01" };
+	const uint8_t expected[MAC_BYTES] = { 0x02, 0x00, 0x5e, 0x1f, 0xAB, 0x01 };
+	uint8_t mac[MAC_BYTES];
+	struct err err = { 0 };
+
+	assert_int_equal(network_mac_parse("02:00:5e:1f:AB:01", mac, &err), 0);
+	assert_memory_equal(mac, expected, MAC_BYTES);
+	assert_int_equal(network_mac_parse("02-00-5E-1F-ab-01", mac, &err), 0);
+	assert_memory_equal(mac, expected, MAC_BYTES);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(network_mac_parse(bad[i], mac, &err), -EINVAL);
+}
+
+static void test_interfaces_have_names_that_the_kernel_takes(void **state)
+{
+	static const char *const bad[] = { "",	  "lo",	 ".",
+					   "..",  "a/b", "a b",
+					   "a:1", "a%d", "sixteen-letters0" };
+	struct err err = { 0 };
+
+	assert_int_equal(network_interface_check("eth0", &err), 0);
+	assert_int_equal(network_interface_check("fifteen-letters", &err), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(network_interface_check(bad[i], &err), -EINVAL);
+}
+
 static void test_status_comes_back_the_same(void **state)
 {
 	const struct network_status status = {
@@ -61,6 +113,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_modes_have_podmans_names),
+		cmocka_unit_test(test_pasta_takes_options_and_others_are_joined),
+		cmocka_unit_test(test_mac_addresses_are_six_numbers_of_a_single_one),
+		cmocka_unit_test(test_interfaces_have_names_that_the_kernel_takes),
 		cmocka_unit_test(test_status_comes_back_the_same),
 	};
 
