@@ -64,6 +64,7 @@ const struct option_spec container_option_specs[] = {
 	{ "hostname", 'h', OPTION_STRING, FIELD(hostname), "NAME", "Host name inside" },
 	{ "hosts-file", 0, OPTION_STRING, FIELD(hosts_file), "FILE", "What /etc/hosts begins with instead of the host's: a file, none, or image", .complete = COMPLETE_FILES },
 	{ "http-proxy", 0, OPTION_TRISTATE, FIELD(http_proxy), NULL, "Pass the caller's proxy variables on; the default" },
+	{ "image-volume", 0, OPTION_CHOICE, FIELD(image_volume), "MODE", "What becomes of volumes that the image declares: anonymous ones (also called bind), a tmpfs, or nothing", .choices = "anonymous|bind|tmpfs|ignore" },
 	{ "init", 0, OPTION_FLAG, FIELD(init), NULL, "Run davit-init as PID 1: it forwards signals and reaps" },
 	{ "interactive", 'i', OPTION_FLAG, FIELD(interactive), NULL, "Keep standard input open" },
 	{ "ip", 0, OPTION_STRING, FIELD(ip), "ADDRESS", "Its IPv4 address on the bridge" },
@@ -76,7 +77,7 @@ const struct option_spec container_option_specs[] = {
 	{ "memory", 'm', OPTION_BYTES, FIELD(memory), "SIZE", "Memory limit, e.g. 512m", OPTION_MINUS_ONE },
 	{ "memory-reservation", 0, OPTION_BYTES, FIELD(memory_reservation), "SIZE", "Memory it is pushed back to when the host runs short", OPTION_MINUS_ONE },
 	{ "memory-swap", 0, OPTION_BYTES, FIELD(memory_swap), "SIZE", "Limit of memory and swap together; -1: unlimited swap", OPTION_MINUS_ONE },
-	{ "mount", 0, OPTION_STRINGS, FIELD(mounts), "type=TYPE,…", "Mount a bind, volume, tmpfs, ramfs or devpts" },
+	{ "mount", 0, OPTION_STRINGS, FIELD(mounts), "type=TYPE,…", "Mount a bind, volume, image, glob, tmpfs, ramfs or devpts" },
 	{ "name", 0, OPTION_STRING, FIELD(name), "NAME", "Name of the container" },
 	{ "network", 0, OPTION_STRINGS, FIELD(networks), "MODE", "Network: bridge (root's default), pasta (users' default), host, none, container:NAME or ns:PATH" },
 	{ "net", 0, OPTION_STRINGS, FIELD(networks), "MODE", "The same as --network", OPTION_HIDDEN },
@@ -100,7 +101,7 @@ const struct option_spec container_option_specs[] = {
 	{ "restart", 0, OPTION_STRING, FIELD(restart), "POLICY", "Start it again when it ends: no, on-failure[:RETRIES], always, unless-stopped", .choices = "no|on-failure|always|unless-stopped" },
 	{ "rm", 0, OPTION_FLAG, FIELD(remove), NULL, "Remove the container when it exits" },
 	{ "rmi", 0, OPTION_FLAG, FIELD(remove_image), NULL, "Remove the container when it exits, and its image unless others use it" },
-	{ "rootfs", 0, OPTION_FLAG, FIELD(rootfs), NULL, "The image's name is a directory to use as root file system" },
+	{ "rootfs", 0, OPTION_FLAG, FIELD(rootfs), NULL, "The image's name is a directory to use as root file system; DIR:O keeps it as it is" },
 	{ "security-opt", 0, OPTION_STRINGS, FIELD(security_opts), "OPTION", "no-new-privileges, seccomp=FILE|unconfined, apparmor=…, label=…, mask=…, unmask=…" },
 	{ "shm-size", 0, OPTION_BYTES, FIELD(shm_size), "SIZE", "Size of /dev/shm; the default is 64m" },
 	{ "stop-signal", 0, OPTION_STRING, FIELD(stop_signal), "SIGNAL", "What stop sends first" },
@@ -404,7 +405,10 @@ static int find_root(struct engine *engine, const struct container_args *args, c
 {
 	if (args->rootfs) {
 		struct stat st;
-		spec->rootfs = realpath(name, NULL);
+		size_t size = strlen(name);
+		spec->rootfs_is_lower = size > 2 && strcmp(name + size - 2, ":O") == 0;
+		autofree char *path = xstrndup(name, size - (spec->rootfs_is_lower ? 2 : 0));
+		spec->rootfs = realpath(path, NULL);
 		if (!spec->rootfs || stat(spec->rootfs, &st) < 0)
 			return err_errno(err, "root file system '%s'", name);
 		if (!S_ISDIR(st.st_mode))
@@ -472,7 +476,7 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 	if (r == 0)
 		r = network_options_apply_ports(args, config, spec, err);
 	if (r == 0)
-		r = mount_options_apply(engine, config, &mounts, spec, err);
+		r = mount_options_apply(engine, args, config, &mounts, spec, err);
 	mount_list_clear(&mounts);
 	if (r < 0) {
 		volume_drop_anonymous(engine, &spec->mounts);

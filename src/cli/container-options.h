@@ -47,6 +47,7 @@ struct container_args {
 	const char *hostname, *hosts_file, *ip, *mac_address;
 	/* files */
 	struct strlist volumes, mounts, tmpfs, volumes_from;
+	const char *image_volume;
 	bool rootfs;
 	/* log and labels */
 	const char *log_driver;

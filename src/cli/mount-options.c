@@ -1,16 +1,19 @@
 #include "cli/mount-options.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "cli/container-options.h"
 #include "engine/container-spec.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/image.h"
 #include "engine/mount-spec.h"
 #include "engine/volume.h"
 #include "oci/image-config.h"
@@ -43,6 +46,51 @@ static int mount_list_added(struct mount_list *list, struct err *err)
 	}
 	list->count++;
 	return 0;
+}
+
+/* A mount of type glob: one bind mount for each path that matches, below the target or, without one, where it
+ * is on the host. */
+static int expand_glob(const struct mount_spec *pattern, struct mount_list *list, struct err *err)
+{
+	glob_t found;
+	int r = glob(pattern->source, GLOB_NOSORT, NULL, &found);
+
+	if (r != 0)
+		return err_set(err, ENOENT,
+			       "no file matches '%s', to be mounted by --mount type=glob; give "
+			       "another pattern",
+			       pattern->source);
+	for (size_t i = 0; r == 0 && i < found.gl_pathc; i++) {
+		const char *path = found.gl_pathv[i], *slash = strrchr(path, '/');
+		struct mount_spec *mount = mount_list_grow(list);
+		mount->kind = MOUNT_BIND;
+		mount->source = xstrdup(path);
+		mount->destination = pattern->destination ? path_join(pattern->destination,
+								      slash ? slash + 1 : path)
+							  : xstrdup(path);
+		strlist_extend(&mount->options, &pattern->options);
+		mount->read_only = pattern->read_only;
+		mount->chown_to_user = pattern->chown_to_user;
+		r = mount_list_added(list, err);
+	}
+	globfree(&found);
+	return r;
+}
+
+static int read_mount(const char *text, const char *cwd, struct mount_list *list, struct err *err)
+{
+	struct mount_spec mount;
+
+	int r = mount_spec_parse_mount(text, cwd, &mount, err);
+	if (r < 0)
+		return r;
+	if (!mount.is_glob) {
+		*mount_list_grow(list) = mount;
+		return mount_list_added(list, err);
+	}
+	r = expand_glob(&mount, list, err);
+	mount_spec_clear(&mount);
+	return r;
 }
 
 static int collect_volumes_from(struct engine *engine, const char *text, struct mount_list *list,
@@ -121,9 +169,7 @@ int mount_options_read(struct engine *engine, const struct container_args *args,
 			r = mount_list_added(list, err);
 	}
 	for (size_t i = 0; r == 0 && i < args->mounts.count; i++) {
-		r = mount_spec_parse_mount(args->mounts.items[i], cwd, mount_list_grow(list), err);
-		if (r == 0)
-			r = mount_list_added(list, err);
+		r = read_mount(args->mounts.items[i], cwd, list, err);
 	}
 	for (size_t i = 0; r == 0 && i < args->tmpfs.count; i++) {
 		r = mount_spec_parse_tmpfs(args->tmpfs.items[i], mount_list_grow(list), err);
@@ -139,12 +185,37 @@ int mount_options_read(struct engine *engine, const struct container_args *args,
 	return r;
 }
 
+/* The image has to be here: it is not what the container is made of, so no option says where it comes from. */
+static int find_mounted_image(struct engine *engine, struct mount_spec *mount, struct err *err)
+{
+	autoimage struct image *image = NULL;
+	struct store *store;
+
+	int r = engine_store(engine, &store, err);
+	if (r == 0)
+		r = image_resolve(engine, mount->source, &image, err);
+	if (r == -ENOENT)
+		return err_set(err, ENOENT,
+			       "image '%s' to be mounted at '%s' is not here; pull it first",
+			       mount->source, mount->destination);
+	if (r == 0)
+		r = image_load_config(store, image, err);
+	if (r < 0)
+		return r;
+	free(mount->source);
+	mount->source = xstrdup(image->id);
+	strlist_extend(&mount->layers, &image->config->diff_ids);
+	return 0;
+}
+
 static int add_mount(struct engine *engine, struct mount_spec *mount, struct container_spec *spec,
 		     struct err *err)
 {
 	int r = 0;
 
-	if (mount->kind == MOUNT_VOLUME && mount->source) {
+	if (mount->kind == MOUNT_IMAGE) {
+		r = find_mounted_image(engine, mount, err);
+	} else if (mount->kind == MOUNT_VOLUME && mount->source) {
 		r = volume_ensure(engine, mount->source, err);
 	} else if (mount->kind == MOUNT_VOLUME) {
 		autovolume struct volume *volume = NULL;
@@ -157,10 +228,34 @@ static int add_mount(struct engine *engine, struct mount_spec *mount, struct con
 	return r;
 }
 
-int mount_options_apply(struct engine *engine, const struct oci_image_config *image,
-			struct mount_list *list, struct container_spec *spec, struct err *err)
+/* Volumes that the image itself declares: --image-volume. */
+static int add_image_volumes(const struct container_args *args,
+			     const struct oci_image_config *image, struct mount_list *list,
+			     struct err *err)
 {
-	int r = image ? add_defaults(&image->volumes, "/", list, err) : 0;
+	const char *mode = args->image_volume ?: "anonymous";
+
+	if (!image || strcmp(mode, "ignore") == 0)
+		return 0;
+	if (strcmp(mode, "tmpfs") != 0)
+		return add_defaults(&image->volumes, "/", list, err);
+	for (size_t i = 0; i < image->volumes.count; i++) {
+		int r = mount_spec_parse_tmpfs(image->volumes.items[i], mount_list_grow(list), err);
+		if (r < 0)
+			return r;
+		if (mount_list_has(list, list->items[list->count].destination))
+			mount_spec_clear(&list->items[list->count]);
+		else
+			list->count++;
+	}
+	return 0;
+}
+
+int mount_options_apply(struct engine *engine, const struct container_args *args,
+			const struct oci_image_config *image, struct mount_list *list,
+			struct container_spec *spec, struct err *err)
+{
+	int r = add_image_volumes(args, image, list, err);
 
 	for (size_t i = 0; r == 0 && i < list->count; i++)
 		r = add_mount(engine, &list->items[i], spec, err);

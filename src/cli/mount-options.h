@@ -21,6 +21,7 @@ int mount_options_read(struct engine *engine, const struct container_args *args,
 		       struct mount_list *list, struct err *err);
 
 /* With the image's own volumes (`image` may be NULL) into the spec; volumes that are missing are made. */
-int mount_options_apply(struct engine *engine, const struct oci_image_config *image,
-			struct mount_list *list, struct container_spec *spec, struct err *err);
+int mount_options_apply(struct engine *engine, const struct container_args *args,
+			const struct oci_image_config *image, struct mount_list *list,
+			struct container_spec *spec, struct err *err);
 void mount_list_clear(struct mount_list *list);

@@ -73,7 +73,6 @@ static struct json_object *mounts_json(const struct engine *engine,
 	struct err ignored; /* of a damaged record the rest is still shown */
 
 	for (size_t i = 0; i < spec->mounts.count; i++) {
-		static const char *const types[] = { "bind", "volume", "tmpfs", "ramfs", "devpts" };
 		struct json_object *row = json_object_new_object();
 		struct mount_spec mount;
 
@@ -85,7 +84,7 @@ static struct json_object *mounts_json(const struct engine *engine,
 			mount.kind == MOUNT_VOLUME
 				? xasprintf("%s/volumes/%s/_data", engine->root, mount.source)
 				: NULL;
-		json_add_string(row, "Type", types[mount.kind]);
+		json_add_string(row, "Type", mount_kind_name(mount.kind));
 		if (mount.kind == MOUNT_VOLUME)
 			json_add_string(row, "Name", mount.source);
 		json_add_string(row, "Source", data ?: mount.source ?: "");

@@ -21,6 +21,7 @@ struct container_spec {
 	char *image_digest;
 	struct strlist layers; /* diff IDs, lowest first */
 	char *rootfs;
+	bool rootfs_is_lower; /* written to is a layer of the container: --rootfs DIR:O */
 
 	/* The process */
 	struct strlist entrypoint, command; /* joined they are argv */
@@ -29,7 +30,7 @@ struct container_spec {
 	bool workdir_is_given;		    /* not the image's: it has to be there */
 	char *user;			    /* "name|uid[:group|gid]", "" or NULL: root */
 	struct strlist groups;		    /* --group-add */
-	char *user_name; /* of the caller, who is `user` inside; else NULL */
+	char *user_name;		    /* of the caller, who is `user` inside; else NULL */
 	bool keep_groups;		    /* the caller's */
 	/* Users and groups that the image lacks are added to its files, by these lines if there are any. */
 	bool no_passwd;

@@ -118,7 +118,7 @@ static void start_clear(struct start *start)
 static int find_layers(struct start *start, struct err *err)
 {
 	int r = container_layer_dirs(start->engine, start->spec, &start->layer_dirs, err);
-	if (r < 0 || start->spec->rootfs)
+	if (r < 0 || (start->spec->rootfs && !start->spec->rootfs_is_lower))
 		return r;
 	container_map_layer_dirs(start->engine, &start->map, start->spec, &start->mapped_dirs);
 	/* The skeleton belongs to the caller. Where that is not the container's root, mount points are
@@ -155,7 +155,7 @@ static int make_directories(struct start *start, struct err *err)
 		r = mount_spec_load(start->spec->mounts.items[i], &mount, err);
 		if (r < 0)
 			break;
-		if (mount.is_overlay) {
+		if (mount.is_overlay || (mount.kind == MOUNT_IMAGE && !mount.read_only)) {
 			autofree char *name = xasprintf("overlay-%zu", i);
 			autofree char *directory = path_join(start->directory, name);
 			r = make_directory(start->directory, name, 0700, err);
@@ -210,7 +210,8 @@ static int fill_volume(struct start *start, const struct mount_spec *mount, stru
 	if (is_volume)
 		r = volume_fill(start->engine, mount->source, dirs, mount->destination,
 				!mount->no_copy, &owner, err);
-	if (r < 0 || !mount->chown_to_user)
+	/* A file system that is made anew belongs to the user from its beginning. */
+	if (r < 0 || !mount->chown_to_user || (!is_volume && mount->kind != MOUNT_BIND))
 		return r;
 	autofree char *data =
 		is_volume ? xasprintf("%s/volumes/%s/_data", start->engine->root, mount->source)
@@ -349,6 +350,7 @@ static int prepare(struct start *start, struct err *err)
 		.container_dir = start->directory,
 		.run_dir = start->run_dir,
 		.volumes_dir = volumes,
+		.store_dir = start->engine->root,
 		.init_path = start->init_path,
 		.layer_dirs = start->mapped_dirs.count ? &start->mapped_dirs : &start->layer_dirs,
 		.skeleton = start->skeleton,

@@ -11,12 +11,18 @@
 
 static const char *const kind_names[] = {
 	[MOUNT_BIND] = "bind",	 [MOUNT_VOLUME] = "volume", [MOUNT_TMPFS] = "tmpfs",
-	[MOUNT_RAMFS] = "ramfs", [MOUNT_DEVPTS] = "devpts",
+	[MOUNT_RAMFS] = "ramfs", [MOUNT_DEVPTS] = "devpts", [MOUNT_IMAGE] = "image",
 };
 _Static_assert(ARRAY_SIZE(kind_names) == MOUNT_KIND_COUNT, "every kind has a name");
 
+const char *mount_kind_name(enum mount_kind kind)
+{
+	return kind_names[kind];
+}
+
 void mount_spec_clear(struct mount_spec *mount)
 {
+	strlist_clear(&mount->layers);
 	free(mount->source);
 	free(mount->destination);
 	strlist_clear(&mount->options);
@@ -85,6 +91,9 @@ static int apply_option(struct mount_spec *mount, const char *option)
 		 strcmp(option, "Z") == 0)
 		return 0; /* copying is the rule; labels matter only under SELinux, which relabels
 			     nothing where it is off */
+	else if (mount->is_overlay &&
+		 (strncmp(option, "upperdir=/", 10) == 0 || strncmp(option, "workdir=/", 9) == 0))
+		strlist_add(&mount->options, option);
 	else {
 		for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++)
 			if (strcmp(option, passed_on[i]) == 0) {
@@ -93,6 +102,29 @@ static int apply_option(struct mount_spec *mount, const char *option)
 			}
 		return 1;
 	}
+	return 0;
+}
+
+static bool has_prefix(const struct strlist *list, const char *prefix)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strncmp(list->items[i], prefix, strlen(prefix)) == 0)
+			return true;
+	return false;
+}
+
+static int check_overlay(const struct mount_spec *mount, const char *text, struct err *err)
+{
+	if (has_prefix(&mount->options, "upperdir=") != has_prefix(&mount->options, "workdir="))
+		return err_set(err, EINVAL,
+			       "volume '%s': upperdir and workdir of option 'O' belong together; "
+			       "give both, as directories of one file system",
+			       text);
+	if (mount->is_overlay && mount->kind == MOUNT_VOLUME && !mount->source)
+		return err_set(err, EINVAL,
+			       "option 'O' of volume '%s' needs a directory or a volume as its "
+			       "source",
+			       text);
 	return 0;
 }
 
@@ -138,9 +170,8 @@ int mount_spec_parse_volume(const char *text, const char *cwd, struct mount_spec
 				"unknown option '%s' of volume '%s'; see davit-run(1), --volume",
 				options.items[i], text);
 	}
-	if (r == 0 && mount.is_overlay && mount.kind != MOUNT_BIND)
-		r = err_set(err, EINVAL,
-			    "option 'O' of volume '%s' needs a directory as its source", text);
+	if (r == 0)
+		r = check_overlay(&mount, text, err);
 	if (r < 0) {
 		mount_spec_clear(&mount);
 		return r;
@@ -193,6 +224,11 @@ static int apply_mount_field(struct mount_spec *mount, const char *key, const ch
 	if (strcmp(key, "src") == 0 || strcmp(key, "source") == 0) {
 		if (mount->kind == MOUNT_BIND)
 			return set_bind_source(mount, value ?: "", cwd, err);
+		if (mount->kind == MOUNT_IMAGE && value && *value && !strchr(value, '\n')) {
+			free(mount->source);
+			mount->source = xstrdup(value);
+			return 0;
+		}
 		if (mount->kind != MOUNT_VOLUME || !value || !object_name_is_valid(value))
 			return err_set(err, EINVAL, "invalid source '%s' of a %s mount",
 				       value ?: "", kind_names[mount->kind]);
@@ -213,7 +249,12 @@ static int apply_mount_field(struct mount_spec *mount, const char *key, const ch
 				       key, value);
 		return 0;
 	}
+	if (mount->kind == MOUNT_BIND && !value && strcmp(key, "bind-nonrecursive") == 0)
+		value = "true";
 	if (mount->kind == MOUNT_BIND && value) {
+		/* What other systems need this for is always so here. */
+		if (strcmp(key, "consistency") == 0)
+			return 0;
 		if (strcmp(key, "bind-propagation") == 0)
 			return apply_option(mount, value) == 1
 				       ? err_set(err, EINVAL,
@@ -267,9 +308,7 @@ static void finish_tmpfs(struct mount_spec *mount)
 			i++;
 		}
 	}
-	static const char *const defaults[][2] = { { "nosuid", "suid" },
-						   { "nodev", "dev" },
-						   { "noexec", "exec" } };
+	static const char *const defaults[][2] = { { "nosuid", "suid" }, { "nodev", "dev" } };
 	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
 		if (!strlist_contains(&mount->options, defaults[i][1]) &&
 		    !strlist_contains(&mount->options, defaults[i][0]))
@@ -290,13 +329,16 @@ int mount_spec_parse_mount(const char *text, const char *cwd, struct mount_spec 
 	for (size_t i = 0; i < fields.count; i++)
 		if (strncmp(fields.items[i], "type=", 5) == 0)
 			type = fields.items[i] + 5;
-	for (mount.kind = 0; mount.kind < MOUNT_KIND_COUNT; mount.kind++)
+	mount.is_glob = strcmp(type, "glob") == 0;
+	for (mount.kind = 0; !mount.is_glob && mount.kind < MOUNT_KIND_COUNT; mount.kind++)
 		if (strcmp(type, kind_names[mount.kind]) == 0)
 			break;
+	if (mount.kind == MOUNT_IMAGE)
+		mount.read_only = true;
 	if (mount.kind == MOUNT_KIND_COUNT)
 		return err_set(err, EINVAL,
-			       "unknown type '%s' of mount '%s'; it is bind, volume, tmpfs, ramfs "
-			       "or devpts",
+			       "unknown type '%s' of mount '%s'; it is bind, volume, image, glob, "
+			       "tmpfs, ramfs or devpts",
 			       type, text);
 	for (size_t i = 0; r == 0 && i < fields.count; i++) {
 		char *equals = strchr(fields.items[i], '=');
@@ -305,10 +347,11 @@ int mount_spec_parse_mount(const char *text, const char *cwd, struct mount_spec 
 		r = apply_mount_field(&mount, fields.items[i], equals ? equals + 1 : NULL, cwd,
 				      err);
 	}
-	if (r == 0 && !mount.destination)
+	if (r == 0 && !mount.destination && !mount.is_glob)
 		r = err_set(err, EINVAL, "mount '%s' has no target; add dst=PATH", text);
-	if (r == 0 && mount.kind == MOUNT_BIND && !mount.source)
-		r = err_set(err, EINVAL, "bind mount '%s' has no source; add src=PATH", text);
+	if (r == 0 && (mount.kind == MOUNT_BIND || mount.kind == MOUNT_IMAGE) && !mount.source)
+		r = err_set(err, EINVAL, "%s mount '%s' has no source; add src=%s", type, text,
+			    mount.kind == MOUNT_BIND ? "PATH" : "IMAGE");
 	if (r < 0) {
 		mount_spec_clear(&mount);
 		return r;
@@ -345,12 +388,13 @@ int mount_spec_parse_tmpfs(const char *text, struct mount_spec *ret_mount, struc
 
 char *mount_spec_store(const struct mount_spec *mount)
 {
-	autofree char *options = strlist_join(&mount->options, ",");
+	autofree char *options = strlist_join(&mount->options, ","),
+		      *layers = strlist_join(&mount->layers, ",");
 
-	return xasprintf("%s\n%s\n%s\n%s%s%s%s\n%s", kind_names[mount->kind], mount->source ?: "",
-			 mount->destination, mount->read_only ? "r" : "",
+	return xasprintf("%s\n%s\n%s\n%s%s%s%s\n%s%s%s", kind_names[mount->kind],
+			 mount->source ?: "", mount->destination, mount->read_only ? "r" : "",
 			 mount->chown_to_user ? "U" : "", mount->no_copy ? "n" : "",
-			 mount->is_overlay ? "O" : "", options);
+			 mount->is_overlay ? "O" : "", options, *layers ? "\n" : "", layers);
 }
 
 int mount_spec_load(const char *stored, struct mount_spec *ret_mount, struct err *err)
@@ -359,11 +403,11 @@ int mount_spec_load(const char *stored, struct mount_spec *ret_mount, struct err
 	autostrlist struct strlist parts = STRLIST_EMPTY;
 
 	strlist_split(&parts, stored, '\n');
-	if (parts.count == 5)
+	if (parts.count == 5 || parts.count == 6)
 		for (mount.kind = 0; mount.kind < MOUNT_KIND_COUNT; mount.kind++)
 			if (strcmp(parts.items[0], kind_names[mount.kind]) == 0)
 				break;
-	if (parts.count != 5 || mount.kind == MOUNT_KIND_COUNT)
+	if (parts.count < 5 || parts.count > 6 || mount.kind == MOUNT_KIND_COUNT)
 		return err_set(
 			err, EINVAL,
 			"a mount of the container is stored in a form this version does not know");
@@ -374,6 +418,8 @@ int mount_spec_load(const char *stored, struct mount_spec *ret_mount, struct err
 	mount.no_copy = strchr(parts.items[3], 'n');
 	mount.is_overlay = strchr(parts.items[3], 'O');
 	strlist_split(&mount.options, parts.items[4], ',');
+	if (parts.count == 6)
+		strlist_split(&mount.layers, parts.items[5], ',');
 	*ret_mount = mount;
 	return 0;
 }

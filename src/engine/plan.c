@@ -22,6 +22,7 @@
 #include "engine/container-spec.h"
 #include "engine/identity.h"
 #include "engine/mount-spec.h"
+#include "engine/plan-mount.h"
 #include "engine/namespace-mode.h"
 #include "engine/settings.h"
 #include "engine/shared-namespaces.h"
@@ -198,9 +199,9 @@ static void add_primary_group(struct oci_process *process)
 	for (size_t i = 0; i < process->additional_gid_count; i++)
 		if (process->additional_gids[i] == process->gid)
 			return;
-	process->additional_gids = xreallocarray(process->additional_gids,
-						 process->additional_gid_count + 1,
-						 sizeof(*process->additional_gids));
+	process->additional_gids =
+		xreallocarray(process->additional_gids, process->additional_gid_count + 1,
+			      sizeof(*process->additional_gids));
 	process->additional_gids[process->additional_gid_count++] = process->gid;
 }
 
@@ -341,56 +342,6 @@ static void bind_file(struct oci_runtime_config *config, const char *directory, 
 	oci_runtime_config_add_mount(config, target, "bind", source, options);
 }
 
-static int plan_user_mount(const struct plan_input *input, const struct mount_spec *mount,
-			   size_t number, struct oci_runtime_config *config, struct err *err)
-{
-	autofree char *options = strlist_join(&mount->options, ",");
-	const char *comma = *options ? "," : "", *ro = mount->read_only ? ",ro" : "";
-	autofree char *text = NULL, *source = NULL;
-
-	switch (mount->kind) {
-	case MOUNT_VOLUME:
-		source = xasprintf("%s/%s/_data", input->volumes_dir, mount->source);
-		/* Volumes have the image's IDs on disk, so that containers of several mappings may share
-		 * one. A user's containers share it only under the same mapping. */
-		text = xasprintf("rbind,rprivate,nosuid,nodev%s%s%s%s", comma, options, ro,
-				 !input->is_rootless && !input->map->is_identity ? ",idmap" : "");
-		oci_runtime_config_add_mount(config, mount->destination, "bind", source, text);
-		return 0;
-	case MOUNT_BIND:
-		if (mount->is_overlay) {
-			text = xasprintf("lowerdir=%s,upperdir=%s/overlay-%zu/upper,workdir=%s/"
-					 "overlay-%zu/work%s",
-					 mount->source, input->container_dir, number,
-					 input->container_dir, number,
-					 input->map->is_identity ? "" : ",userxattr");
-			oci_runtime_config_add_mount(config, mount->destination, "overlay",
-						     "overlay", text);
-			return 0;
-		}
-		text = xasprintf("%s,rprivate%s%s%s",
-				 strlist_contains(&mount->options, "bind") ? "bind" : "rbind",
-				 comma, options, ro);
-		oci_runtime_config_add_mount(config, mount->destination, "bind", mount->source,
-					     text);
-		return 0;
-	case MOUNT_TMPFS:
-	case MOUNT_RAMFS:
-	case MOUNT_DEVPTS: {
-		static const char *const types[] = {
-			[MOUNT_TMPFS] = "tmpfs", [MOUNT_RAMFS] = "ramfs", [MOUNT_DEVPTS] = "devpts"
-		};
-		text = xasprintf("%s%s", options, mount->read_only ? *options ? ",ro" : "ro" : "");
-		oci_runtime_config_add_mount(config, mount->destination, types[mount->kind],
-					     types[mount->kind], text);
-		return 0;
-	}
-	case MOUNT_KIND_COUNT:
-		break;
-	}
-	return err_set(err, EINVAL, "mount at '%s' is of an unknown kind", mount->destination);
-}
-
 static bool is_mounted_by_user(const struct oci_runtime_config *config, size_t first,
 			       const char *destination)
 {
@@ -450,7 +401,7 @@ static int plan_mounts(const struct plan_input *input, struct oci_runtime_config
 
 	plan_default_mounts(input, config);
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (!files[i].is_left_out && !spec->rootfs)
+		if (!files[i].is_left_out && (!spec->rootfs || spec->rootfs_is_lower))
 			bind_file(config, input->run_dir, files[i].name, files[i].target,
 				  spec->read_only ? "bind,rprivate,ro" : "bind,rprivate");
 	if (input->identity->passwd_line)
@@ -704,7 +655,7 @@ static void plan_root(const struct plan_input *input, struct oci_runtime_config 
 	const struct container_spec *spec = input->spec;
 
 	config->root_readonly = spec->read_only;
-	if (spec->rootfs) {
+	if (spec->rootfs && !spec->rootfs_is_lower) {
 		config->root_path = xstrdup(spec->rootfs);
 		return;
 	}

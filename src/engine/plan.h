@@ -32,6 +32,7 @@ struct plan_input {
 				      the log */
 	const char *run_dir;	   /* RUNROOT/containers/ID: hosts, hostname, resolv.conf */
 	const char *volumes_dir;   /* ROOT/volumes */
+	const char *store_dir;	   /* ROOT */
 	const char *init_path;	   /* davit-init, for spec->init */
 	const struct strlist *layer_dirs; /* uppermost first; empty with spec->rootfs */
 	const char *skeleton;		  /* lies below them; NULL: none */

@@ -30,6 +30,9 @@ static int fill(int dir_fd, struct err *err)
 		if (fd < 0 || fchmod(fd, 0644) < 0)
 			return err_errno(err, "make '%s' of the skeleton", files[i]);
 	}
+	/* Programs of old look for the mount table here. */
+	if (symlinkat("/proc/mounts", dir_fd, "etc/mtab") < 0)
+		return err_errno(err, "make 'etc/mtab' of the skeleton");
 	return 0;
 }
 

@@ -8,7 +8,7 @@ struct err;
 
 /* In ROOT. The number changes with the content: an older one is not touched, containers may be using
  * it. */
-#define SKELETON_NAME "skeleton-1"
+#define SKELETON_NAME "skeleton-2"
 
 /* Its path, owned by the caller; made at the first call. */
 int skeleton_open(struct engine *engine, char **ret_path, struct err *err);

@@ -112,6 +112,99 @@ teardown() {
 	run_error 125 run --rm --network none -v /tmp:relative "$BUSYBOX" true -- "relative" "absolute"
 }
 
+@test "--mount type=image shows an image's files, rw=true keeps what is written to itself" {
+	run_davit run --rm --network none --mount "type=image,source=$BUSYBOX,destination=/img" "$BUSYBOX" sh -c 'ls /img/bin/busybox && ! touch /img/x 2>/dev/null'
+	assert_output /img/bin/busybox
+	run_davit run --rm --network none --mount "type=image,src=$BUSYBOX,dst=/img,rw=true" "$BUSYBOX" sh -c 'touch /img/x && rm /img/bin/busybox && ls /img/x /bin/busybox'
+	assert_output $'/bin/busybox\n/img/x'
+	run_davit run --rm --network none --mount "type=image,src=$BUSYBOX,dst=/img" "$BUSYBOX" ls /img/bin/busybox
+	is_podman || run_error 125 run --rm --mount type=image,src=localhost/nosuch,dst=/img "$BUSYBOX" true -- "localhost/nosuch" "pull"
+}
+
+@test "--mount type=image: the image stays while a container needs it" {
+	is_podman && skip "podman only looks at mounted ones"
+	davit pull -q "$REGISTRY/busybox:labelled" >/dev/null
+	davit create --name holds --mount "type=image,src=$REGISTRY/busybox:labelled,dst=/img" "$BUSYBOX" true
+	run_error 2 rmi "$REGISTRY/busybox:labelled" -- "in use"
+	davit rm holds
+	run_davit rmi "$REGISTRY/busybox:labelled"
+}
+
+@test "--mount type=glob mounts all that matches" {
+	is_podman && skip "podman 4.3 has no globs"
+	mkdir "$BATS_TEST_TMPDIR/dir"
+	touch "$BATS_TEST_TMPDIR/dir/a1" "$BATS_TEST_TMPDIR/dir/a2" "$BATS_TEST_TMPDIR/dir/b"
+	run_davit run --rm --network none --mount "type=glob,src=$BATS_TEST_TMPDIR/dir/a*,dst=/g,ro" "$BUSYBOX" ls /g
+	assert_output $'a1\na2'
+	run_davit run --rm --network none --mount "type=glob,src=$BATS_TEST_TMPDIR/dir/b*" "$BUSYBOX" ls "$BATS_TEST_TMPDIR/dir"
+	assert_output b
+	run_error 125 run --rm --mount "type=glob,src=$BATS_TEST_TMPDIR/dir/c*,dst=/g" "$BUSYBOX" true -- "dir/c\\*" "match"
+}
+
+@test "option O: the source stays, of directories and of volumes" {
+	mkdir "$BATS_TEST_TMPDIR/dir" "$BATS_TEST_TMPDIR/up" "$BATS_TEST_TMPDIR/work"
+	touch "$BATS_TEST_TMPDIR/dir/there"
+	run_davit run --rm --network none -v "$BATS_TEST_TMPDIR/dir:/o:O" "$BUSYBOX" sh -c 'touch /o/new && ls /o'
+	assert_output $'new\nthere'
+	[ ! -e "$BATS_TEST_TMPDIR/dir/new" ] || fail "written through"
+	davit run --rm --network none -v vol:/v "$BUSYBOX" touch /v/kept
+	run_davit run --rm --network none -v vol:/v:O "$BUSYBOX" sh -c 'rm /v/kept; touch /v/lost; ls /v'
+	assert_output lost
+	run_davit run --rm --network none -v vol:/v "$BUSYBOX" ls /v
+	assert_output kept
+	run_davit run --rm --network none -v "$BATS_TEST_TMPDIR/dir:/o:O,upperdir=$BATS_TEST_TMPDIR/up,workdir=$BATS_TEST_TMPDIR/work" "$BUSYBOX" touch /o/new
+	[ -e "$BATS_TEST_TMPDIR/up/new" ] || fail "not in the upper directory"
+	is_podman || run_error 125 run --rm -v "$BATS_TEST_TMPDIR/dir:/o:O,upperdir=/x" "$BUSYBOX" true -- "workdir"
+}
+
+@test "option U: volumes, directories and tmpfs become the user's" {
+	mkdir "$BATS_TEST_TMPDIR/dir"
+	touch "$BATS_TEST_TMPDIR/dir/file"
+	run_davit run --rm --network none -u 1000 -v "$BATS_TEST_TMPDIR/dir:/d:U" "$BUSYBOX" stat -c %u /d /d/file
+	assert_output $'1000\n1000'
+	davit run --rm --network none -v vol:/v "$BUSYBOX" touch /v/file
+	run_davit run --rm --network none -u 1000 -v vol:/v:U "$BUSYBOX" stat -c %u /v/file
+	assert_output 1000
+	run_davit run --rm --network none -u 1000 --mount type=tmpfs,dst=/t,U=true "$BUSYBOX" stat -c %u /t
+	assert_output 1000
+	davit run --rm --network none -v "$BATS_TEST_TMPDIR/dir:/d:U" "$BUSYBOX" true
+}
+
+@test "tmpfs: programs in it run, nosuid and nodev are the rule" {
+	run_davit run --rm --network none --tmpfs /t "$BUSYBOX" sh -c 'cp /bin/busybox /t && /t/busybox echo runs; grep " /t " /proc/mounts'
+	assert_contains runs
+	assert_contains nosuid,nodev
+	run_davit run --rm --network none --tmpfs /etc:notmpcopyup "$BUSYBOX" sh -c 'test ! -e /etc/passwd && echo empty'
+	assert_output empty
+}
+
+@test "--image-volume: what becomes of the image's own volumes" {
+	have_image "$REGISTRY/busybox:volume"
+	run_davit run --rm --network none --image-volume tmpfs "$REGISTRY/busybox:volume" grep ' /data ' /proc/mounts
+	assert_contains tmpfs
+	run_status 1 davit run --rm --network none --image-volume ignore "$REGISTRY/busybox:volume" grep ' /data ' /proc/mounts
+	run_error 125 run --rm --image-volume nosuch "$REGISTRY/busybox:volume" true -- "nosuch"
+}
+
+@test "--rootfs: a directory as it is, or with O kept as it is" {
+	id=$(davit create "$BUSYBOX")
+	lower=$(davit inspect --format '{{.GraphDriver.Data.LowerDir}}' "$id")
+	mkdir "$BATS_TEST_TMPDIR/root"
+	is_root || chmod 755 "$BATS_TEST_TMPDIR"
+	mkdir "$BATS_TEST_TMPDIR/root/bin"
+	cp "${lower%%:*}/bin/busybox" "$BATS_TEST_TMPDIR/root/bin/sh"
+	run_davit run --rm --network none --rootfs "$BATS_TEST_TMPDIR/root:O" sh -c 'echo x >/new; echo /new'
+	assert_output /new
+	[ ! -e "$BATS_TEST_TMPDIR/root/new" ] || fail "written through"
+	run_davit run --rm --network none --rootfs "$BATS_TEST_TMPDIR/root" sh -c 'echo x >/new; echo /new'
+	[ -e "$BATS_TEST_TMPDIR/root/new" ] || fail "not written"
+}
+
+@test "/etc/mtab is there" {
+	run_davit run --rm --network none "$BUSYBOX" readlink /etc/mtab
+	assert_output /proc/mounts
+}
+
 @test "mounts do not spread to the machine" {
 	need_davit # podman keeps the root file system mounted outside, too
 	before=$(awk '{ print $5 }' /proc/self/mountinfo)
