@@ -1,9 +1,11 @@
 #include "cli/attach-container.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/timing.h"
 #include "cli/exit.h"
@@ -108,4 +110,25 @@ int attach_container(struct engine *engine, struct container *container,
 		attach_cleaned(request->fd);
 	timing_mark("cleaned up");
 	return exit_code;
+}
+
+int attach_open(struct engine *engine, const struct container *container, struct err *err)
+{
+	autofree char *run_dir = container_run_directory(engine, container->id);
+
+	if (container->state != CONTAINER_RUNNING)
+		return err_set(err, ESRCH,
+			       "container '%s' does not run, so there is nothing to attach to; "
+			       "start it with "
+			       "'davit start -a %s'",
+			       container->name, container->name);
+	autoclose int run_dir_fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = run_dir_fd < 0 ? -1 : attach_connect(run_dir_fd, err);
+	if (fd < 0)
+		return err_set(err, ECONNREFUSED,
+			       "container '%s' has no monitor any more, so its input and output "
+			       "are lost; end it "
+			       "with 'davit rm -f %s'",
+			       container->name, container->name);
+	return fd;
 }

@@ -9,7 +9,7 @@ struct err;
 struct exec_result;
 
 struct attach_request {
-	int fd;		  /* from container_start() or the attach socket; borrowed */
+	int fd;		  /* from container_start() or attach_open(); borrowed */
 	bool wants_stdin; /* -i */
 	bool wants_stdout, wants_stderr;
 	bool is_terminal;    /* the container has one */
@@ -20,6 +20,9 @@ struct attach_request {
 /* One more process of a container, see container_exec(): the same, but when it ends nothing has to be cleaned up. */
 int attach_process(const struct exec_result *process, const struct attach_request *request,
 		   struct err *err);
+
+/* Connect to a container that runs already. Returns the descriptor, the caller's; -ESRCH when it does not run. */
+int attach_open(struct engine *engine, const struct container *container, struct err *err);
 
 /* Returns the exit status for the user: the container's, 0 after detaching. The container is
  * cleaned up, and removed if it was made so. */

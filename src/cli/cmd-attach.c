@@ -1,6 +1,5 @@
 /* davit attach: goes to the first process of a container that runs. */
 #include <errno.h>
-#include <fcntl.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
@@ -8,7 +7,6 @@
 #include "cli/command.h"
 #include "engine/container.h"
 #include "engine/engine.h"
-#include "monitor/attach.h"
 
 struct attach_args {
 	bool latest, no_stdin;
@@ -27,27 +25,6 @@ static const struct option_spec options[] = {
 	OPTION_END,
 };
 
-static int connect_to(struct engine *engine, const struct container *container, struct err *err)
-{
-	autofree char *run_dir = container_run_directory(engine, container->id);
-
-	if (container->state != CONTAINER_RUNNING)
-		return err_set(err, ESRCH,
-			       "container '%s' does not run, so there is nothing to attach to; "
-			       "start it with "
-			       "'davit start -a %s'",
-			       container->name, container->name);
-	autoclose int run_dir_fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int fd = run_dir_fd < 0 ? -1 : attach_connect(run_dir_fd, err);
-	if (fd < 0)
-		return err_set(err, ECONNREFUSED,
-			       "container '%s' has no monitor any more, so its input and output "
-			       "are lost; end it "
-			       "with 'davit rm -f %s'",
-			       container->name, container->name);
-	return fd;
-}
-
 static int attach(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
 {
 	const struct attach_args *args = arguments;
@@ -63,10 +40,12 @@ static int attach(struct cli *cli, void *arguments, int argc, char **argv, struc
 			    ? container_find_latest(engine, CONTAINER_WITH_SPEC, &container, err)
 			    : container_find(engine, argv[0], CONTAINER_WITH_SPEC, &container, err);
 	if (r == 0)
+		r = container_settle(engine, container, err);
+	if (r == 0)
 		r = container_spec_of(container, &spec, err);
 	if (r < 0)
 		return r;
-	autoclose int fd = connect_to(engine, container, err);
+	autoclose int fd = attach_open(engine, container, err);
 	if (fd < 0)
 		return fd;
 	struct attach_request request = {

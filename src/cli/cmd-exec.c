@@ -76,6 +76,8 @@ static int exec_in(struct cli *cli, const struct exec_args *args, const char *na
 	int r = cli_engine(cli, &engine, err);
 	if (r == 0)
 		r = container_find(engine, name, CONTAINER_WITH_SPEC, &container, err);
+	if (r == 0)
+		r = container_settle(engine, container, err);
 	if (r < 0)
 		return r;
 	timing_mark("container");

@@ -40,19 +40,18 @@ static int start_one(struct engine *engine, struct container *container, const c
 	struct start_args *args = arg;
 	autocontainer_spec struct container_spec *spec = NULL;
 	struct start_result started = { .client_fd = -1 };
-	int exit_code;
 	bool attached = args->attach || args->interactive;
 
 	int r = container_start(engine, container, attached ? START_WITH_CLIENT : 0, &started,
-				&exit_code, err);
-	if (r == -EALREADY && !attached)
-		r = 0; /* as wished */
-	if (r < 0) {
+				&(int){ 0 }, err);
+	if (r == -EALREADY) /* as wished */
+		r = attached ? started.client_fd = attach_open(engine, container, err) : 0;
+	if (r < 0) { /* 126 and 127 are for run: here the command is not the user's word */
 		cli_report(err, EXIT_ENGINE);
 		if (container->auto_remove && container->state != CONTAINER_RUNNING &&
 		    container_remove(engine, container, REMOVE_VOLUMES, 0, err) < 0)
 			cli_report(err, EXIT_ENGINE);
-		return exit_code;
+		return EXIT_ENGINE;
 	}
 	autoclose int client_fd = started.client_fd;
 	if (!attached) {

@@ -56,7 +56,9 @@ int create_container(struct cli *cli, const struct container_args *args, enum cr
 	autoclose int cid_fd = -1;
 	struct engine *engine;
 
-	if (args->replace && !args->name)
+	/* Scripts give an empty name where they mean none. */
+	const char *name = args->name && *args->name ? args->name : NULL;
+	if (args->replace && !name)
 		return err_set(err, EINVAL, "--replace needs --name");
 	int r = cli_engine(cli, &engine, err);
 	if (r == 0)
@@ -64,10 +66,10 @@ int create_container(struct cli *cli, const struct container_args *args, enum cr
 	if (r == 0)
 		r = container_args_to_spec(cli, args, argc, argv, &spec, err);
 	if (r == 0 && args->replace)
-		r = replace(engine, args->name, err);
+		r = replace(engine, name, err);
 	if (r == 0) {
 		spec->detached = detached;
-		r = container_create(engine, spec, args->name, flags, ret_container, err);
+		r = container_create(engine, spec, name, flags, ret_container, err);
 	}
 	if (r == 0 && cid_fd >= 0 && fd_write_all(cid_fd, (*ret_container)->id, 64) < 0)
 		r = err_errno(err, "write '%s'", args->cid_file);

@@ -203,3 +203,29 @@ detached() { # NAME COMMAND...: prints the ID
 	[ "$status" -ne 0 ] || fail "it cannot start"
 	container_gone c
 }
+
+@test "start -a of one that runs goes to it, start of one that runs is no error" {
+	davit run -d --name c --network none "$BUSYBOX" sh -c 'while [ ! -e /go ]; do sleep 0.02; done; echo late; exit 6' >/dev/null
+	run_davit start c
+	davit_background start -a c >"$BATS_TEST_TMPDIR/said"
+	pid=$!
+	# It is there when the monitor has two ends of its socket open: its own and ours.
+	wait_until 10 eval '[ "$(grep -c "$RUNDIR/containers/.*/attach\|/attach$" /proc/net/unix)" -ge 2 ]'
+	davit exec c touch /go
+	is_podman || wait_status 6 $pid
+	grep -qx late "$BATS_TEST_TMPDIR/said" || fail "$(cat "$BATS_TEST_TMPDIR/said")"
+}
+
+@test "a start that fails is 125, whatever the reason" {
+	davit create --name c --network none "$BUSYBOX" no-such-command >/dev/null
+	run_error 125 start c -- no-such-command
+	run_error 125 start -a c -- no-such-command
+	run_davit ps -a --format '{{.Names}} {{.Status}}'
+	assert_output "c Created"
+}
+
+@test "an empty name is none" {
+	run_davit create --name "" --network none "$BUSYBOX" true
+	run_davit ps -a --format '{{.Names}}'
+	assert_matches '^[a-z]+_[a-z]+$'
+}
