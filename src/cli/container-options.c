@@ -106,6 +106,8 @@ const struct option_spec container_option_specs[] = {
 	{ "shm-size", 0, OPTION_BYTES, FIELD(shm_size), "SIZE", "Size of /dev/shm; the default is 64m" },
 	{ "stop-signal", 0, OPTION_STRING, FIELD(stop_signal), "SIGNAL", "What stop sends first" },
 	{ "stop-timeout", 0, OPTION_INT, FIELD(stop_timeout_sec), "SECONDS", "How long stop waits before SIGKILL" },
+	{ "subgidname", 0, OPTION_STRING, FIELD(subgid_name), "NAME", "Map group IDs to the ranges of this name in /etc/subgid" },
+	{ "subuidname", 0, OPTION_STRING, FIELD(subuid_name), "NAME", "Map user IDs to the ranges of this name in /etc/subuid" },
 	{ "sysctl", 0, OPTION_STRINGS, FIELD(sysctls), "NAME=VALUE", "Kernel parameter of the container's namespaces" },
 	{ "time-offset", 0, OPTION_STRING, FIELD(time_offset), "SPAN", "Shift its monotonic and boot-time clocks, e.g. +1d, or monotonic=SPAN,boottime=SPAN" },
 	{ "timeout", 0, OPTION_INT, FIELD(timeout_sec), "SECONDS", "Kill it after so long" },

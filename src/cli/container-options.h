@@ -39,6 +39,7 @@ struct container_args {
 	struct strlist cap_add, cap_drop, security_opts, devices, device_rules, sysctls;
 	/* namespaces */
 	const char *pid_mode, *ipc_mode, *uts_mode, *cgroupns_mode, *userns, *time_offset;
+	const char *subuid_name, *subgid_name;
 	struct strlist uid_maps, gid_maps, requires;
 	/* network */
 	struct strlist publish, expose, add_hosts, dns, dns_searches, dns_options;

@@ -68,6 +68,42 @@ int container_ids_available(struct engine *engine, struct id_map *ret_uid, struc
 	return 0;
 }
 
+static int named(struct engine *engine, const char *file, const char *name,
+		 const struct id_extent *base, size_t base_count, struct strlist *maps,
+		 struct err *err)
+{
+	autoidmap struct id_map host = { 0 }, own = { 0 };
+	uint32_t missing;
+
+	userns_ranges_of(file, name, &host.extents, &host.count);
+	if (!host.count)
+		return err_set(err, ENOENT,
+			       "%s grants no range to '%s'; add one with usermod --add-sub%cids",
+			       file, name, file[strlen("/etc/sub")]);
+	if (id_map_compose_inverse(&host, base, base_count, &own, &missing) < 0)
+		return err_set(err, EPERM,
+			       "%s: ID %u of '%s' is not user %u's to map; only root may use the "
+			       "ranges of others",
+			       file, missing, name, engine->uid);
+	id_map_format(&own, maps);
+	return 0;
+}
+
+int container_ids_named(struct engine *engine, const char *uid_name, const char *gid_name,
+			struct strlist *uid_maps, struct strlist *gid_maps, struct err *err)
+{
+	const struct userns_map *base;
+
+	int r = engine_map(engine, &base, err);
+	if (r == 0)
+		r = named(engine, files[0], uid_name ?: gid_name, base->uid, base->uid_count,
+			  uid_maps, err);
+	if (r == 0)
+		r = named(engine, files[1], gid_name ?: uid_name, base->gid, base->gid_count,
+			  gid_maps, err);
+	return r;
+}
+
 /* Root's --userns private is the same with all defaults. */
 static int read_mode(const struct engine *engine, const struct container_spec *spec,
 		     struct userns_mode *ret_mode, struct err *err)

@@ -16,6 +16,12 @@ struct err;
 int container_ids_available(struct engine *engine, struct id_map *ret_uid, struct id_map *ret_gid,
 			    struct err *err);
 
+/* --subuidname and --subgidname: the ranges of users by name, one behind the other from 0 on, as
+ * values of --uidmap and --gidmap. One of the names alone is meant for both. -ENOENT, -EPERM. */
+struct strlist;
+int container_ids_named(struct engine *engine, const char *uid_name, const char *gid_name,
+			struct strlist *uid_maps, struct strlist *gid_maps, struct err *err);
+
 /* How many a container of this description needs, into spec->userns_size; 0 unless --userns auto.
  * Looks into the image. */
 int container_ids_size(struct engine *engine, struct container_spec *spec, struct err *err);

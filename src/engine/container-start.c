@@ -46,6 +46,7 @@
 #include "engine/mount-spec.h"
 #include "engine/plan.h"
 #include "engine/shared-namespaces.h"
+#include "engine/shared-userns.h"
 #include "engine/skeleton.h"
 #include "engine/volume.h"
 #include "kernel/caps.h"
@@ -175,8 +176,6 @@ static int make_directories(struct start *start, struct err *err)
 static int map_files(struct start *start, struct err *err)
 {
 	static const char *const files[] = { "hostname", ".containerenv", "hosts", "resolv.conf" };
-	/* The last two may be another container's, whose root they belong to. */
-	size_t count = ARRAY_SIZE(files) - (start->shared.network_run_dir ? 2 : 0);
 	autostrlist struct strlist paths = STRLIST_EMPTY;
 
 	if (!start->map.is_own)
@@ -185,8 +184,13 @@ static int map_files(struct start *start, struct err *err)
 		strlist_take(&paths, path_join(start->directory, "upper"));
 		strlist_take(&paths, path_join(start->directory, "work"));
 	}
-	for (size_t i = 0; i < count; i++)
-		strlist_take(&paths, path_join(start->run_dir, files[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		autofree char *path = path_join(start->run_dir, files[i]);
+		struct stat st;
+		/* One with two names is another container's too, whose root it belongs to. */
+		if (stat(path, &st) == 0 && st.st_nlink == 1)
+			strlist_take(&paths, take_ptr(&path));
+	}
 	if (start->identity.passwd_line)
 		strlist_take(&paths, path_join(start->run_dir, "passwd"));
 	if (start->identity.group_line)
@@ -252,9 +256,9 @@ static int write_container_env(struct start *start, struct err *err)
 	return file_write(AT_FDCWD, path, text, strlen(text), 0644, FILE_WRITE_IN_PLACE, err);
 }
 
-static int open_join_namespace(struct engine *engine)
+static int open_join_namespace(struct engine *engine, const struct userns_map *map)
 {
-	pid_t pid = engine_join_pid(engine);
+	pid_t pid = engine_join_pid_of(engine, map);
 
 	if (pid <= 0)
 		return -1;
@@ -297,6 +301,9 @@ static int prepare(struct start *start, struct err *err)
 		r = engine_store(start->engine, &store, err);
 	if (r == 0)
 		r = container_start_needed(start->engine, start->spec, err);
+	if (r == 0)
+		r = shared_userns_open(start->engine, start->spec, &start->map,
+				       &start->shared.userns_fd, err);
 	if (r == 0)
 		r = shared_namespaces_open(start->engine, start->spec, &start->map.map,
 					   &start->shared, err);
@@ -368,11 +375,13 @@ static int prepare(struct start *start, struct err *err)
 				       &start->config->seccomp, err);
 	if (r < 0)
 		return r;
-	/* With --userns private it has one that no other container lives in. */
+	/* With --userns private and auto it has one that no other container lives in. */
+	bool is_private =
+		start->spec->userns_size || (start->spec->userns_mode && !start->map.is_own);
 	if (start->shared.userns_fd >= 0)
 		start->userns_fd = take_fd(&start->shared.userns_fd);
-	else if (!start->map.map.is_identity && !start->map.is_own && !start->spec->userns_mode)
-		start->userns_fd = open_join_namespace(start->engine);
+	else if (!start->map.map.is_identity && !is_private)
+		start->userns_fd = open_join_namespace(start->engine, &start->map.map);
 	timing_mark("plan and filter");
 	r = container_cgroup_prepare(&start->cgroup, start->engine, start->spec,
 				     start->container->id, start->config, start->run_dir, err);

@@ -223,7 +223,12 @@ pid_t engine_join_pid(struct engine *engine)
 	const struct userns_map *map;
 	struct err ignored;
 
-	if (!engine->is_rootless || engine_map(engine, &map, &ignored) < 0 || map->is_single_id)
+	return engine_map(engine, &map, &ignored) < 0 ? 0 : engine_join_pid_of(engine, map);
+}
+
+pid_t engine_join_pid_of(struct engine *engine, const struct userns_map *map)
+{
+	if (!engine->is_rootless || map->is_single_id)
 		return 0;
 	autofree char *directory = path_join(engine->runroot, "containers");
 	DIR *dir = opendir(directory);

@@ -58,6 +58,8 @@ int engine_map(struct engine *engine, const struct userns_map **ret_map, struct 
 /* A process whose user namespace has just the caller's mapping, or 0: joining it saves a rootless
  * caller the set-up of another one. It is checked now, and may be gone at any later moment. */
 pid_t engine_join_pid(struct engine *engine);
+/* The same for another mapping of the caller's. */
+pid_t engine_join_pid_of(struct engine *engine, const struct userns_map *map);
 
 /* Run `body` as root of the caller's mapping; see userns_run(). */
 int engine_run_mapped(struct engine *engine, int (*body)(void *arg, struct err *err), void *arg,

@@ -21,6 +21,18 @@
 #define LOCK_FILE   "hosts.lock"
 #define SIZE_LIMIT  (1 << 20)
 
+/* A user's container with a mapping of its own has files that are its root's, whom the kernel does not
+ * let the user link to, nor write to. Returns 2. */
+static int copy_file(const char *from, const char *to, struct err *err)
+{
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+
+	int r = file_read(AT_FDCWD, from, &text, SIZE_LIMIT, err);
+	if (r == 0)
+		r = file_write(AT_FDCWD, to, strbuf_text(&text), text.size, 0644, 0, err);
+	return r < 0 ? r : 2;
+}
+
 static int link_file(const char *donor_dir, const char *run_dir, const char *name, struct err *err)
 {
 	autofree char *from = path_join(donor_dir, name), *to = path_join(run_dir, name);
@@ -28,6 +40,8 @@ static int link_file(const char *donor_dir, const char *run_dir, const char *nam
 	(void)unlink(to); /* of an earlier start */
 	if (link(from, to) == 0)
 		return 1;
+	if (errno == EPERM)
+		return copy_file(from, to, err);
 	return errno == ENOENT ? 0 : err_errno(err, "link '%s' to '%s'", to, from);
 }
 
@@ -102,7 +116,7 @@ int shared_hosts_link(const char *donor_dir, const char *run_dir, const char *ho
 	if (r <= 0)
 		return r;
 	/* The lock that all of them find is the one beside the first name of the file. */
-	r = change_hosts(donor_dir, line, true, err);
+	r = change_hosts(r == 1 ? donor_dir : run_dir, line, true, err);
 	return r < 0 ? r : 1;
 }
 
@@ -117,5 +131,5 @@ int shared_hosts_leave(const char *donor_dir, const char *hostname, const char *
 	autofree char *line = own_line(hostname, name);
 
 	int r = change_hosts(donor_dir, line, false, err);
-	return r == -ENOENT ? 0 : r;
+	return r == -ENOENT || r == -EACCES ? 0 : r; /* gone, or we had a copy */
 }

@@ -28,6 +28,7 @@
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/namespace-mode.h"
+#include "engine/shared-userns.h"
 #include "kernel/aside.h"
 #include "kernel/pidfd.h"
 #include "kernel/userns.h"
@@ -399,6 +400,7 @@ void shared_namespaces_needed(const struct container_spec *spec, struct strlist 
 		if (mode.kind == NAMESPACE_CONTAINER && !strlist_contains(ids, mode.value))
 			strlist_add(ids, mode.value);
 	}
+	shared_userns_needed(spec, ids);
 	for (size_t i = 0; i < spec->requires.count; i++)
 		if (!strlist_contains(ids, spec->requires.items[i]))
 			strlist_add(ids, spec->requires.items[i]);

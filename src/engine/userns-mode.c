@@ -16,11 +16,6 @@ void userns_mode_clear(struct userns_mode *mode)
 	*mode = (struct userns_mode){ 0 };
 }
 
-bool userns_mode_has_map(const struct userns_mode *mode)
-{
-	return mode->kind <= USERNS_NOMAP || mode->kind == USERNS_MAPS;
-}
-
 static int parse_id(const char *mode, const char *key, const char *value, int64_t min, int64_t *ret,
 		    struct err *err)
 {

@@ -44,9 +44,6 @@ static inline void userns_mode_clear_auto(struct userns_mode *mode)
 }
 #define autouserns __attribute__((cleanup(userns_mode_clear_auto)))
 
-/* Whether its maps can be made from the caller's mapping alone: all but auto, container and path. */
-bool userns_mode_has_map(const struct userns_mode *mode);
-
 struct userns_caller {
 	bool is_rootless;
 	uid_t uid;
@@ -54,7 +51,8 @@ struct userns_caller {
 	const struct userns_map *base; /* the caller's mapping */
 };
 
-/* The maps of a mode that userns_mode_has_map(). Both stay empty for USERNS_HOST: nothing but the
+/* The maps of a mode whose maps can be made from the caller's mapping alone: all but auto, container
+ * and path. Both stay empty for USERNS_HOST: nothing but the
  * caller's mapping is wanted. -EPERM, -EINVAL, -ERANGE with the remedy. */
 int userns_mode_maps(const struct userns_mode *mode, const struct userns_caller *caller,
 		     struct id_map *ret_uid, struct id_map *ret_gid, struct err *err);

@@ -99,9 +99,10 @@ static int plan_own_namespaces(struct launch_plan *plan, bool joins_user_namespa
 		return err_set(err, EINVAL,
 			       "a new user namespace needs a map of user and group IDs");
 	plan_root_ids(plan);
-	plan->root_is_other = plan->has_own_user_namespace && geteuid() != 0 &&
-			      userns_id_to_host(config->uid_maps, config->uid_map_count,
-						plan->root_uid) != geteuid();
+	plan->root_is_other =
+		plan->is_in_user_namespace && geteuid() != 0 && config->uid_map_count &&
+		userns_id_to_host(config->uid_maps, config->uid_map_count, plan->root_uid) !=
+			geteuid();
 	/* Nested in somebody's user namespace as its root, nobody tells whether groups can be set. */
 	plan->groups_are_fixed =
 		plan->is_in_user_namespace &&

@@ -102,7 +102,7 @@ $(id -g)
 	run_error 125 run --rm --userns nosuch "$BUSYBOX" true -- "nosuch" "keep-id"
 	run_error 125 run --rm --userns keep-id:foo=1 "$BUSYBOX" true -- "foo" "size"
 	run_error 125 run --rm --userns keep-id:uid=x "$BUSYBOX" true -- "'x'"
-	run_error 125 run --rm --userns host --uidmap 0:0:1 "$BUSYBOX" true -- "uidmap" "give the one"
+	run_error 125 run --rm --userns host --uidmap 0:0:1 "$BUSYBOX" true -- "uidmap" "contradict"
 	run_error 125 run --rm --uidmap 0:x:1 "$BUSYBOX" true -- "0:x:1" "write it as"
 	run_error 125 run --rm --uidmap 0:5000000000:1 "$BUSYBOX" true -- "write it as"
 	if is_root; then
@@ -205,4 +205,59 @@ with_range() {
 0"
 	run_davit start -a b
 	assert_matches "2000"
+}
+
+@test "the user namespace of another container, and of a path" {
+	need_davit
+	local options=(--userns keep-id -u 0) ns
+	is_root && options=(--uidmap 0:300000:65536)
+	run_davit run -d --name a --network none "${options[@]}" "$BUSYBOX" sleep 100
+	run_davit exec a readlink /proc/self/ns/user
+	ns=$output
+	run_davit run --rm --network container:a --userns container:a "$BUSYBOX" sh -c 'readlink /proc/self/ns/user; stat -c %u /etc/passwd /etc/hosts; touch /file; stat -c %u /file'
+	assert_output "$ns
+0
+0
+0"
+	run_davit run --rm --network none --userns "ns:/proc/$(davit inspect -f '{{.State.Pid}}' a)/ns/user" "$BUSYBOX" readlink /proc/self/ns/user
+	assert_output "$ns"
+	run_davit create --name b --network none --userns container:a "$BUSYBOX" readlink /proc/self/ns/user
+	run_error 125 rm -f -t 0 a -- "b"
+	run_davit stop -t 0 a
+	run_davit start -a b
+	run_error 125 run --rm --userns container:nosuch "$BUSYBOX" true -- "nosuch"
+	run_error 125 run --rm --userns ns:/nosuch "$BUSYBOX" true -- "/nosuch"
+	run_error 125 run --rm --userns ns:/proc/self/ns/net "$BUSYBOX" true -- "no user namespace"
+}
+
+@test "--subuidname takes the ranges of a name" {
+	need_davit
+	if is_root; then
+		run_status 0 with_range 2000000:5000 run --rm --network none --subuidname containers "$BUSYBOX" cat /proc/self/uid_map
+		assert_matches "^ +0 +2000000 +5000"
+	else
+		run_davit run --rm --network none --subuidname "$(id -un)" "$BUSYBOX" cat /proc/self/gid_map
+		assert_matches "^ +0 +[0-9]+ +[0-9]+$"
+	fi
+	run_error 125 run --rm --subgidname nosuch "$BUSYBOX" true -- "nosuch" "usermod"
+	run_error 125 run --rm --subuidname nosuch --uidmap 0:0:1 "$BUSYBOX" true -- "contradict"
+}
+
+# bats test_tags=user
+@test "containers of one mapping share the user namespace, those of others do not" {
+	need_davit
+	local ns
+	run_davit run -d --name a --network none --userns keep-id "$BUSYBOX" sleep 100
+	run_davit exec a readlink /proc/self/ns/user
+	ns=$output
+	run_davit run --rm --network none --userns keep-id "$BUSYBOX" readlink /proc/self/ns/user
+	assert_output "$ns"
+	run_davit run --rm --network none --userns nomap "$BUSYBOX" readlink /proc/self/ns/user
+	[ "$output" != "$ns" ] || fail "shared"
+}
+
+# bats test_tags=user
+@test "the user has a name inside" {
+	run_davit run --rm --network none --userns keep-id "$BUSYBOX" id -un
+	assert_output "$(id -un)"
 }
