@@ -29,6 +29,7 @@
 	X(login)                                                                                   \
 	X(logout)                                                                                  \
 	X(logs)                                                                                    \
+	X(pause)                                                                           \
 	X(port)                                                                                    \
 	X(ps)                                                                                      \
 	X(pull)                                                                                    \
@@ -39,9 +40,12 @@
 	X(run)                                                                                     \
 	X(save)                                                                                    \
 	X(start)                                                                                   \
+	X(stats)                                                                           \
 	X(stop)                                                                                    \
 	X(system_reset)                                                                            \
 	X(tag)                                                                                     \
+	X(top)                                                                             \
+	X(unpause)                                                                         \
 	X(unshare)                                                                                 \
 	X(untag)                                                                                   \
 	X(version)                                                                                 \

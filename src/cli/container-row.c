@@ -26,7 +26,7 @@ static char *status_text(const struct container *container, int64_t now_usec)
 		return xstrdup("Created");
 	if (container->state == CONTAINER_RUNNING) {
 		autofree char *since = human_duration(now_usec - container->started_nsec / 1000);
-		return xasprintf("Up %s", since);
+		return xasprintf("Up %s%s", since, container->run.is_paused ? " (Paused)" : "");
 	}
 	autofree char *ago = human_ago(container->finished_nsec / 1000, now_usec);
 	return xasprintf("%s (%d)%s%s",
@@ -187,7 +187,7 @@ struct json_object *container_row_for_people(const struct container *container,
 	json_add_string(row, "CreatedAt", created_at);
 	json_add_string(row, "Created", created_at);
 	json_add_string(row, "Status", status);
-	json_add_string(row, "State", container_state_name(container->state));
+	json_add_string(row, "State", container_status_name(container));
 	json_add_string(row, "Names", container->name);
 	json_object_object_add(row, "Label", json_object_get(labels));
 	json_object_object_add(row, "Labels", labels);
@@ -264,7 +264,7 @@ struct json_object *container_row_for_programs(const struct container *container
 	add_ports(row, container, true);
 	json_object_object_add(row, "Size", size_of(how->size));
 	json_add_int(row, "StartedAt", seconds_of(container->started_nsec));
-	json_add_string(row, "State", container_state_name(container->state));
+	json_add_string(row, "State", container_status_name(container));
 	json_add_string(row, "Status", status);
 	json_add_int(row, "Created", container->created_nsec / 1000000000);
 	return row;

@@ -220,17 +220,18 @@ int container_cgroup_enter(struct container_cgroup *cgroup, struct engine *engin
 		.description = cgroup->description,
 		.pid = getpid(),
 	};
-	int r = cgroup_create_in_scope(cgroup->socket, &scope, &config->resources, &cgroup->group,
-				       &left_out, err);
-	if (r == -EEXIST) {
+	bool is_there;
+	int r = cgroup_create_in_scope(cgroup->socket, &scope, &config->resources, &is_there,
+				       &cgroup->group, &left_out, err);
+	if (r == -EEXIST && !is_there) {
 		/* The monitor of the last run is still there; its cleaning may wait for us. */
 		autofree char *unit = xasprintf("%.*s-%d.scope", (int)strcspn(cgroup->unit, "."),
 						cgroup->unit, (int)getpid());
 		scope.unit = unit;
-		r = cgroup_create_in_scope(cgroup->socket, &scope, &config->resources,
+		r = cgroup_create_in_scope(cgroup->socket, &scope, &config->resources, &is_there,
 					   &cgroup->group, &left_out, err);
 	}
-	if (r < 0 && cgroup->is_optional) {
+	if (r < 0 && !is_there && cgroup->is_optional) {
 		log_warn("%s", err->text);
 		r = cgroup_create(config->cgroups_path, &config->resources, &cgroup->group,
 				  &left_out, err);

@@ -28,6 +28,7 @@
 #include "engine/container-cgroup.h"
 #include "engine/container-dependencies.h"
 #include "engine/container-network.h"
+#include "engine/container-pause.h"
 #include "engine/container-restart.h"
 #include "engine/container-wait.h"
 #include "engine/container.h"
@@ -92,6 +93,8 @@ int container_kill(struct engine *engine, struct container *container, int signa
 	if (pidfd_signal(fd, signal) < 0)
 		return err_errno(err, "send %s to container '%s'", signal_name(signal),
 				 container->name);
+	if (signal == SIGKILL)
+		container_thaw(engine, container);
 	return 0;
 }
 
@@ -137,6 +140,7 @@ int container_stop(struct engine *engine, struct container *container, int64_t t
 	}
 	if (r < 0)
 		return r;
+	container_thaw(engine, container); /* it shall hear us */
 	if (timeout_sec < 0)
 		timeout_sec = spec->stop_timeout;
 	int signal = spec->stop_signal ? signal_from_name(spec->stop_signal) : SIGTERM;

@@ -74,6 +74,11 @@ static int open_target(struct exec *exec, struct err *err)
 			"container '%s' does not run, so nothing can be executed in it; start it "
 			"with 'davit start %s'",
 			container->name, container->name);
+	if (status.is_paused)
+		return err_set(err, EBUSY,
+			       "container '%s' is paused, so nothing can be executed in it; continue "
+			       "it with 'davit unpause %s'",
+			       container->name, container->name);
 	return 0;
 }
 

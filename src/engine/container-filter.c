@@ -195,7 +195,7 @@ static bool value_matches(const struct container_filter *filter, enum filter_key
 	case FILTER_NOT_LABEL:
 		return !label_matches(labels, wanted);
 	case FILTER_STATUS:
-		return strcmp(container_state_name(container->state), wanted) == 0 ||
+		return strcmp(container_status_name(container), wanted) == 0 ||
 		       (strcmp(wanted, "stopped") == 0 && container->state == CONTAINER_EXITED);
 	case FILTER_EXITED:
 		return container->state == CONTAINER_EXITED &&

@@ -46,9 +46,9 @@ static struct json_object *state_json(const struct container *container, const c
 	bool running = container->state == CONTAINER_RUNNING;
 
 	json_add_string(state, "OciVersion", "1.2.0");
-	json_add_string(state, "Status", container_state_name(container->state));
+	json_add_string(state, "Status", container_status_name(container));
 	json_add_bool(state, "Running", running);
-	json_add_bool(state, "Paused", false);
+	json_add_bool(state, "Paused", running && container->run.is_paused);
 	json_add_bool(state, "Restarting", container->state == CONTAINER_RESTARTING);
 	json_add_bool(state, "OOMKilled", container->oom_killed);
 	json_add_bool(state, "Dead", false);

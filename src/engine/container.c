@@ -46,6 +46,13 @@ const char *container_state_name(enum container_state state)
 	return state_names[state];
 }
 
+const char *container_status_name(const struct container *container)
+{
+	return container->state == CONTAINER_RUNNING && container->run.is_paused
+		       ? "paused"
+		       : container_state_name(container->state);
+}
+
 char *container_directory(const struct engine *engine, const char *id)
 {
 	return xasprintf("%s/containers/%s", engine->root, id);

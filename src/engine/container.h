@@ -54,6 +54,8 @@ enum container_details {
 };
 
 const char *container_state_name(enum container_state state);
+/* The same word for people and filters, where a paused container is not called running. */
+const char *container_status_name(const struct container *container);
 
 /* By name, ID or a prefix of the ID that only one has. -ENOENT: "no such container"; -ENOTUNIQ:
  * several. */

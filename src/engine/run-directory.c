@@ -126,6 +126,15 @@ static bool will_restart(const char *path, int wait_status)
 	return fd >= 0 && restart_read(fd, &restart) == 0 && restart_applies(&restart, wait_status);
 }
 
+#define FILE_PAUSED "paused"
+
+static bool is_paused(const char *path)
+{
+	autofree char *file = path_join(path, FILE_PAUSED);
+
+	return access(file, F_OK) == 0;
+}
+
 int run_directory_status(const char *path, struct run_status *ret_status)
 {
 	struct run_status status = { 0 };
@@ -139,6 +148,7 @@ int run_directory_status(const char *path, struct run_status *ret_status)
 		status.is_running = process_lives(status.pid, (uint64_t)numbers[1]);
 		status.monitor_lives = process_lives(status.monitor_pid, (uint64_t)numbers[3]);
 	}
+	status.is_paused = status.is_running && is_paused(path);
 	read_exit(path, &status);
 	if (status.was_started && !status.is_running && !status.has_exit && status.monitor_lives)
 		await_exit(path, &status);
@@ -175,6 +185,15 @@ char *run_directory_read_cgroup(const char *path)
 
 	return read_line(path, FILE_CGROUP, line, sizeof(line)) == 0 && *line ? xstrdup(line)
 									      : NULL;
+}
+
+int run_directory_set_paused(const char *path, bool paused, struct err *err)
+{
+	autofree char *file = path_join(path, FILE_PAUSED);
+
+	if (paused)
+		return file_write(AT_FDCWD, file, "", 0, 0600, 0, err);
+	return unlink(file) < 0 && errno != ENOENT ? err_errno(err, "remove '%s'", file) : 0;
 }
 
 int exit_code_of(int wait_status)

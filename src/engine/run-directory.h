@@ -13,6 +13,7 @@ struct err;
 struct run_status {
 	bool was_started; /* there is a pid file */
 	bool is_running;  /* the container's init lives */
+	bool is_paused;	 /* by container_pause() */
 	bool monitor_lives;
 	bool has_exit;	   /* the monitor wrote down how it ended */
 	bool will_restart; /* and waits to start it again */
@@ -34,6 +35,9 @@ int run_directory_write_pid(const char *path, pid_t pid, pid_t monitor_pid, int6
  * Reading gives NULL if there is none, else a string that is the caller's. */
 int run_directory_write_cgroup(const char *path, const char *location, struct err *err);
 char *run_directory_read_cgroup(const char *path);
+
+/* Note that it is paused, or no longer. */
+int run_directory_set_paused(const char *path, bool paused, struct err *err);
 
 /* Field 22 of /proc/PID/stat, in clock ticks since boot; 0 when there is no such process. */
 uint64_t process_start_time(pid_t pid);

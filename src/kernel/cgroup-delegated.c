@@ -56,12 +56,13 @@ static int own_group(struct strbuf *path, struct err *err)
 }
 
 int cgroup_create_in_scope(const char *socket_path, const struct systemd_scope *scope,
-			   const struct cgroup_resources *resources, struct cgroup **ret_cgroup,
-			   char **ret_left_out, struct err *err)
+			   const struct cgroup_resources *resources, bool *ret_is_there,
+			   struct cgroup **ret_cgroup, char **ret_left_out, struct err *err)
 {
 	autostrbuf struct strbuf base = STRBUF_EMPTY;
 
 	int r = systemd_start_scope(socket_path, scope, err);
+	*ret_is_there = r == 0;
 	if (r == 0)
 		r = own_group(&base, err);
 	if (r == 0)

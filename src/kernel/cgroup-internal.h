@@ -46,6 +46,10 @@ struct cgroup_ops {
 	 * the caller does in any case. */
 	void (*kill)(const struct cgroup *group);
 	int (*freeze)(struct cgroup *group, bool frozen, struct err *err);
+	/* Set what is planned on a group with processes. */
+	int (*update)(struct cgroup *group, const struct cgroup_resources *resources,
+		      struct err *err);
+	void (*read_statistics)(const struct cgroup *group, struct cgroup_statistics *statistics);
 	/* The directory and the file that count OOM kills; NULL if there is none. */
 	const struct cgroup_directory *(*memory_directory)(const struct cgroup *group);
 	const char *oom_file;
@@ -73,11 +77,17 @@ int cgroup_make_directory(const char *path, bool *is_new);
 int cgroup_write(int dir_fd, const char *file, const char *value);
 int cgroup_read(int dir_fd, const char *file, struct strbuf *text);
 
+/* A file that holds a number ("max" is UINT64_MAX), and the number behind `key` in a file of "key
+ * number" lines. False if there is none. */
+bool cgroup_read_number(int dir_fd, const char *file, uint64_t *ret_number);
+bool cgroup_read_key(int dir_fd, const char *file, const char *key, uint64_t *ret_number);
+
 /* Write a setting by whichever of its names is there. 0 or -errno. */
 int cgroup_apply(int dir_fd, const struct cgroup_setting *setting);
 
 /* What to do about a setting that could not be applied: note a default (returns 0), or make the
- * error. `code` is the positive errno; `remedy` may be NULL. */
+ * error. `code` is the positive errno; `remedy` may be NULL. With `left_out` NULL defaults count
+ * as wishes. */
 int cgroup_leave_out(const struct cgroup_setting *setting, int code, const char *remedy,
 		     struct strlist *left_out, struct err *err);
 

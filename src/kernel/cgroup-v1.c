@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "base/strlist.h"
 
 #define FREEZE_TIMEOUT_MSEC 2000
@@ -296,14 +297,19 @@ static void prepare_kill(const struct cgroup *group)
 		(void)cgroup_write(freezer->fd, "freezer.state", "THAWED");
 }
 
-/* The freezer has its hierarchy, which most groups are not in: all processes move there, and those
- * that they make meanwhile, too. */
-static int enter_freezer(struct cgroup *group, struct cgroup_directory **ret_directory)
+/* A hierarchy that the group is not in yet: all processes move there, and those that they make
+ * meanwhile, too. */
+static int enter_hierarchy(struct cgroup *group, enum cgroup_controller controller,
+			   struct cgroup_directory **ret_directory)
 {
-	bool is_new = !find_directory(group, CGROUP_FREEZER);
+	bool is_new = !find_directory(group, controller);
 
-	int r = need_directory(group, CGROUP_FREEZER, ret_directory);
+	int r = need_directory(group, controller, ret_directory);
 	if (r < 0 || !is_new)
+		return r;
+	if (controller == CGROUP_CPUSET)
+		r = fill_cpuset((*ret_directory)->path);
+	if (r < 0)
 		return r;
 	for (int round = 0; round < 100; round++) {
 		autostrbuf struct strbuf all = STRBUF_EMPTY, there = STRBUF_EMPTY;
@@ -347,12 +353,105 @@ static int freeze(struct cgroup *group, bool frozen, struct err *err)
 	if (!frozen)
 		r = directory ? cgroup_write(directory->fd, "freezer.state", "THAWED") : 0;
 	else
-		r = enter_freezer(group, &directory);
+		r = enter_hierarchy(group, CGROUP_FREEZER, &directory);
 	if (frozen && r == 0)
 		r = wait_frozen(directory);
 	return r < 0 ? err_set(err, -r, "%s control group '%s': %s", frozen ? "freeze" : "thaw",
 			       group->name, strerror(-r))
 		     : 0;
+}
+
+/* The limit of memory and swap together may not be below that of memory, at no time. */
+static int raise_swap_first(int dir_fd, const struct cgroup_settings *settings)
+{
+	for (size_t i = 0; i < settings->count; i++)
+		if (strcmp(settings->items[i].file, "memory.memsw.limit_in_bytes") == 0)
+			return cgroup_apply(dir_fd, &settings->items[i]);
+	return cgroup_write(dir_fd, "memory.memsw.limit_in_bytes", "-1");
+}
+
+static int update(struct cgroup *group, const struct cgroup_resources *resources, struct err *err)
+{
+	struct cgroup_settings settings;
+	struct cgroup_directory *directory;
+
+	int r = cgroup_settings_plan_v1(resources, &settings, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < settings.count; i++) {
+		const struct cgroup_setting *setting = &settings.items[i];
+		r = enter_hierarchy(group, setting->controller, &directory);
+		if (r == 0)
+			r = cgroup_apply(directory->fd, setting);
+		if (r == -EINVAL && strcmp(setting->file, "memory.limit_in_bytes") == 0 &&
+		    raise_swap_first(directory->fd, &settings) == 0)
+			r = cgroup_apply(directory->fd, setting);
+		if (r < 0)
+			r = cgroup_leave_out(setting, -r, remedy_for(-r, setting), NULL, err);
+	}
+	cgroup_settings_clear(&settings);
+	return r;
+}
+
+/* "8:0 Read 4096" lines. */
+static void read_io(const struct cgroup_directory *io, struct cgroup_statistics *statistics)
+{
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+	int64_t bytes;
+
+	if (cgroup_read(io->fd, "blkio.throttle.io_service_bytes", &text) < 0)
+		return;
+	statistics->has_io = true;
+	for (const char *line = strbuf_text(&text); line && *line;
+	     line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+		const char *word = strchr(line, ' '), *at = word ? strchr(word + 1, ' ') : NULL;
+		if (!at || number_take(&(const char *){ at + 1 }, 0, INT64_MAX, &bytes) < 0)
+			continue;
+		if (strncmp(word, " Read ", 6) == 0)
+			statistics->read_bytes += (uint64_t)bytes;
+		else if (strncmp(word, " Write ", 7) == 0)
+			statistics->write_bytes += (uint64_t)bytes;
+	}
+}
+
+static void read_statistics(const struct cgroup *group, struct cgroup_statistics *statistics)
+{
+	const struct cgroup_directory *cpu = find_directory(group, CGROUP_CPU),
+				      *memory = find_directory(group, CGROUP_MEMORY),
+				      *pids = find_directory(group, CGROUP_PIDS),
+				      *io = find_directory(group, CGROUP_IO);
+	uint64_t nsec, cache;
+
+	/* On most hosts both controllers are in one hierarchy. */
+	if (cpu && cgroup_read_number(cpu->fd, "cpuacct.usage", &nsec)) {
+		statistics->has_cpu = true;
+		statistics->cpu_usec = nsec / 1000;
+	}
+	if (cpu) {
+		(void)cgroup_read_key(cpu->fd, "cpu.stat", "nr_throttled",
+				      &statistics->throttled_periods);
+		if (cgroup_read_key(cpu->fd, "cpu.stat", "throttled_time", &nsec))
+			statistics->throttled_usec = nsec / 1000;
+	}
+	if (memory &&
+	    cgroup_read_number(memory->fd, "memory.usage_in_bytes", &statistics->memory_bytes)) {
+		statistics->has_memory = true;
+		if (cgroup_read_key(memory->fd, "memory.stat", "total_inactive_file", &cache) &&
+		    cache < statistics->memory_bytes)
+			statistics->memory_bytes -= cache;
+		if (!cgroup_read_number(memory->fd, "memory.limit_in_bytes",
+					&statistics->memory_limit_bytes) ||
+		    statistics->memory_limit_bytes > UINT64_C(1) << 60)
+			statistics->memory_limit_bytes = UINT64_MAX;
+		(void)cgroup_read_key(memory->fd, "memory.oom_control", "oom_kill",
+				      &statistics->oom_kills);
+	}
+	if (pids && cgroup_read_number(pids->fd, "pids.current", &statistics->pids)) {
+		statistics->has_pids = true;
+		(void)cgroup_read_number(pids->fd, "pids.max", &statistics->pids_limit);
+	}
+	if (io)
+		read_io(io, statistics);
 }
 
 static const struct cgroup_directory *memory_directory(const struct cgroup *group)
@@ -365,6 +464,8 @@ const struct cgroup_ops cgroup_v1_ops = {
 	.open = find,
 	.kill = prepare_kill,
 	.freeze = freeze,
+	.update = update,
+	.read_statistics = read_statistics,
 	.memory_directory = memory_directory,
 	.oom_file = "memory.oom_control",
 };

@@ -16,6 +16,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -365,6 +366,65 @@ static int freeze(struct cgroup *group, bool frozen, struct err *err)
 		     : 0;
 }
 
+static int update(struct cgroup *group, const struct cgroup_resources *resources, struct err *err)
+{
+	struct cgroup_settings settings;
+
+	int r = cgroup_settings_plan_v2(resources, &settings, err);
+	if (r < 0)
+		return r;
+	/* The groups above a user's may be others'. */
+	const char *path = group->directories[0].path;
+	autofree char *base = geteuid() == 0 ? xstrdup(CGROUP_ROOT)
+					     : xstrndup(path, (size_t)(strrchr(path, '/') - path));
+	r = apply_settings(base, group, &settings, NULL, err);
+	cgroup_settings_clear(&settings);
+	return r;
+}
+
+/* "8:0 rbytes=4096 wbytes=0 rios=1 …" lines. */
+static bool read_io(int dir_fd, struct cgroup_statistics *statistics)
+{
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+
+	if (cgroup_read(dir_fd, "io.stat", &text) < 0)
+		return false;
+	for (const char *at = strbuf_text(&text); (at = strstr(at, "bytes=")); at += 6) {
+		unsigned long long bytes = strtoull(at + 6, NULL, 10);
+		if (at > text.data && at[-1] == 'r')
+			statistics->read_bytes += bytes;
+		else if (at > text.data && at[-1] == 'w')
+			statistics->write_bytes += bytes;
+	}
+	return true;
+}
+
+static void read_statistics(const struct cgroup *group, struct cgroup_statistics *statistics)
+{
+	int fd = group->directories[0].fd;
+	uint64_t cache;
+
+	statistics->has_cpu =
+		cgroup_read_key(fd, "cpu.stat", "usage_usec", &statistics->cpu_usec) &&
+		cgroup_read_key(fd, "cpu.stat", "user_usec", &statistics->cpu_user_usec) &&
+		cgroup_read_key(fd, "cpu.stat", "system_usec", &statistics->cpu_system_usec);
+	(void)cgroup_read_key(fd, "cpu.stat", "nr_throttled", &statistics->throttled_periods);
+	(void)cgroup_read_key(fd, "cpu.stat", "throttled_usec", &statistics->throttled_usec);
+	if (cgroup_read_number(fd, "memory.current", &statistics->memory_bytes)) {
+		statistics->has_memory = true;
+		if (cgroup_read_key(fd, "memory.stat", "inactive_file", &cache) &&
+		    cache < statistics->memory_bytes)
+			statistics->memory_bytes -= cache;
+		(void)cgroup_read_number(fd, "memory.max", &statistics->memory_limit_bytes);
+		(void)cgroup_read_key(fd, "memory.events", "oom_kill", &statistics->oom_kills);
+	}
+	if (cgroup_read_number(fd, "pids.current", &statistics->pids)) {
+		statistics->has_pids = true;
+		(void)cgroup_read_number(fd, "pids.max", &statistics->pids_limit);
+	}
+	statistics->has_io = read_io(fd, statistics);
+}
+
 static const struct cgroup_directory *memory_directory(const struct cgroup *group)
 {
 	return &group->directories[0];
@@ -375,6 +435,8 @@ const struct cgroup_ops cgroup_v2_ops = {
 	.open = find,
 	.kill = kill_all,
 	.freeze = freeze,
+	.update = update,
+	.read_statistics = read_statistics,
 	.memory_directory = memory_directory,
 	.oom_file = "memory.events",
 	.clones_into = true,

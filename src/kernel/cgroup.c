@@ -109,7 +109,7 @@ int cgroup_leave_out(const struct cgroup_setting *setting, int code, const char 
 
 	if (setting->is_wish)
 		return 0;
-	if (setting->is_default) {
+	if (setting->is_default && left_out) {
 		const char *word = words[setting->controller];
 		if (!strlist_contains(left_out, word))
 			strlist_add(left_out, word);

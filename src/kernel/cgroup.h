@@ -84,11 +84,12 @@ int cgroup_create(const char *path, const struct cgroup_resources *resources,
 bool cgroup_is_v2(void);
 
 /* The same below a scope that systemd makes for it (v2 only): the calling process is moved there, into a
- * group "monitor" beside the new one. */
+ * group "monitor" beside the new one. *ret_is_there tells whether there is a scope, also after a
+ * failure. */
 struct systemd_scope;
 int cgroup_create_in_scope(const char *socket_path, const struct systemd_scope *scope,
-			   const struct cgroup_resources *resources, struct cgroup **ret_cgroup,
-			   char **ret_left_out, struct err *err);
+			   const struct cgroup_resources *resources, bool *ret_is_there,
+			   struct cgroup **ret_cgroup, char **ret_left_out, struct err *err);
 
 /* The same below the caller's own group (v2 only), which has to be delegated, as by Delegate=yes of
  * a unit. The caller moves to a group "monitor" in there, since a group with limits below it has no
@@ -132,6 +133,28 @@ int cgroup_add(const struct cgroup *cgroup, pid_t pid, struct err *err);
  */
 int cgroup_remove(struct cgroup *cgroup, struct err *err);
 int cgroup_freeze(const struct cgroup *cgroup, bool frozen, struct err *err);
+
+/* Change the limits that are given in `resources`; the others stay. Device rules are not changed. */
+int cgroup_update(struct cgroup *cgroup, const struct cgroup_resources *resources, struct err *err);
+
+/* All processes in the group and in those below it, as this process sees them; the array is the
+ * caller's. */
+int cgroup_processes(const struct cgroup *cgroup, pid_t **ret_pids, size_t *ret_count,
+		     struct err *err);
+
+/* What the group has used so far, and holds now. */
+struct cgroup_statistics {
+	bool has_cpu, has_memory, has_pids, has_io; /* which of them this host counts */
+	uint64_t cpu_usec, cpu_user_usec, cpu_system_usec;
+	uint64_t throttled_periods, throttled_usec;
+	uint64_t memory_bytes; /* without files that the kernel can drop at once */
+	uint64_t memory_limit_bytes, pids_limit; /* UINT64_MAX: none */
+	uint64_t pids;
+	uint64_t read_bytes, write_bytes; /* block devices */
+	uint64_t oom_kills;
+};
+
+void cgroup_read_statistics(const struct cgroup *cgroup, struct cgroup_statistics *ret_statistics);
 /* Whether the memory limit of this group has killed something. */
 bool cgroup_was_oom_killed(const struct cgroup *cgroup);
 
