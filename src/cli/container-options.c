@@ -17,6 +17,7 @@
 #include "cli/container-environment.h"
 #include "cli/mount-options.h"
 #include "cli/network-options.h"
+#include "cli/security-options.h"
 #include "cli/userns-options.h"
 #include "engine/container-restart.h"
 #include "engine/container-spec.h"
@@ -47,7 +48,7 @@ const struct option_spec container_option_specs[] = {
 	{ "cpus", 0, OPTION_DECIMAL, FIELD(cpus), "NUMBER", "How many processors it may keep busy, e.g. 1.5" },
 	{ "cpuset-cpus", 0, OPTION_STRING, FIELD(cpuset_cpus), "LIST", "Processors it may run on, e.g. 0-2,7" },
 	{ "cpuset-mems", 0, OPTION_STRING, FIELD(cpuset_mems), "LIST", "Memory nodes it may use" },
-	{ "device", 0, OPTION_STRINGS, FIELD(devices), "HOST[:CONTAINER[:rwm]]", "Give it a device of the host", .complete = COMPLETE_FILES },
+	{ "device", 0, OPTION_STRINGS, FIELD(devices), "HOST[:CONTAINER[:rwm]]", "Give it a device of the host, or those of a directory", .complete = COMPLETE_FILES },
 	{ "device-cgroup-rule", 0, OPTION_STRINGS, FIELD(device_rules), "RULE", "Allow devices by number, e.g. 'c 189:* rwm'" },
 	{ "dns", 0, OPTION_STRINGS, FIELD(dns), "ADDRESS", "Name server for /etc/resolv.conf, or none", OPTION_COMMAS },
 	{ "dns-option", 0, OPTION_STRINGS, FIELD(dns_options), "OPTION", "Option for /etc/resolv.conf" },
@@ -102,7 +103,7 @@ const struct option_spec container_option_specs[] = {
 	{ "rm", 0, OPTION_FLAG, FIELD(remove), NULL, "Remove the container when it exits" },
 	{ "rmi", 0, OPTION_FLAG, FIELD(remove_image), NULL, "Remove the container when it exits, and its image unless others use it" },
 	{ "rootfs", 0, OPTION_FLAG, FIELD(rootfs), NULL, "The image's name is a directory to use as root file system; DIR:O keeps it as it is" },
-	{ "security-opt", 0, OPTION_STRINGS, FIELD(security_opts), "OPTION", "no-new-privileges, seccomp=FILE|unconfined, apparmor=…, label=…, mask=…, unmask=…" },
+	{ "security-opt", 0, OPTION_STRINGS, FIELD(security_opts), "OPTION", "no-new-privileges, seccomp=FILE|unconfined, apparmor=…, label=…, mask=…, unmask=…, proc-opts=…" },
 	{ "shm-size", 0, OPTION_BYTES, FIELD(shm_size), "SIZE", "Size of /dev/shm; the default is 64m" },
 	{ "stop-signal", 0, OPTION_STRING, FIELD(stop_signal), "SIGNAL", "What stop sends first" },
 	{ "stop-timeout", 0, OPTION_INT, FIELD(stop_timeout_sec), "SECONDS", "How long stop waits before SIGKILL" },
@@ -115,7 +116,7 @@ const struct option_spec container_option_specs[] = {
 	{ "tty", 't', OPTION_FLAG, FIELD(tty), NULL, "Give it a terminal" },
 	{ "tz", 0, OPTION_STRING, FIELD(timezone), "ZONE", "Time zone such as Europe/Berlin, or local: the host's" },
 	{ "uidmap", 0, OPTION_STRINGS, FIELD(uid_maps), "[FLAGS]CONTAINER:FROM[:SIZE]", "Map user IDs in a user namespace", OPTION_COMMAS },
-	{ "ulimit", 0, OPTION_STRINGS, FIELD(ulimits), "NAME=SOFT[:HARD]", "Resource limit, e.g. nofile=1024:2048" },
+	{ "ulimit", 0, OPTION_STRINGS, FIELD(ulimits), "NAME=SOFT[:HARD]", "Resource limit, e.g. nofile=1024:2048, or host: the caller's" },
 	{ "umask", 0, OPTION_STRING, FIELD(umask), "MODE", "File mode mask; the default is 0022" },
 	{ "unsetenv", 0, OPTION_STRINGS, FIELD(unset_env), "KEY", "Take a variable of the image away" },
 	{ "unsetenv-all", 0, OPTION_FLAG, FIELD(unset_env_all), NULL, "Take all variables of the image and davit's own defaults away" },
@@ -158,50 +159,6 @@ static int build_command(const struct container_args *args, bool has_entrypoint,
 	return 0;
 }
 
-static int apply_security_opt(const char *text, struct container_spec *spec, struct err *err)
-{
-	const char *value = strpbrk(text, "=:");
-	autofree char *key = xstrndup(text, value ? (size_t)(value - text) : strlen(text));
-
-	if (value)
-		value++;
-	if (strcmp(key, "no-new-privileges") == 0) {
-		spec->no_new_privileges = !value || strcmp(value, "true") == 0;
-		if (value && !spec->no_new_privileges && strcmp(value, "false") != 0)
-			return err_set(err, EINVAL,
-				       "invalid --security-opt '%s'; the value is true or false",
-				       text);
-		return 0;
-	}
-	if (!value || !*value)
-		return err_set(err, EINVAL, "invalid --security-opt '%s'; write it as NAME=VALUE",
-			       text);
-	if (strcmp(key, "seccomp") == 0) {
-		free(spec->seccomp_profile);
-		spec->seccomp_profile = strcmp(value, "unconfined") == 0 || value[0] == '/'
-						? xstrdup(value)
-						: realpath(value, NULL);
-		return spec->seccomp_profile ? 0 : err_errno(err, "seccomp profile '%s'", value);
-	}
-	if (strcmp(key, "mask") == 0)
-		strlist_split(&spec->mask, value, ':');
-	else if (strcmp(key, "unmask") == 0)
-		strlist_split(&spec->unmask, strcasecmp(value, "all") == 0 ? "ALL" : value, ':');
-	else if (strcmp(key, "apparmor") == 0 && strcmp(value, "unconfined") != 0)
-		spec->apparmor_profile = xstrdup(value);
-	else if (strcmp(key, "label") == 0 && strcmp(value, "disable") != 0)
-		return err_set(
-			err, ENOTSUP,
-			"--security-opt '%s': this host has no SELinux; leave the option out",
-			text);
-	else if (strcmp(key, "apparmor") != 0 && strcmp(key, "label") != 0)
-		return err_set(err, EINVAL,
-			       "unknown --security-opt '%s'; known are no-new-privileges, seccomp, "
-			       "apparmor, label, mask and unmask",
-			       text);
-	return 0;
-}
-
 static int build_confinement(const struct engine *engine, const struct container_args *args,
 			     struct container_spec *spec, struct err *err)
 {
@@ -216,7 +173,7 @@ static int build_confinement(const struct engine *engine, const struct container
 	strlist_extend(&spec->device_rules, &args->device_rules);
 	strlist_extend(&spec->sysctls, &args->sysctls);
 	for (size_t i = 0; i < args->security_opts.count; i++) {
-		int r = apply_security_opt(args->security_opts.items[i], spec, err);
+		int r = security_option_apply(args->security_opts.items[i], spec, err);
 		if (r < 0)
 			return r;
 	}

@@ -45,7 +45,7 @@ static const struct {
 	STRING(static_ip), STRING(static_mac), STRING(interface_name), STRINGS(pasta_options),
 	STRINGS(mounts), BOOL(read_only), BOOL(read_only_tmpfs), INT(shm_size),
 	BOOL(privileged), STRINGS(cap_add), STRINGS(cap_drop), BOOL(no_new_privileges), STRING(seccomp_profile),
-	STRING(apparmor_profile), STRING(selinux_label), STRINGS(mask), STRINGS(unmask), STRINGS(devices),
+	STRING(apparmor_profile), STRING(selinux_label), STRINGS(mask), STRINGS(unmask), STRING(proc_options), STRINGS(devices),
 	STRINGS(device_rules), STRINGS(sysctls), STRINGS(ulimits),
 	STRING(cgroups), STRING(cgroup_parent), INT(memory), INT(memory_swap), INT(memory_reservation),
 	INT(pids_limit), INT(cpu_shares), INT(cpu_quota), INT(cpu_period), STRING(cpuset_cpus), STRING(cpuset_mems),

@@ -53,7 +53,7 @@ struct container_spec {
 	char *userns_mode; /* as --userns was given; "" with --uidmap */
 	/* "CONTAINER:INTERMEDIATE:SIZE", see userns-mode.h; both empty: the caller's mapping. */
 	struct strlist uid_maps, gid_maps;
-	int64_t userns_size; /* of --userns auto: how many IDs were wanted; else 0 */
+	int64_t userns_size;	 /* of --userns auto: how many IDs were wanted; else 0 */
 	char *time_offset;	 /* as of time_offset_parse(); NULL: the host's clocks */
 	struct strlist requires; /* IDs of containers that have to run when this one starts */
 
@@ -81,6 +81,7 @@ struct container_spec {
 	char *seccomp_profile; /* path or "unconfined", NULL: the default */
 	char *apparmor_profile, *selinux_label;
 	struct strlist mask, unmask; /* paths; "ALL" */
+	char *proc_options;	     /* of the mount of /proc: "hidepid=2,subset=pid" */
 	struct strlist devices;	     /* "HOST:CONTAINER:rwm" */
 	struct strlist device_rules;
 	struct strlist sysctls; /* KEY=VALUE */

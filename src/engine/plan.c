@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/personality.h>
@@ -22,6 +23,7 @@
 #include "engine/container-spec.h"
 #include "engine/identity.h"
 #include "engine/mount-spec.h"
+#include "engine/plan-devices.h"
 #include "engine/plan-mount.h"
 #include "engine/namespace-mode.h"
 #include "engine/settings.h"
@@ -42,18 +44,6 @@ static const char *const masked_paths[] = {
 };
 static const char *const readonly_paths[] = {
 	"/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
-};
-
-/* Processes may use these whatever the device cgroup says of the rest, and make nodes of any
- * device: a node without the permission to open it is only a name. */
-static const struct {
-	char type;
-	int major, minor;
-	const char *access;
-} default_device_rules[] = {
-	{ 'c', -1, -1, "m" }, { 'b', -1, -1, "m" }, { 'c', 1, 3, "rwm" },    { 'c', 1, 5, "rwm" },
-	{ 'c', 1, 7, "rwm" }, { 'c', 1, 8, "rwm" }, { 'c', 1, 9, "rwm" },    { 'c', 5, 0, "rwm" },
-	{ 'c', 5, 1, "rwm" }, { 'c', 5, 2, "rwm" }, { 'c', 136, -1, "rwm" },
 };
 
 static struct namespace_source source_of(const struct plan_input *input, enum oci_namespace ns)
@@ -169,6 +159,8 @@ static int plan_ulimits(const struct strlist *ulimits, bool is_default,
 	for (size_t i = 0; i < ulimits->count; i++) {
 		const char *text = ulimits->items[i];
 		size_t size = strcspn(text, "=");
+		if (strcmp(text, "host") == 0)
+			continue;
 		const char *at = text + size + (text[size] == '=');
 		int64_t soft = 0, hard;
 		int r = size ? number_take(&at, -1, INT64_MAX, &soft) : -EINVAL;
@@ -182,6 +174,13 @@ static int plan_ulimits(const struct strlist *ulimits, bool is_default,
 				       "invalid limit '%s'; write it as NAME=SOFT[:HARD], e.g. "
 				       "nofile=1024:2048; -1 means unlimited",
 				       text);
+		autofree char *name = xstrndup(text, size);
+		if (oci_rlimit_from_name(name) < 0)
+			return err_set(
+				err, EINVAL,
+				"unknown limit '%s'; ulimits are named as in prlimit(1), e.g. "
+				"nofile",
+				name);
 		autofree char *type = xasprintf("RLIMIT_%.*s", (int)size, text);
 		for (char *p = type; *p; p++)
 			*p = (char)toupper((unsigned char)*p);
@@ -264,7 +263,8 @@ static int plan_process(const struct plan_input *input, struct oci_runtime_confi
 		sets->permitted &= bounding;
 		sets->effective = sets->ambient = sets->inheritable = sets->permitted;
 	}
-	if (r == 0)
+	/* "host": those of the caller, which the process has anyway. */
+	if (r == 0 && !strlist_contains(&spec->ulimits, "host"))
 		r = plan_ulimits(&input->settings->default_ulimits, true, config, err);
 	if (r == 0)
 		r = plan_ulimits(&spec->ulimits, false, config, err);
@@ -298,6 +298,14 @@ static void plan_ipc_mounts(const struct plan_input *input, struct oci_runtime_c
 				     "nosuid,noexec,nodev");
 }
 
+static void add_proc(const struct container_spec *spec, struct oci_runtime_config *config)
+{
+	autofree char *options = xasprintf("nosuid,noexec,nodev%s%s", spec->proc_options ? "," : "",
+					   spec->proc_options ?: "");
+
+	oci_runtime_config_add_mount(config, "/proc", "proc", "proc", options);
+}
+
 static void plan_default_mounts(const struct plan_input *input, struct oci_runtime_config *config)
 {
 	const struct container_spec *spec = input->spec;
@@ -307,8 +315,7 @@ static void plan_default_mounts(const struct plan_input *input, struct oci_runti
 		oci_runtime_config_add_mount(config, "/proc", "bind", "/proc",
 					     "rbind,nosuid,noexec,nodev");
 	else
-		oci_runtime_config_add_mount(config, "/proc", "proc", "proc",
-					     "nosuid,noexec,nodev");
+		add_proc(spec, config);
 	oci_runtime_config_add_mount(config, "/dev", "tmpfs", "tmpfs",
 				     "nosuid,strictatime,mode=755,size=65536k");
 	/* Group 5 is "tty" wherever there is one; a single-ID mapping has no such group. */
@@ -437,107 +444,6 @@ static int plan_mounts(const struct plan_input *input, struct oci_runtime_config
 	return 0;
 }
 
-static bool is_device_access(const char *text)
-{
-	size_t size = strlen(text);
-
-	return size > 0 && size <= 3 && strspn(text, "rwm") == size;
-}
-
-static int plan_device(const struct plan_input *input, const char *text,
-		       struct oci_runtime_config *config, struct err *err)
-{
-	autostrlist struct strlist parts = STRLIST_EMPTY;
-	struct stat st;
-
-	strlist_split(&parts, text, ':');
-	if (parts.count == 0 || parts.count > 3)
-		return err_set(err, EINVAL,
-			       "invalid device '%s'; write it as HOST[:CONTAINER[:rwm]]", text);
-	const char *host = parts.items[0], *inside = host, *access = "rwm";
-	if (parts.count == 2 && parts.items[1][0] != '/')
-		access = parts.items[1];
-	else if (parts.count >= 2)
-		inside = parts.items[1];
-	if (parts.count == 3)
-		access = parts.items[2];
-	if (inside[0] != '/' || !is_device_access(access))
-		return err_set(err, EINVAL,
-			       "invalid device '%s'; write it as HOST[:CONTAINER[:rwm]]", text);
-	if (stat(host, &st) < 0)
-		return err_errno(err, "device '%s'", host);
-	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
-		return err_set(err, ENODEV, "'%s' is no device; for a file or directory use -v",
-			       host);
-	char type = S_ISCHR(st.st_mode) ? 'c' : 'b';
-	int64_t major_number = major(st.st_rdev), minor_number = minor(st.st_rdev);
-	struct oci_device *device = oci_runtime_config_add_device(
-		config, type, inside, major_number, minor_number, st.st_mode & 07777);
-	device->source = xstrdup(host);
-	if (!input->is_rootless) {
-		device->uid = st.st_uid;
-		device->gid = st.st_gid;
-	}
-	oci_runtime_config_add_device_rule(config, true, type, major_number, minor_number, access);
-	return 0;
-}
-
-/* "c 189:* rwm": a type, the numbers ('*': any), what may be done. */
-static int plan_device_rule(const char *text, struct oci_runtime_config *config, struct err *err)
-{
-	const char *at = text + strcspn(text, " ");
-	int64_t numbers[2] = { -1, -1 };
-	int r = at == text + 1 && strchr("abc", *text) ? 0 : -EINVAL;
-
-	at += strspn(at, " ");
-	for (int i = 0; r == 0 && i < 2; i++) {
-		if (*at == '*')
-			at++;
-		else
-			r = number_take(&at, 0, UINT32_MAX, &numbers[i]);
-		if (r == 0 && *at++ != (i == 0 ? ':' : ' '))
-			r = -EINVAL;
-	}
-	if (r == 0 && !is_device_access(at))
-		r = -EINVAL;
-	if (r < 0)
-		return err_set(err, EINVAL,
-			       "invalid --device-cgroup-rule '%s'; write it as 'TYPE MAJOR:MINOR "
-			       "ACCESS', e.g. 'c 189:* rwm'",
-			       text);
-	oci_runtime_config_add_device_rule(config, true, *text, numbers[0], numbers[1], at);
-	return 0;
-}
-
-static int plan_devices(const struct plan_input *input, struct oci_runtime_config *config,
-			struct err *err)
-{
-	const struct strlist *lists[] = { &input->settings->devices, &input->spec->devices };
-
-	if (input->spec->privileged) {
-		oci_runtime_config_add_device_rule(config, true, 'a', -1, -1, "rwm");
-	} else {
-		oci_runtime_config_add_device_rule(config, false, 'a', -1, -1, "rwm");
-		for (size_t i = 0; i < ARRAY_SIZE(default_device_rules); i++)
-			oci_runtime_config_add_device_rule(
-				config, true, default_device_rules[i].type,
-				default_device_rules[i].major, default_device_rules[i].minor,
-				default_device_rules[i].access);
-	}
-	for (size_t l = 0; l < ARRAY_SIZE(lists); l++)
-		for (size_t i = 0; i < lists[l]->count; i++) {
-			int r = plan_device(input, lists[l]->items[i], config, err);
-			if (r < 0)
-				return r;
-		}
-	for (size_t i = 0; i < input->spec->device_rules.count; i++) {
-		int r = plan_device_rule(input->spec->device_rules.items[i], config, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static void plan_limits(const struct plan_input *input, struct oci_runtime_config *config)
 {
 	const struct container_spec *spec = input->spec;
@@ -631,6 +537,15 @@ static int plan_sysctls(const struct plan_input *input, struct oci_runtime_confi
 	return 0;
 }
 
+/* By its path, or by a pattern as of glob(7). */
+static bool is_unmasked(const struct container_spec *spec, const char *path)
+{
+	for (size_t i = 0; i < spec->unmask.count; i++)
+		if (fnmatch(spec->unmask.items[i], path, FNM_PATHNAME) == 0)
+			return true;
+	return false;
+}
+
 /* Paths to hide, less those that --security-opt unmask names. */
 static void plan_masks(const struct plan_input *input, struct oci_runtime_config *config)
 {
@@ -641,12 +556,12 @@ static void plan_masks(const struct plan_input *input, struct oci_runtime_config
 	if (spec->privileged || strlist_contains(&spec->unmask, "ALL"))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(masked_paths); i++)
-		if (!strlist_contains(&spec->unmask, masked_paths[i]))
+		if (!is_unmasked(spec, masked_paths[i]))
 			strlist_add(&config->masked_paths, masked_paths[i]);
 	/* With the host's processes in sight /proc is the host's too and may be a bind mount: still
 	 * read-only. */
 	for (size_t i = 0; i < ARRAY_SIZE(readonly_paths); i++)
-		if (!strlist_contains(&spec->unmask, readonly_paths[i]))
+		if (!is_unmasked(spec, readonly_paths[i]))
 			strlist_add(&config->readonly_paths, readonly_paths[i]);
 }
 

@@ -171,6 +171,38 @@ capability_set() { sed -n "s/^$1:\s*//p"; }
 	assert_output 1
 }
 
+@test "--security-opt: patterns of unmask, options of /proc, and what cannot be" {
+	run_status 1 davit run --rm --network none --security-opt 'unmask=/proc/*' "$BUSYBOX" grep ' /proc/' /proc/mounts
+	run_davit run --rm --network none "$BUSYBOX" grep -c ' /proc/' /proc/mounts
+	run_davit run --rm --network none --security-opt proc-opts=subset=pid "$BUSYBOX" sh -c 'ls /proc; test ! -e /proc/meminfo && echo hidden'
+	assert_contains hidden
+	if ! is_podman; then
+		run_davit run --rm --network none --security-opt systempaths=unconfined "$BUSYBOX" true
+		run_error 125 run --rm --security-opt proc-opts=frob=1 "$BUSYBOX" true -- "proc-opts=frob" "hidepid"
+		run_error 125 run --rm --security-opt label=frob "$BUSYBOX" true -- "label=frob"
+	fi
+	[ -e /sys/fs/selinux/enforce ] || run_davit run --rm --network none --security-opt label=type:spc_t "$BUSYBOX" true
+	[ -e /sys/module/apparmor ] || run_error 125 run --rm --security-opt apparmor=ours "$BUSYBOX" true -- "ours" "apparmor"
+	run_error 125 create --security-opt seccomp=/no/such "$BUSYBOX" true -- "/no/such"
+}
+
+@test "--privileged and --device DIRECTORY: the host's devices" {
+	mkdir "$BATS_TEST_TMPDIR/none"
+	run_davit run --rm --network none --privileged "$BUSYBOX" ls /dev/full /dev/pts/ptmx /dev/shm
+	[ ! -e /dev/fuse ] || run_davit run --rm --network none --privileged "$BUSYBOX" test -c /dev/fuse
+	run_error 125 run --rm --network none --device "$BATS_TEST_TMPDIR/none" "$BUSYBOX" true -- "none"
+	[ -c /dev/net/tun ] || return 0
+	run_davit run --rm --network none --device /dev/net:/dev/other "$BUSYBOX" ls /dev/other
+	assert_contains tun
+}
+
+@test "--ulimit host keeps the caller's limits, unknown ones are named" {
+	limited() { (ulimit -S -n 321 && "$@"); }
+	run_status 0 limited davit run --rm --network none --ulimit host "$BUSYBOX" sh -c 'ulimit -n'
+	assert_output 321
+	run_error 125 run --rm --ulimit frob=1 "$BUSYBOX" true -- "frob"
+}
+
 @test "the container does not see our program nor its memory" {
 	run_davit run --rm --network none "$BUSYBOX" sh -c 'readlink /proc/1/exe; ls /proc/1/fd | wc -l'
 	[ "${lines[0]}" = /bin/busybox ] || fail "exe"
