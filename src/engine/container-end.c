@@ -226,15 +226,12 @@ static int remove_locked(struct engine *engine, const char *id, bool with_volume
 	return r;
 }
 
-static int leave_hosts(struct engine *engine, const struct container *container,
-		       const struct container_spec *spec, struct err *err)
+static int leave_hosts(struct engine *engine, const struct container_spec *spec,
+		       const char *run_dir, struct err *err)
 {
 	autofree char *donor_dir = shared_namespaces_network_dir(engine, spec);
 
-	if (!donor_dir)
-		return 0;
-	autofree char *hostname = shared_namespaces_hostname(engine, container->id, spec);
-	return shared_hosts_leave(donor_dir, hostname, container->name, err);
+	return donor_dir ? shared_hosts_leave(engine, donor_dir, run_dir, err) : 0;
 }
 
 int container_release(struct engine *engine, const struct container *container,
@@ -253,8 +250,8 @@ int container_release(struct engine *engine, const struct container *container,
 		r = leftover_processes_kill(container->id, err);
 	if (r == 0)
 		r = container_network_stop(spec, run_dir, container->id, err);
-	if (r == 0 && !spec->no_hosts)
-		r = leave_hosts(engine, container, spec, err);
+	if (r == 0)
+		r = leave_hosts(engine, spec, run_dir, err);
 	return r;
 }
 

@@ -292,7 +292,9 @@ int container_inspect(struct engine *engine, const struct container *container,
 		      struct json_object **ret_json, struct err *err)
 {
 	autocontainer_spec struct container_spec *spec = NULL;
-	autoports struct port_list ports = PORT_LIST_EMPTY, exposed = PORT_LIST_EMPTY;
+	autoports struct port_list ports = PORT_LIST_EMPTY, exposed = PORT_LIST_EMPTY,
+				   reached = PORT_LIST_EMPTY;
+	autostrlist struct strlist reached_lines = STRLIST_EMPTY;
 	autofree char *directory = container_directory(engine, container->id),
 		      *run_dir = container_run_directory(engine, container->id);
 	uint64_t bounding = 0;
@@ -300,6 +302,9 @@ int container_inspect(struct engine *engine, const struct container *container,
 	int r = container_spec_of(container, &spec, err);
 	if (r == 0)
 		r = published_ports_load(&spec->ports, &ports, err);
+	strlist_split(&reached_lines, container->ports, '\n');
+	if (r == 0)
+		r = published_ports_load(&reached_lines, &reached, err);
 	for (size_t i = 0; r == 0 && i < spec->expose.count; i++)
 		r = ports_parse_exposed(spec->expose.items[i], &exposed, err);
 	if (r == 0)
@@ -354,15 +359,16 @@ int container_inspect(struct engine *engine, const struct container *container,
 	json_add_strlist(json, "Dependencies", &needed);
 	json_object_object_add(
 		json, "NetworkSettings",
-		network_json(engine, run_dir, spec, ports_to_inspect_json(&ports, &exposed)));
+		network_json(engine, run_dir, spec, ports_to_inspect_json(&reached, &exposed)));
 	json_add_string(json, "LogPath", log);
 	json_add_string(json, "Namespace", "");
 	json_add_bool(json, "IsInfra", false);
 	json_add_bool(json, "IsService", false);
 	json_object_object_add(json, "Config", config_json(engine, container, spec));
 	autofree char *cgroup_location = run_directory_read_cgroup(run_dir);
-	json_object_object_add(json, "HostConfig",
-			       host_config_json(spec, cgroup_location, ports_to_inspect_json(&ports, NULL)));
+	json_object_object_add(
+		json, "HostConfig",
+		host_config_json(spec, cgroup_location, ports_to_inspect_json(&ports, NULL)));
 	*ret_json = json;
 	return 0;
 }

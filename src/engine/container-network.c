@@ -111,7 +111,7 @@ static int write_files(const struct container_network *network, struct engine *e
 	network_names(&network->host, network->address, &names);
 	if (!spec->no_hosts) {
 		if (donor_dir)
-			r = shared_hosts_link(donor_dir, network->run_dir, hostname,
+			r = shared_hosts_link(engine, donor_dir, network->run_dir, hostname,
 					      container->name, err);
 		if (r == 0)
 			r = write_hosts(network, engine, container, spec, layer_dirs, &names,

@@ -289,6 +289,13 @@ static int prepare_log(struct start *start, struct err *err)
 					 &start->journal_fields, err);
 }
 
+/* Only for who asks for a start: a container that its policy starts again does not bring back another
+ * one that somebody has stopped. */
+static int start_needed(struct start *start, struct err *err)
+{
+	return start->connections ? 0 : container_start_needed(start->engine, start->spec, err);
+}
+
 static int prepare(struct start *start, struct err *err)
 {
 	struct sysinfo host;
@@ -300,7 +307,7 @@ static int prepare(struct start *start, struct err *err)
 	if (r == 0)
 		r = engine_store(start->engine, &store, err);
 	if (r == 0)
-		r = container_start_needed(start->engine, start->spec, err);
+		r = start_needed(start, err);
 	if (r == 0)
 		r = shared_userns_open(start->engine, start->spec, &start->map,
 				       &start->shared.userns_fd, err);

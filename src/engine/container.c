@@ -22,6 +22,7 @@
 #include "engine/engine.h"
 #include "engine/mount-spec.h"
 #include "engine/names.h"
+#include "engine/namespace-mode.h"
 #include "engine/volume.h"
 #include "store/database.h"
 #include "store/store.h"
@@ -410,13 +411,16 @@ static int insert_row(struct database *db, const char *id, const char *name,
 	autojson struct json_object *json = container_spec_to_json(spec);
 	autofree char *command = command_text(spec), *ports = strlist_join(&spec->ports, "\n"),
 		      *labels = json_pairs_text(&spec->labels);
+	struct namespace_mode network = namespace_mode_of(spec, OCI_NS_NETWORK);
 	autostatement struct statement *insert = NULL;
 
 	int r = database_prepare(
 		db,
 		"INSERT INTO containers(id, name, image_id, image_name, spec, command, ports, "
 		"labels, created_nsec, auto_remove, state, started_nsec) "
-		"VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, "
+		"COALESCE((SELECT ports FROM containers WHERE id = ?13), ?7), "
+		"?8, ?9, ?10, ?11, ?12)",
 		&insert, err);
 	if (r < 0)
 		return r;
@@ -433,6 +437,8 @@ static int insert_row(struct database *db, const char *id, const char *name,
 	statement_bind_int(insert, 10, spec->auto_remove);
 	statement_bind_text(insert, 11, state_names[state]);
 	statement_bind_int(insert, 12, state == CONTAINER_RUNNING ? now : 0);
+	if (network.kind == NAMESPACE_CONTAINER) /* what leads to that one leads here */
+		statement_bind_text(insert, 13, network.value);
 	return statement_run(insert, err);
 }
 

@@ -35,9 +35,10 @@ struct container {
 	char *name;
 	char *image_id, *image_name; /* NULL with --rootfs */
 	char *command;		     /* argv in one line, for people */
-	char *ports;		     /* as in struct container_spec, one a line; "" for none */
-	char *labels;		     /* JSON object, NULL for none */
-	char *spec_text;	     /* JSON, NULL when not asked for */
+	char *ports;	 /* as in struct container_spec, one a line; "" for none; those of
+					the container whose network it shares */
+	char *labels;	 /* JSON object, NULL for none */
+	char *spec_text; /* JSON, NULL when not asked for */
 	int64_t created_nsec, started_nsec, finished_nsec; /* since the epoch, 0: not yet */
 	enum container_state state;
 	int exit_code;

@@ -15,34 +15,23 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "engine/engine.h"
 
 #define HOSTS_FILE  "hosts"
 #define RESOLV_FILE "resolv.conf"
 #define LOCK_FILE   "hosts.lock"
+#define LINE_FILE   "hosts.line"
 #define SIZE_LIMIT  (1 << 20)
-
-/* A user's container with a mapping of its own has files that are its root's, whom the kernel does not
- * let the user link to, nor write to. Returns 2. */
-static int copy_file(const char *from, const char *to, struct err *err)
-{
-	autostrbuf struct strbuf text = STRBUF_EMPTY;
-
-	int r = file_read(AT_FDCWD, from, &text, SIZE_LIMIT, err);
-	if (r == 0)
-		r = file_write(AT_FDCWD, to, strbuf_text(&text), text.size, 0644, 0, err);
-	return r < 0 ? r : 2;
-}
 
 static int link_file(const char *donor_dir, const char *run_dir, const char *name, struct err *err)
 {
 	autofree char *from = path_join(donor_dir, name), *to = path_join(run_dir, name);
 
 	(void)unlink(to); /* of an earlier start */
-	if (link(from, to) == 0)
-		return 1;
-	if (errno == EPERM)
-		return copy_file(from, to, err);
-	return errno == ENOENT ? 0 : err_errno(err, "link '%s' to '%s'", to, from);
+	if (access(from, F_OK) < 0)
+		return 0;
+	/* No hard link: a container with another mapping has its files owned by others. */
+	return symlink(from, to) < 0 ? err_errno(err, "link '%s' to '%s'", to, from) : 1;
 }
 
 /* Held until the descriptor is closed. */
@@ -79,44 +68,63 @@ static void remove_line(const char *text, const char *line, struct strbuf *rest)
 	}
 }
 
-static int change_hosts(const char *run_dir, const char *line, bool add, struct err *err)
+struct change {
+	const char *path, *line;
+	bool add;
+};
+
+static int apply(void *arg, struct err *err)
 {
-	autofree char *path = path_join(run_dir, HOSTS_FILE);
+	const struct change *change = arg;
 	autostrbuf struct strbuf text = STRBUF_EMPTY, changed = STRBUF_EMPTY;
 
-	autoclose int lock_fd = lock_hosts(run_dir, add, err);
-	if (lock_fd < 0)
-		return lock_fd;
-	autoclose int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	autoclose int fd = open(change->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
-		return err_errno(err, "open '%s'", path);
+		return err_errno(err, "open '%s'", change->path);
 	int r = fd_read_all(fd, &text, SIZE_LIMIT);
 	if (r < 0) {
 		errno = -r;
-		return err_errno(err, "read '%s'", path);
+		return err_errno(err, "read '%s'", change->path);
 	}
-	remove_line(strbuf_text(&text), line, &changed);
-	if (add && changed.size && changed.data[changed.size - 1] != '\n')
+	remove_line(strbuf_text(&text), change->line, &changed);
+	if (change->add && changed.size && changed.data[changed.size - 1] != '\n')
 		strbuf_addc(&changed, '\n');
-	if (add)
-		strbuf_adds(&changed, line);
+	if (change->add)
+		strbuf_adds(&changed, change->line);
 	/* Written over before it is cut: who reads meanwhile misses no line that stays. */
 	if (pwrite(fd, strbuf_text(&changed), changed.size, 0) != (ssize_t)changed.size ||
 	    ftruncate(fd, (off_t)changed.size) < 0)
-		return err_errno(err, "write '%s'", path);
+		return err_errno(err, "write '%s'", change->path);
 	return 0;
 }
 
-int shared_hosts_link(const char *donor_dir, const char *run_dir, const char *hostname,
-		      const char *name, struct err *err)
+static int change_hosts(struct engine *engine, const char *donor_dir, const char *line, bool add,
+			struct err *err)
 {
-	autofree char *line = own_line(hostname, name);
+	autofree char *path = path_join(donor_dir, HOSTS_FILE);
+	struct change change = { .path = path, .line = line, .add = add };
+
+	autoclose int lock_fd = lock_hosts(donor_dir, add, err);
+	if (lock_fd < 0)
+		return lock_fd;
+	int r = apply(&change, err);
+	/* With a mapping of its own the file belongs to that container's root. */
+	return r == -EACCES && engine->is_rootless ? engine_run_mapped(engine, apply, &change, err)
+						   : r;
+}
+
+/* The line is noted first: were we killed in between, it would still be known what to take out. */
+int shared_hosts_link(struct engine *engine, const char *donor_dir, const char *run_dir,
+		      const char *hostname, const char *name, struct err *err)
+{
+	autofree char *line = own_line(hostname, name), *note = path_join(run_dir, LINE_FILE);
 
 	int r = link_file(donor_dir, run_dir, HOSTS_FILE, err);
 	if (r <= 0)
 		return r;
-	/* The lock that all of them find is the one beside the first name of the file. */
-	r = change_hosts(r == 1 ? donor_dir : run_dir, line, true, err);
+	r = file_write(AT_FDCWD, note, line, strlen(line), 0600, 0, err);
+	if (r == 0)
+		r = change_hosts(engine, donor_dir, line, true, err);
 	return r < 0 ? r : 1;
 }
 
@@ -125,11 +133,14 @@ int shared_resolv_link(const char *donor_dir, const char *run_dir, struct err *e
 	return link_file(donor_dir, run_dir, RESOLV_FILE, err);
 }
 
-int shared_hosts_leave(const char *donor_dir, const char *hostname, const char *name,
+int shared_hosts_leave(struct engine *engine, const char *donor_dir, const char *run_dir,
 		       struct err *err)
 {
-	autofree char *line = own_line(hostname, name);
+	autofree char *note = path_join(run_dir, LINE_FILE);
+	autostrbuf struct strbuf line = STRBUF_EMPTY;
 
-	int r = change_hosts(donor_dir, line, false, err);
-	return r == -ENOENT || r == -EACCES ? 0 : r; /* gone, or we had a copy */
+	int r = file_read(AT_FDCWD, note, &line, SIZE_LIMIT, err);
+	if (r == 0)
+		r = change_hosts(engine, donor_dir, strbuf_text(&line), false, err);
+	return r == -ENOENT ? 0 : r;
 }

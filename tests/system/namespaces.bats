@@ -144,6 +144,48 @@ sleeper() { davit run -d --name "$@" "$BUSYBOX" sleep 1000 >/dev/null; }
 	sleeper c -p "127.0.0.1:$port:80"
 	davit run -d --name guest --network container:c "$BUSYBOX" httpd -f -p 80 -h /var/www >/dev/null
 	wait_until 10 eval '[ "$(curl -s -m 2 "http://127.0.0.1:$port/")" = "hello from busybox" ]'
+	run_davit port guest
+	assert_output "80/tcp -> 127.0.0.1:$port"
+	run_davit inspect -f '{{(index (index .NetworkSettings.Ports "80/tcp") 0).HostPort}} {{len .HostConfig.PortBindings}}' guest
+	is_podman || assert_output "$port 0"
+	run_davit ps --filter name=guest --format '{{.Ports}}'
+	assert_output "127.0.0.1:$port->80/tcp"
+}
+
+@test "renamed while it shares: its line goes all the same" {
+	need_davit
+	sleeper c --network none
+	davit run -d --name guest --network container:c "$BUSYBOX" sleep 1000 >/dev/null
+	davit rename guest other
+	davit rm -f -t 0 other >/dev/null
+	run cat "$(davit inspect -f '{{.HostsPath}}' c)"
+	assert_not_contains guest
+}
+
+@test "--restart of a guest does not bring back what somebody has stopped" {
+	need_davit
+	sleeper c --network none
+	davit run -d --restart always --name guest --network none --pid container:c "$BUSYBOX" sleep 1000 >/dev/null
+	davit stop -t 0 c >/dev/null
+	over() { [ "$(davit inspect -f '{{.State.Status}}' guest)" = exited ]; }
+	wait_until 10 over
+	run_davit inspect -f '{{.State.Status}}' c
+	assert_output exited
+}
+
+@test "sharing with a container that has other user IDs" {
+	need_davit
+	mapping=(--userns keep-id)
+	! is_root || mapping=(--uidmap 0:2000000:5000 --gidmap 0:2000000:5000)
+	davit run -d --name c "${mapping[@]}" --network none "$BUSYBOX" sleep 1000 >/dev/null 2>&1
+	if is_root; then
+		run_davit run --rm --network container:c --pid container:c --ipc container:c "$BUSYBOX" sh -c 'readlink /proc/self/ns/net; ls /sys/class/net; ps | grep -c "sleep 1000$"'
+		assert_output "$(namespaces_of c | line 1)"$'\nlo\n1'
+	else
+		run_error 125 run --rm --network container:c "$BUSYBOX" true -- "container c has other user IDs" "--userns"
+		run --separate-stderr davit run --rm --network container:c --userns keep-id "$BUSYBOX" readlink /proc/self/ns/net
+		assert_output "$(namespaces_of c | line 1)"
+	fi
 }
 
 @test "a shared network takes no options of its own" {

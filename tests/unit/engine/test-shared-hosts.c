@@ -12,8 +12,11 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "engine/engine.h"
 
 #define FIRST "127.0.0.1\tlocalhost\n192.0.2.1\tfirst\n"
+
+static struct engine engine; /* nobody in particular */
 
 struct ground {
 	char *top, *donor, *guest, *hosts;
@@ -63,14 +66,17 @@ static void expect_hosts(const char *directory, const char *expected)
 static void test_guests_are_added_and_leave_in_any_order(void **state)
 {
 	const struct ground *ground = *state;
+	autofree char *other = path_join(ground->top, "other");
 	struct err err;
 
-	assert_int_equal(shared_hosts_link(ground->donor, ground->guest, "one", "a", &err), 1);
-	assert_int_equal(shared_hosts_link(ground->donor, ground->guest, "two", "two", &err), 1);
+	assert_int_equal(mkdir(other, 0700), 0);
+	assert_int_equal(shared_hosts_link(&engine, ground->donor, ground->guest, "one", "a", &err),
+			 1);
+	assert_int_equal(shared_hosts_link(&engine, ground->donor, other, "two", "two", &err), 1);
 	expect_hosts(ground->guest, FIRST "127.0.0.1\tone a\n127.0.0.1\ttwo\n");
-	assert_int_equal(shared_hosts_leave(ground->donor, "one", "a", &err), 0);
-	expect_hosts(ground->guest, FIRST "127.0.0.1\ttwo\n");
-	assert_int_equal(shared_hosts_leave(ground->donor, "two", "two", &err), 0);
+	assert_int_equal(shared_hosts_leave(&engine, ground->donor, ground->guest, &err), 0);
+	expect_hosts(other, FIRST "127.0.0.1\ttwo\n");
+	assert_int_equal(shared_hosts_leave(&engine, ground->donor, other, &err), 0);
 	expect_hosts(ground->donor, FIRST);
 }
 
@@ -80,8 +86,9 @@ static void test_a_line_is_there_once_however_often_it_starts(void **state)
 	struct err err;
 
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(shared_hosts_link(ground->donor, ground->guest, "one", "a", &err),
-				 1);
+		assert_int_equal(
+			shared_hosts_link(&engine, ground->donor, ground->guest, "one", "a", &err),
+			1);
 	expect_hosts(ground->donor, FIRST "127.0.0.1\tone a\n");
 }
 
@@ -91,7 +98,8 @@ static void test_a_last_line_without_end_is_kept(void **state)
 	struct err err;
 
 	assert_int_equal(file_write(AT_FDCWD, ground->hosts, "192.0.2.1 x", 11, 0644, 0, &err), 0);
-	assert_int_equal(shared_hosts_link(ground->donor, ground->guest, "one", "a", &err), 1);
+	assert_int_equal(shared_hosts_link(&engine, ground->donor, ground->guest, "one", "a", &err),
+			 1);
 	expect_hosts(ground->donor, "192.0.2.1 x\n127.0.0.1\tone a\n");
 }
 
@@ -101,8 +109,10 @@ static void test_absence_is_no_error(void **state)
 	struct err err;
 
 	assert_int_equal(shared_resolv_link(ground->donor, ground->guest, &err), 0);
-	assert_int_equal(shared_hosts_leave(ground->guest, "one", "a", &err), 0);
-	assert_int_equal(shared_hosts_leave("/nonexistent", "one", "a", &err), 0);
+	assert_int_equal(shared_hosts_leave(&engine, ground->donor, ground->guest, &err), 0);
+	assert_int_equal(shared_hosts_link(&engine, ground->donor, ground->guest, "one", "a", &err),
+			 1);
+	assert_int_equal(shared_hosts_leave(&engine, "/nonexistent", ground->guest, &err), 0);
 }
 
 int main(void)
