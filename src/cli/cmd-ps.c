@@ -10,7 +10,7 @@
 #include "cli/container-operands.h"
 #include "cli/container-row.h"
 #include "cli/output.h"
-#include "engine/container-end.h"
+#include "engine/container-repair.h"
 #include "engine/container-filter.h"
 #include "engine/container-size.h"
 #include "engine/container.h"

@@ -29,6 +29,7 @@
 #include "engine/container-dependencies.h"
 #include "engine/container-network.h"
 #include "engine/container-pause.h"
+#include "engine/container-repair.h"
 #include "engine/container-restart.h"
 #include "engine/container-wait.h"
 #include "engine/container.h"
@@ -176,27 +177,6 @@ int container_wait(struct engine *engine, const struct container *container, int
 	return r < 0 ? r : container_waits_finish(waits, (size_t)r, ret_exit_code, err);
 }
 
-static int remove_tree(void *path, struct err *err)
-{
-	return file_remove_tree(AT_FDCWD, path, err);
-}
-
-/* Files of a container belong to IDs of its mapping; only root of the mapping may remove all of
- * them. An ordinary user's mapping costs time to enter, so first see whether it is needed. */
-static int remove_container_files(struct engine *engine, const char *id, struct err *err)
-{
-	autofree char *directory = container_directory(engine, id);
-	struct err direct;
-
-	if (file_remove_tree(AT_FDCWD, directory, &direct) == 0)
-		return 0;
-	if (!engine->is_rootless) {
-		*err = direct;
-		return -err->code;
-	}
-	return engine_run_mapped(engine, remove_tree, directory, err);
-}
-
 static int remove_anonymous_volumes(struct engine *engine, const struct strlist *volumes,
 				    struct err *err)
 {
@@ -213,14 +193,19 @@ static int remove_anonymous_volumes(struct engine *engine, const struct strlist 
 static int remove_locked(struct engine *engine, const char *id, bool with_volumes, struct err *err)
 {
 	autostrlist struct strlist volumes = STRLIST_EMPTY;
+	autofree char *directory = container_directory(engine, id);
+	autofree char *run_dir = container_run_directory(engine, id);
 	int r = 0;
 
 	if (with_volumes)
 		r = container_anonymous_volumes(engine, id, &volumes, err);
 	if (r == 0)
 		r = container_delete_row(engine, id, err);
+	/* Its own directory goes last: as long as that is there, a sweep finds what is left. */
 	if (r == 0)
-		r = remove_container_files(engine, id, err);
+		r = file_remove_tree(AT_FDCWD, run_dir, err);
+	if (r == 0)
+		r = container_remove_files(engine, directory, err);
 	if (r == 0)
 		r = remove_anonymous_volumes(engine, &volumes, err);
 	return r;
@@ -359,72 +344,6 @@ int container_cleanup(struct engine *engine, const char *id, struct err *err)
 	return container_cleanup_locked(engine, container, err);
 }
 
-int container_repair(struct engine *engine, struct container *container)
-{
-	autofree char *directory = container_directory(engine, container->id);
-	struct err err;
-
-	if (!container->needs_cleanup)
-		return 0;
-	autoclose int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return 0; /* it is being started, or cleaned up */
-	fd_close(&fd);
-	if (container_cleanup(engine, container->id, &err) < 0) {
-		log_warn("%s", err.text);
-		return 0;
-	}
-	/* What was seen before is as true as what is there now, unless it is gone. */
-	autocontainer struct container *now = NULL;
-	return container_find(engine, container->id, 0, &now, &err) == -ENOENT ? -ENOENT : 0;
-}
-
-#define SWEEP_AGE_SEC 60
-
-static bool is_known(const char *id, struct container *const *list, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(list[i]->id, id) == 0)
-			return true;
-	return false;
-}
-
-/* A directory that is being made has no record yet, so a young one is left alone. */
-static bool is_left_behind(int dir_fd, const char *name)
-{
-	struct stat st;
-
-	if (name[0] == '.' || fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !S_ISDIR(st.st_mode) || time(NULL) - st.st_mtime < SWEEP_AGE_SEC)
-		return false;
-	autoclose int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
-}
-
-void container_sweep(struct engine *engine, struct container *const *list, size_t count)
-{
-	const char *places[] = { engine->root, engine->runroot };
-
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		autofree char *place = path_join(places[i], "containers");
-		DIR *dir = opendir(place);
-		if (!dir)
-			continue;
-		for (struct dirent *entry; (entry = readdir(dir));) {
-			struct err err;
-			if (is_known(entry->d_name, list, count) ||
-			    !is_left_behind(dirfd(dir), entry->d_name))
-				continue;
-			log_debug("removing what is left of container %.12s", entry->d_name);
-			autofree char *path = path_join(place, entry->d_name);
-			if (file_remove_tree(AT_FDCWD, path, &err) < 0 &&
-			    engine_run_mapped(engine, remove_tree, path, &err) < 0)
-				log_warn("%s", err.text);
-		}
-		closedir(dir);
-	}
-}
-
 /* It may be started by somebody else in between, so whether it runs is asked under the lock; and as
  * stopping it waits for others who want the lock, it is let go for that. */
 #define REMOVE_ATTEMPTS 10
@@ -453,8 +372,6 @@ static int remove_if_stopped(struct engine *engine, const char *id, enum remove_
 	}
 	if (r == 0)
 		r = remove_locked(engine, id, (flags & REMOVE_VOLUMES) || now->auto_remove, err);
-	if (r == 0)
-		r = file_remove_tree(AT_FDCWD, run_dir, err);
 	return r;
 }
 

@@ -45,15 +45,6 @@ int container_put_away_locked(struct engine *engine, const struct container *con
 int container_release(struct engine *engine, const struct container *container,
 		      const struct container_spec *spec, struct err *err);
 
-/* Clean up after a container that was found to need it, unless somebody is at it in this moment. For commands that
- * list: what a killed command left behind goes away with the next look. Failures are only logged. Returns -ENOENT when that
- * removed it (--rm), else 0. */
-int container_repair(struct engine *engine, struct container *container);
-
-/* Remove directories that belong to no container any more: of commands that were killed while they made or removed one.
- * `list` are all containers there are. */
-void container_sweep(struct engine *engine, struct container *const *list, size_t count);
-
 enum remove_flags {
 	REMOVE_FORCE = 1 << 0,	    /* stop it first */
 	REMOVE_VOLUMES = 1 << 1,    /* its anonymous volumes too */

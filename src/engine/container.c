@@ -471,9 +471,14 @@ static bool free_name(struct engine *engine, const char *name)
 	autocontainer struct container *holder = NULL;
 	struct err ignored; /* then the name is in use, and that is told */
 
-	return container_find(engine, name, 0, &holder, &ignored) == 0 && holder->auto_remove &&
-	       holder->needs_cleanup && strcmp(holder->name, name) == 0 &&
-	       container_cleanup(engine, holder->id, &ignored) == 0;
+	if (container_find(engine, name, 0, &holder, &ignored) < 0 || !holder->auto_remove ||
+	    strcmp(holder->name, name) != 0)
+		return false;
+	/* What was killed may still be dying, with the lock in its hands. */
+	int r = container_settle(engine, holder, &ignored);
+	if (r == 0 && holder->needs_cleanup)
+		return container_cleanup(engine, holder->id, &ignored) == 0;
+	return r == -ENOENT;
 }
 
 static int insert(struct engine *engine, struct database *db, const char *id, const char *name,
@@ -529,12 +534,13 @@ int container_create(struct engine *engine, struct container_spec *spec, const c
 	random_hex(id, 32);
 	autofree char *directory = container_directory(engine, id);
 	autofree char *run_dir = container_run_directory(engine, id);
-	r = file_make_dirs(AT_FDCWD, directory, 0700, err);
-	if (r == 0 && (flags & CREATE_TO_START)) {
-		r = container_lock(engine, id, &lock_fd, err);
+	do { /* a sweep may find it before it is locked */
+		r = file_make_dirs(AT_FDCWD, directory, 0700, err);
 		if (r == 0)
-			r = file_make_dirs(AT_FDCWD, run_dir, 0700, err);
-	}
+			r = container_lock(engine, id, &lock_fd, err);
+	} while (r == -ENOENT);
+	if (r == 0 && (flags & CREATE_TO_START))
+		r = file_make_dirs(AT_FDCWD, run_dir, 0700, err);
 	if (r == 0)
 		r = insert_with_name(engine, id, name, spec, flags, err);
 	if (r < 0) {
@@ -544,7 +550,7 @@ int container_create(struct engine *engine, struct container_spec *spec, const c
 	}
 	r = container_find(engine, id, CONTAINER_WITH_SPEC | CONTAINER_IS_LOCKED, ret_container,
 			   err);
-	if (r == 0) {
+	if (r == 0 && (flags & CREATE_TO_START)) {
 		(*ret_container)->needs_cleanup = false; /* the start that it awaits is ours */
 		(*ret_container)->lock_fd = take_fd(&lock_fd);
 	}

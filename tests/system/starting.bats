@@ -54,8 +54,10 @@ at_moment() {
 	mapfile -t command < <(DAVIT_COMMAND)
 	python3 "$BATS_TEST_TMPDIR/moment" "$mode" "$delay" "$RUNDIR/containers" "${command[@]}" "$@"
 }
-# $1 moments of 0 to $2 milliseconds.
+# $1 moments of 0 to $2 milliseconds. On a busy machine everything takes longer, so that they come earlier in what is done.
 moments() { awk -v count="$1" -v most="$2" 'BEGIN { srand('"$RANDOM"'); for (i = 0; i < count; i++) printf "%.5f\n", rand() * most / 1000 }'; }
+# What was killed takes its time to die, and looks like a start that goes on as long as it does.
+died() { [ "$(davit ps -a --format '{{.State}}')" != initialized ]; }
 go_on() { kill -CONT "$@" 2>/dev/null || :; }
 all_gone() {
 	local pid
@@ -149,6 +151,7 @@ all_gone() {
 	before=$(leaks)
 	for moment in $(moments 40 12); do
 		at_moment kill "$moment" run -d --rm --name c -p "127.0.0.1:$port:80" "$BUSYBOX" sleep 100
+		wait_until 10 died
 		run_davit ps -a --format '{{.Names}} {{.Status}}'
 		[[ $output == "" || $output == "c Up"* ]] || fail "after $moment"
 		[[ $output != "" ]] || run_davit run --rm --name c -p "127.0.0.1:$port:80" "$BUSYBOX" true
@@ -171,6 +174,7 @@ running() { [ "$(davit inspect -f '{{.State.Running}}' "$1" 2>/dev/null)" = true
 	before=$(leaks)
 	for moment in $(moments 40 12); do
 		at_moment kill "$moment" run -d --name c --network none "$BUSYBOX" sleep 100
+		wait_until 10 died
 		run_davit ps -a --format '{{.Names}} {{.Status}}'
 		[[ $output == "" || $output == "c Created" || $output == "c Up"* || $output == "c Exited (-1)"* ]] || fail "after $moment"
 		if [ "$output" = "c Created" ]; then
@@ -188,6 +192,7 @@ running() { [ "$(davit inspect -f '{{.State.Running}}' "$1" 2>/dev/null)" = true
 	davit run --name c --network none "$BUSYBOX" sh -c '[ -e /second ] || { touch /second; exit 3; }; sleep 100' || :
 	for moment in $(moments 40 12); do
 		at_moment kill "$moment" start c
+		wait_until 10 died
 		run_davit inspect -f '{{.State.Status}} {{.State.ExitCode}}' c
 		[[ $output == "exited 3" || $output == "exited -1" || $output == "running 0" ]] || fail "after $moment"
 		[ "$output" = "exited 3" ] || break # it got through: what is known of it now is something else
@@ -204,6 +209,40 @@ running() { [ "$(davit inspect -f '{{.State.Running}}' "$1" 2>/dev/null)" = true
 		kill -KILL $pid 2>/dev/null || :
 		wait $pid 2>/dev/null || :
 		wait_until 10 eval '[ -z "$(davit ps -aq)" ]'
+	done
+	check_nothing_left "$before"
+}
+
+# The command that ends container c is killed.
+kill_ends() {
+	local moment
+	before=$(leaks)
+	for moment in $(moments 30 12); do
+		davit run -d --name c --network none "$BUSYBOX" sleep 100 >/dev/null
+		at_moment kill "$moment" "$@"
+		run_davit ps -a --format '{{.Names}} {{.Status}}'
+		[[ $output == "" || $output == "c Up"* || $output == "c Exited (137)"* ]] || fail "after $moment"
+		[ -z "$output" ] || run_davit rm -f -t 0 c
+		davit ps -a >/dev/null # sweeps
+		[ -z "$(ls "$RUNDIR/containers" "$STORE/containers" | grep -E '^[0-9a-f]{64}$')" ] || fail "after $moment a directory of nobody's is left: $(ls "$RUNDIR/containers" "$STORE/containers")"
+	done
+	check_nothing_left "$before"
+}
+
+@test "rm -f is killed at any moment: the container is there or it is not" { kill_ends rm -f -t 0 c; }
+
+@test "stop is killed at any moment: the container runs or it has ended" { kill_ends stop -t 0 c; }
+
+@test "create is killed at any moment: the container is there or it is not" {
+	before=$(leaks)
+	for moment in $(moments 30 8); do
+		at_moment kill "$moment" create --name c --network none "$BUSYBOX" sleep 100
+		run_davit ps -a --format '{{.Names}} {{.Status}}'
+		[[ $output == "" || $output == "c Created" ]] || fail "after $moment"
+		run_davit create --replace --name c "$BUSYBOX" true
+		run_davit rm c
+		davit ps -a >/dev/null
+		[ -z "$(ls "$STORE/containers")" ] || fail "after $moment a directory of nobody's is left"
 	done
 	check_nothing_left "$before"
 }
