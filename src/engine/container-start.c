@@ -176,7 +176,7 @@ static int make_directories(struct start *start, struct err *err)
 static int map_files(struct start *start, struct err *err)
 {
 	static const char *const files[] = { "hostname", ".containerenv", "hosts", "resolv.conf" };
-	autostrlist struct strlist paths = STRLIST_EMPTY;
+	autostrlist struct strlist paths = STRLIST_EMPTY, layers = STRLIST_EMPTY;
 
 	if (!start->map.is_own)
 		return 0;
@@ -195,7 +195,19 @@ static int map_files(struct start *start, struct err *err)
 		strlist_take(&paths, path_join(start->run_dir, "passwd"));
 	if (start->identity.group_line)
 		strlist_take(&paths, path_join(start->run_dir, "group"));
-	return container_map_files(start->engine, &start->map, &start->spec->layers, &paths, err);
+	strlist_extend(&layers, &start->spec->layers);
+	for (size_t i = 0; i < start->spec->mounts.count; i++) {
+		struct mount_spec mount;
+		int r = mount_spec_load(start->spec->mounts.items[i], &mount, err);
+		if (r < 0)
+			return r;
+		strlist_extend(&layers, &mount.layers);
+		/* There where the mount has one. */
+		strlist_addf(&paths, "%s/overlay-%zu/upper", start->directory, i);
+		strlist_addf(&paths, "%s/overlay-%zu/work", start->directory, i);
+		mount_spec_clear(&mount);
+	}
+	return container_map_files(start->engine, &start->map, &layers, &paths, err);
 }
 
 static int fill_volume(struct start *start, const struct mount_spec *mount, struct err *err)
@@ -363,6 +375,8 @@ static int prepare(struct start *start, struct err *err)
 		.hostname = start->hostname,
 		.container_dir = start->directory,
 		.run_dir = start->run_dir,
+		.map_name = container_map_is_copied(start->engine, &start->map) ? start->map.name
+										: NULL,
 		.volumes_dir = volumes,
 		.store_dir = start->engine->root,
 		.init_path = start->init_path,

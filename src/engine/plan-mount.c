@@ -11,6 +11,7 @@
 #include "engine/mount-spec.h"
 #include "engine/plan.h"
 #include "oci/runtime-config.h"
+#include "store/layer-remap.h"
 #include "store/layer.h"
 
 /* The value behind "KEY=", or NULL. */
@@ -27,6 +28,9 @@ static void add_overlay(const struct plan_input *input, const struct mount_spec 
 			const struct strlist *lowers, bool writable, size_t number,
 			struct oci_runtime_config *config)
 {
+	/* Images and volumes have the image's IDs on disk. */
+	bool is_mapped =
+		!input->is_rootless && !input->map->is_identity && mount->kind != MOUNT_BIND;
 	autostrbuf struct strbuf text = STRBUF_EMPTY;
 	const char *upper = find_option(mount, "upperdir="), *work = find_option(mount, "workdir=");
 
@@ -39,8 +43,10 @@ static void add_overlay(const struct plan_input *input, const struct mount_spec 
 	else if (writable)
 		strbuf_addf(&text, ",upperdir=%s/overlay-%zu/upper,workdir=%s/overlay-%zu/work",
 			    input->container_dir, number, input->container_dir, number);
-	if (!input->map->is_identity)
+	if (input->is_rootless)
 		strbuf_adds(&text, ",userxattr");
+	if (is_mapped || strlist_contains(&mount->options, "idmap"))
+		strbuf_adds(&text, ",idmap");
 	if (mount->read_only)
 		strbuf_adds(&text, ",ro");
 	oci_runtime_config_add_mount(config, mount->destination, "overlay", "overlay",
@@ -54,14 +60,18 @@ static void add_image(const struct plan_input *input, const struct mount_spec *m
 	autostrlist struct strlist lowers = STRLIST_EMPTY;
 
 	for (size_t i = mount->layers.count; i > 0; i--) {
-		autofree char *relative = layer_path(mount->layers.items[i - 1]);
+		const char *layer = mount->layers.items[i - 1];
+		autofree char *relative = input->map_name ? layer_remap_path(layer, input->map_name)
+							  : layer_path(layer);
 		autofree char *path = path_join(input->store_dir, relative ?: "");
 		if (!strlist_contains(&lowers, path))
 			strlist_take(&lowers, take_ptr(&path));
 	}
 	if (mount->read_only && lowers.count == 1)
 		oci_runtime_config_add_mount(config, mount->destination, "bind", lowers.items[0],
-					     "bind,rprivate,ro,nosuid,nodev");
+					     input->is_rootless || input->map->is_identity
+						     ? "bind,rprivate,ro,nosuid,nodev"
+						     : "bind,rprivate,ro,nosuid,nodev,idmap");
 	else
 		add_overlay(input, mount, &lowers, !mount->read_only, number, config);
 }

@@ -58,6 +58,23 @@ static int fail_context(struct child *child, enum child_step step, int index, in
 	return -1;
 }
 
+#define FD_PATH_MAX 32
+
+/* "/proc/self/fd/N". Returns its length. */
+static size_t fd_path(char path[FD_PATH_MAX], int fd)
+{
+	static const char prefix[] = "/proc/self/fd/";
+	size_t start = sizeof(prefix) - 1, digits = 1;
+
+	memcpy(path, prefix, start);
+	for (int rest = fd; rest >= 10; rest /= 10)
+		digits++;
+	path[start + digits] = '\0';
+	for (size_t at = start + digits; at > start; fd /= 10)
+		path[--at] = (char)('0' + fd % 10);
+	return start + digits;
+}
+
 /* ---- bind mounts ---- */
 
 int child_open_bind_sources(struct child *child)
@@ -68,14 +85,14 @@ int child_open_bind_sources(struct child *child)
 	for (size_t i = 0; i < plan->mount_count; i++) {
 		const struct plan_mount *mount = &plan->mounts[i];
 		child->bind_fds[i] = -1;
+		if (mount->by_mapper) {
+			child->bind_fds[i] = child->mapped_fds[mapped++];
+			continue;
+		}
 		if (mount->kind != PLAN_MOUNT_BIND)
 			continue;
 		if (mount->mount_fd > 0) {
 			child->bind_fds[i] = mount->mount_fd;
-			continue;
-		}
-		if (mount->by_mapper) {
-			child->bind_fds[i] = child->mapped_fds[mapped++];
 			continue;
 		}
 		unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
@@ -170,10 +187,12 @@ static int mount_fallback(struct child *child, const struct plan_mount *mount, i
 }
 
 /* A detached mount of a new file system, -1 with errno after noting what it was. */
-static int make_file_system(struct child *child, const struct plan_mount *mount, int index,
-			    const char *type)
+int child_make_file_system(struct child *child, const struct plan_mount *mount, int index,
+			   const char *type)
 {
 	const struct mount_options *options = &mount->options;
+	size_t directory = mount->first_directory;
+	bool is_overlay = strcmp(type, "overlay") == 0;
 	int context_fd = fsopen(type, FSOPEN_CLOEXEC);
 
 	if (context_fd < 0)
@@ -182,9 +201,14 @@ static int make_file_system(struct child *child, const struct plan_mount *mount,
 		(void)fsconfig(context_fd, FSCONFIG_SET_STRING, "source", mount->source, 0);
 	for (size_t i = 0; i < options->option_count; i++) {
 		const struct file_system_option *option = &options->options[i];
-		int r = fsconfig(context_fd,
-				 option->value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
-				 option->key, option->value, 0);
+		const char *value = option->value;
+		char by_fd[FD_PATH_MAX];
+		if (child->directory_fds && is_overlay && plan_option_is_directory(option)) {
+			(void)fd_path(by_fd, child->directory_fds[directory++]);
+			value = by_fd;
+		}
+		int r = fsconfig(context_fd, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
+				 option->key, value, 0);
 		if (r < 0) {
 			fail_context(child, CHILD_MOUNT_OPTION, index, context_fd);
 			child->report.detail = (int)i;
@@ -231,7 +255,8 @@ static int copy_up(struct child *child, const struct plan_mount *mount, int inde
 
 static int mount_file_system(struct child *child, const struct plan_mount *mount, int index)
 {
-	int fd = make_file_system(child, mount, index, mount->type);
+	int fd = mount->by_mapper ? child->bind_fds[index]
+				  : child_make_file_system(child, mount, index, mount->type);
 
 	if (fd < 0) {
 		bool refused = child->report.code == EPERM || child->report.code == EACCES;
@@ -255,7 +280,7 @@ static int mount_cgroup(struct child *child, const struct plan_mount *mount, int
 		return mount_fallback(child, mount, index);
 	if (plan->shows_cgroup_v1)
 		return child_mount_cgroup_v1(child, mount, index);
-	int fd = make_file_system(child, mount, index, "cgroup2");
+	int fd = child_make_file_system(child, mount, index, "cgroup2");
 	if (fd < 0)
 		return mount_fallback(child, mount, index);
 	int r = child_attach(child, fd, mount, index, true);
@@ -298,12 +323,39 @@ static const char *layer_path(const struct oci_overlay *overlay, size_t index)
 				 : overlay->work;
 }
 
+static int open_directories(struct child *child)
+{
+	const struct launch_plan *plan = child->plan;
+	size_t at = 0;
+
+	for (size_t i = 0; i < plan->mount_count && at < plan->directory_count; i++) {
+		const struct mount_options *options = &plan->mounts[i].options;
+		if (plan->mounts[i].kind == PLAN_MOUNT_BIND ||
+		    strcmp(plan->mounts[i].type, "overlay") != 0)
+			continue;
+		for (size_t k = 0; k < options->option_count; k++) {
+			if (!plan_option_is_directory(&options->options[k]))
+				continue;
+			int fd = open(options->options[k].value, O_PATH | O_DIRECTORY | O_CLOEXEC);
+			if (fd < 0) {
+				child_fail(child, CHILD_MOUNT_OPTION, (int)i);
+				child->report.detail = (int)k;
+				return -1;
+			}
+			child->directory_fds[at++] = fd;
+		}
+	}
+	return 0;
+}
+
 /* While we are the user: who we become then is not let through his directories. */
 int child_open_layers(struct child *child)
 {
 	const struct oci_overlay *overlay = &child->plan->config->overlay;
 	size_t lowers = overlay->lowers.count;
 
+	if (child->directory_fds && open_directories(child) < 0)
+		return -1;
 	if (!child->plan->has_overlay) {
 		child->layer_fds = NULL;
 		return 0;
@@ -315,23 +367,6 @@ int child_open_layers(struct child *child)
 			return child_fail(child, CHILD_OVERLAY, i < lowers ? (int)i : -1);
 	}
 	return 0;
-}
-
-#define FD_PATH_MAX 32
-
-/* "/proc/self/fd/N". Returns its length. */
-static size_t fd_path(char path[FD_PATH_MAX], int fd)
-{
-	static const char prefix[] = "/proc/self/fd/";
-	size_t start = sizeof(prefix) - 1, digits = 1;
-
-	memcpy(path, prefix, start);
-	for (int rest = fd; rest >= 10; rest /= 10)
-		digits++;
-	path[start + digits] = '\0';
-	for (size_t at = start + digits; at > start; fd /= 10)
-		path[--at] = (char)('0' + fd % 10);
-	return start + digits;
 }
 
 /* Layers by path. A path too long for fsconfig(2) goes by descriptor. */

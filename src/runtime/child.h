@@ -19,6 +19,7 @@ struct child {
 	int root_fd;			 /* the container's root */
 	int mapped_fds[PLAN_MAPPED_MAX]; /* as the mapper sent them */
 	int *layer_fds;	 /* lower directories, upper, work; NULL: they are mounted by their names */
+	int *directory_fds; /* of overlays that are not the root; as layer_fds */
 	int *bind_fds;	 /* the detached bind mounts, by index of mount; -1 */
 	int null_fd;	 /* the host's /dev/null: what files are masked with */
 	int terminal_fd; /* the slave side */
@@ -44,6 +45,10 @@ int child_make_overlay(struct child *child);
 int child_mount_all(struct child *child);
 int child_mask_paths(struct child *child);
 int child_pivot(struct child *child);
+
+/* A detached mount of a new file system of the plan's; also for the mapper. */
+int child_make_file_system(struct child *child, const struct plan_mount *mount, int index,
+			   const char *type);
 
 /* Put the mount in its place inside the root. */
 int child_attach(struct child *child, int fd, const struct plan_mount *mount, int index,

@@ -243,6 +243,38 @@ static bool path_is_or_is_below(const char *path, const char *top)
 	return strncmp(path, top, size) == 0 && (path[size] == '\0' || path[size] == '/');
 }
 
+bool plan_option_is_directory(const struct file_system_option *option)
+{
+	return option->value &&
+	       (strcmp(option->key, "lowerdir") == 0 || strcmp(option->key, "lowerdir+") == 0 ||
+		strcmp(option->key, "upperdir") == 0 || strcmp(option->key, "workdir") == 0);
+}
+
+static int count_mapped(struct launch_plan *plan, struct plan_mount *mount, struct err *err)
+{
+	mount->by_mapper = plan->by_host_root && mount->mount_fd <= 0;
+	if (mount->options.idmap && !plan->is_in_user_namespace)
+		mount->options.idmap = mount->options.idmap_recursive = false;
+	if (mount->options.idmap && !plan->by_host_root)
+		return err_set(err, EPERM,
+			       "option 'idmap' is for root only: the kernel lets nobody else map "
+			       "the IDs of a host file system");
+	if (mount->by_mapper && ++plan->mapped_count > PLAN_MAPPED_MAX)
+		return err_set(err, E2BIG,
+			       "more than %d mounts of the host; a container with a user namespace "
+			       "cannot have more",
+			       PLAN_MAPPED_MAX - 1);
+	return 0;
+}
+
+static int plan_overlay(struct launch_plan *plan, struct plan_mount *mount, struct err *err)
+{
+	mount->first_directory = plan->directory_count;
+	for (size_t i = 0; i < mount->options.option_count; i++)
+		plan->directory_count += plan_option_is_directory(&mount->options.options[i]);
+	return count_mapped(plan, mount, err);
+}
+
 static int plan_file_system(struct launch_plan *plan, struct plan_mount *mount, struct err *err)
 {
 	const char *type = mount->type;
@@ -259,6 +291,8 @@ static int plan_file_system(struct launch_plan *plan, struct plan_mount *mount, 
 		mount->fallback_source = "/dev/mqueue";
 	} else if (strcmp(type, "proc") == 0 && !plan->has_own_pid_namespace) {
 		mount->fallback_source = "/proc";
+	} else if (strcmp(type, "overlay") == 0) {
+		return plan_overlay(plan, mount, err);
 	} else if (strcmp(type, "devpts") == 0) {
 		drop_unmapped_ids(plan, &mount->options);
 	}
@@ -302,18 +336,9 @@ static int plan_mount_one(struct launch_plan *plan, const struct oci_mount *from
 	if (mount->options.option_count)
 		return err_set(err, EINVAL, "unknown option '%s' for a bind mount",
 			       mount->options.options[0].key);
-	mount->by_mapper = plan->by_host_root && mount->mount_fd <= 0;
-	if (mount->options.idmap && !plan->is_in_user_namespace)
-		mount->options.idmap = mount->options.idmap_recursive = false;
-	if (mount->options.idmap && !plan->by_host_root)
-		return err_set(err, EPERM,
-			       "option 'idmap' is for root only: the kernel lets nobody else map "
-			       "the IDs of a host file system");
-	if (mount->by_mapper && ++plan->mapped_count > PLAN_MAPPED_MAX)
-		return err_set(err, E2BIG,
-			       "more than %d bind mounts; a container with a user namespace cannot "
-			       "have more",
-			       PLAN_MAPPED_MAX - 1);
+	int counted = count_mapped(plan, mount, err);
+	if (counted < 0)
+		return counted;
 	if (mount->options.propagation == MS_SHARED || mount->options.propagation == MS_SLAVE)
 		plan->bind_before_private = true;
 	return 0;

@@ -43,9 +43,10 @@ struct plan_mount {
 	/* Where the kernel refuses such a mount in a user namespace, this directory of the host is
 	 * bound instead. */
 	const char *fallback_source;
-	bool by_mapper;	  /* a bind mount whose source the child may not be able to reach */
-	bool no_symlinks; /* the target's path must be free of links */
-	int mount_fd;	  /* a detached mount to be put there, config's; 0: none */
+	bool by_mapper; /* of directories of the host that the child may not be able to reach */
+	size_t first_directory; /* overlay: of its directories among all, see directory_count */
+	bool no_symlinks;	/* the target's path must be free of links */
+	int mount_fd;		/* a detached mount to be put there, config's; 0: none */
 	struct mount_options options;
 };
 
@@ -114,6 +115,7 @@ struct launch_plan {
 
 	struct plan_mount *mounts;
 	size_t mount_count;
+	size_t directory_count; /* of overlays that are not the root, opened early where root_is_other */
 	bool make_default_devices;
 	struct plan_device *devices;
 	size_t device_count;
@@ -132,6 +134,9 @@ struct launch_plan {
 	bool searched_path;
 	const char *cwd;
 };
+
+/* Whether the option of an overlay mount is a directory of the host. */
+bool plan_option_is_directory(const struct file_system_option *option);
 
 /* -EINVAL, -ENOTSUP with words. `joins_user_namespace`: the process will be put into an existing
  * user namespace with the configuration's map. */

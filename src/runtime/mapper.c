@@ -21,8 +21,7 @@
 struct mapper {
 	struct child child; /* for its plan and report; it is no container's process */
 	int user_ns_fd;
-	int fds[PLAN_MAPPED_MAX];
-	int count;
+	int fds[PLAN_MAPPED_MAX]; /* the root, then mounts in order */
 };
 
 /* A detached clone of what lies at the path, as it is. */
@@ -103,19 +102,36 @@ static int become_mapped_root(struct mapper *mapper)
 	return 0;
 }
 
+/* Whether one of the overlays before this mount has covered the directory. */
+static bool is_covered(const struct launch_plan *plan, const char *path, size_t before)
+{
+	for (size_t i = 0; i < before; i++) {
+		const struct mount_options *options = &plan->mounts[i].options;
+		if (plan->mounts[i].kind == PLAN_MOUNT_BIND || !options->idmap)
+			continue;
+		for (size_t k = 0; k < options->option_count; k++)
+			if (options->options[k].value &&
+			    strcmp(options->options[k].value, path) == 0)
+				return true;
+	}
+	return false;
+}
+
 static int map_root(struct mapper *mapper)
 {
-	const struct oci_overlay *overlay = &mapper->child.plan->config->overlay;
+	const struct launch_plan *plan = mapper->child.plan;
+	const struct oci_overlay *overlay = &plan->config->overlay;
 
-	if (!mapper->child.plan->has_overlay) {
-		int fd = clone_mapped(mapper, mapper->child.plan->root_source, true, true);
+	if (!plan->has_overlay) {
+		int fd = clone_mapped(mapper, plan->root_source, true, true);
 		if (fd < 0)
 			return child_fail(&mapper->child, CHILD_OVERLAY_MAP, 0);
 		mapper->fds[0] = fd;
 		return 0;
 	}
 	for (size_t i = 0; i < overlay->lowers.count; i++)
-		if (cover(mapper, overlay->lowers.items[i]) < 0)
+		if (!is_covered(plan, overlay->lowers.items[i], plan->mount_count) &&
+		    cover(mapper, overlay->lowers.items[i]) < 0)
 			return child_fail(&mapper->child, CHILD_OVERLAY_MAP, (int)i);
 	if (overlay->upper && cover_upper(mapper) < 0)
 		return -1;
@@ -128,25 +144,53 @@ static int map_root(struct mapper *mapper)
 	return 0;
 }
 
-static int make_binds(struct mapper *mapper)
+/* With option idmap what lies below has the container's IDs. What the container writes has them on
+ * disk, for the upper directory is given to its root. */
+static int make_overlay(struct mapper *mapper, const struct plan_mount *mount, int index)
+{
+	const struct mount_options *options = &mount->options;
+
+	for (size_t i = 0; options->idmap && i < options->option_count; i++) {
+		const struct file_system_option *option = &options->options[i];
+		if (strncmp(option->key, "lowerdir", 8) == 0 &&
+		    !is_covered(mapper->child.plan, option->value, (size_t)index) &&
+		    cover(mapper, option->value) < 0)
+			return child_fail(&mapper->child, CHILD_MOUNT_MAP, index);
+	}
+	return child_make_file_system(&mapper->child, mount, index, mount->type);
+}
+
+static int make_bind(struct mapper *mapper, const struct plan_mount *mount, int index)
+{
+	const struct mount_options *options = &mount->options;
+
+	int fd = options->idmap ? clone_mapped(mapper, mount->source, options->bind_recursive,
+					       options->idmap_recursive)
+				: clone_plain(mount->source, options->bind_recursive);
+	if (fd >= 0)
+		return fd;
+	return child_fail(&mapper->child,
+			  options->idmap && errno != ENOENT ? CHILD_MOUNT_MAP : CHILD_BIND_SOURCE,
+			  index);
+}
+
+/* Each in its place behind the root. */
+static int make_mounts(struct mapper *mapper, bool binds)
 {
 	const struct launch_plan *plan = mapper->child.plan;
+	size_t at = plan->map_root;
 
 	for (size_t i = 0; i < plan->mount_count; i++) {
 		const struct plan_mount *mount = &plan->mounts[i];
-		const struct mount_options *options = &mount->options;
 		if (!mount->by_mapper)
 			continue;
-		int fd = options->idmap
-				 ? clone_mapped(mapper, mount->source, options->bind_recursive,
-						options->idmap_recursive)
-				 : clone_plain(mount->source, options->bind_recursive);
-		if (fd < 0)
-			return child_fail(&mapper->child,
-					  options->idmap && errno != ENOENT ? CHILD_MOUNT_MAP
-									    : CHILD_BIND_SOURCE,
-					  (int)i);
-		mapper->fds[mapper->count++] = fd;
+		int *fd = &mapper->fds[at++];
+		if ((mount->kind == PLAN_MOUNT_BIND) != binds)
+			continue;
+		*fd = binds ? make_bind(mapper, mount, (int)i)
+			    : make_overlay(mapper, mount, (int)i);
+		if (*fd < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -157,7 +201,7 @@ static int send_go_with_mounts(struct mapper *mapper)
 		struct cmsghdr header;
 		char space[CMSG_SPACE(sizeof(mapper->fds))];
 	} control = { 0 };
-	size_t size = (size_t)mapper->count * sizeof(int);
+	size_t size = mapper->child.plan->mapped_count * sizeof(int);
 	struct iovec part = { (char[]){ 'g' }, 1 };
 	struct msghdr message = {
 		.msg_iov = &part,
@@ -180,15 +224,17 @@ static _Noreturn void mapper_main(struct mapper *mapper, int report_fd)
 	const struct launch_plan *plan = mapper->child.plan;
 	int r = 0;
 
-	mapper->count = plan->map_root; /* the first place is kept */
 	/* Clones of mounts that shall stay connected to the host are taken while they are. */
 	if (plan->bind_before_private)
-		r = make_binds(mapper);
+		r = make_mounts(mapper, true);
 	if (r == 0 &&
 	    (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
 		r = child_fail(&mapper->child, CHILD_PROPAGATION, 0);
 	if (r == 0 && !plan->bind_before_private)
-		r = make_binds(mapper);
+		r = make_mounts(mapper, true);
+	/* The root last: it changes who we are for file systems. */
+	if (r == 0)
+		r = make_mounts(mapper, false);
 	if (r == 0 && plan->map_root)
 		r = map_root(mapper);
 	if (r == 0)

@@ -440,6 +440,9 @@ static int spawn(struct runtime_child *child, const struct cgroup *cgroup, int u
 	autofree int *layer_fds =
 		plan->root_is_other ? xcalloc(plan->config->overlay.lowers.count + 2, sizeof(int))
 				    : NULL;
+	autofree int *directory_fds = plan->root_is_other && plan->directory_count
+					      ? xcalloc(plan->directory_count, sizeof(int))
+					      : NULL;
 	struct child start = {
 		.plan = plan,
 		.control_fd = child_end,
@@ -451,6 +454,7 @@ static int spawn(struct runtime_child *child, const struct cgroup *cgroup, int u
 		.cgroup_fd_count = entry_count,
 		.root_fd = -1,
 		.layer_fds = layer_fds,
+		.directory_fds = directory_fds,
 		.bind_fds = bind_fds,
 		.null_fd = -1,
 		.terminal_fd = -1,
@@ -586,8 +590,8 @@ int runtime_exec(struct runtime_child *child, int *ret_exit_code, struct err *er
 	*ret_exit_code = RUNTIME_FAILED;
 	/* The peers' numbers, for what the user asked for and the container does not have. */
 	if (report.step == CHILD_CWD)
-		*ret_exit_code = child->plan->enters_container ? RUNTIME_NOT_FOUND
-							       : RUNTIME_CANNOT_EXECUTE;
+		*ret_exit_code =
+			child->plan->enters_container ? RUNTIME_NOT_FOUND : RUNTIME_CANNOT_EXECUTE;
 	if (report.step == CHILD_EXEC)
 		*ret_exit_code = report.code == ENOENT || report.code == ENOTDIR
 					 ? RUNTIME_NOT_FOUND

@@ -261,3 +261,22 @@ with_range() {
 	run_davit run --rm --network none --userns keep-id "$BUSYBOX" id -un
 	assert_output "$(id -un)"
 }
+
+@test "mounts of images and option O follow the mapping" {
+	need_davit
+	local mode modes=(keep-id nomap)
+	mkdir -p "$BATS_TEST_TMPDIR/dir"
+	is_root && modes=(0:300000:65536)
+	for mode in "${modes[@]}"; do
+		is_root && mode="--uidmap $mode" || mode="--userns $mode"
+		# shellcheck disable=SC2086
+		run_davit run --rm --network none $mode -u 0 -v "$BATS_TEST_TMPDIR/dir:/o:O" --mount "type=image,src=$BUSYBOX,dst=/img,rw=true" \
+			--mount "type=image,src=$BUSYBOX,dst=/ro" "$BUSYBOX" sh -c 'touch /o/new /img/new; stat -c %u /o/new /img/new /img/etc/passwd /ro/etc/passwd; chown 5 /img/etc/passwd; stat -c %u /img/etc/passwd'
+		assert_output "0
+0
+0
+0
+5"
+	done
+	[ ! -e "$BATS_TEST_TMPDIR/dir/new" ] || fail "the directory was changed"
+}
