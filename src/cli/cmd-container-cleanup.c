@@ -10,9 +10,10 @@
 #include "engine/container-end.h"
 #include "engine/container-restart.h"
 #include "engine/container.h"
+#include "engine/health.h"
 
 struct cleanup_args {
-	bool all, restart;
+	bool all, health, restart;
 	int64_t client_fd;
 	struct strlist late_fds;
 };
@@ -23,6 +24,7 @@ static const struct option_spec options[] = {
 	/* Between monitors, of no use to people. */
 	{ "client", 0, OPTION_INT, FIELD(client_fd), "FD", "Connection in the foreground",
 	  OPTION_HIDDEN, .initial = "-1" },
+	{ "health", 0, OPTION_FLAG, FIELD(health), NULL, "Check its health", OPTION_HIDDEN },
 	{ "late", 0, OPTION_STRINGS, FIELD(late_fds), "FD", "Another connection", OPTION_HIDDEN },
 	{ "restart", 0, OPTION_FLAG, FIELD(restart), NULL, "Start it again by its policy",
 	  OPTION_HIDDEN },
@@ -64,6 +66,17 @@ static int restart(struct engine *engine, const struct cleanup_args *args, const
 	return container_restart(engine, id, &connections, err);
 }
 
+static int check_health(struct cli *cli, const char *id, struct err *err)
+{
+	autocontainer struct container *container = NULL;
+	struct engine *engine;
+
+	int r = cli_engine(cli, &engine, err);
+	if (r == 0)
+		r = container_find(engine, id, CONTAINER_WITH_SPEC, &container, err);
+	return r < 0 ? r : container_check_health(engine, container, &(int){ 0 }, err);
+}
+
 static int cleanup(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
 {
 	struct cleanup_args *args = arguments;
@@ -72,6 +85,8 @@ static int cleanup(struct cli *cli, void *arguments, int argc, char **argv, stru
 						 .all_means = CHOICE_STOPPED,
 						 .ignore_missing = true };
 
+	if (args->health && argc == 1)
+		return check_health(cli, argv[0], err);
 	if (args->restart && argc == 1) {
 		struct engine *engine;
 		int r = cli_engine(cli, &engine, err);

@@ -15,6 +15,7 @@
 #include "engine/container-size.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/health.h"
 
 struct ps_args {
 	bool all, quiet, no_trunc, noheading, latest, size, namespaces;
@@ -28,7 +29,7 @@ static const struct option_spec options[] = {
 	{ "all", 'a', OPTION_FLAG, FIELD(all), NULL, "Those that do not run too" },
 	{ "filter", 'f', OPTION_STRINGS, FIELD(filters), "KEY=VALUE",
 	  "Only those that match: id, name, label, status, exited, ancestor, before, since, "
-	  "volume, network",
+	  "volume, network, health",
 	  CONTAINER_FILTER_CHOICES },
 	OUTPUT_FORMAT_OPTION(FIELD(format)),
 	{ "last", 'n', OPTION_INT, FIELD(last), "NUMBER", "The newest ones, running or not" },
@@ -138,7 +139,11 @@ static int make_rows(struct engine *engine, const struct ps_args *args, struct c
 	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	for (size_t i = 0; i < count; i++) {
+		autofree char *health = chosen[i]->state == CONTAINER_RUNNING
+						? health_status(engine, chosen[i])
+						: NULL;
 		const struct container_row how = {
+			.health = health,
 			.no_trunc = args->no_trunc,
 			.namespaces = args->namespaces || mentions(args, namespace_fields),
 			.now_usec = now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000,

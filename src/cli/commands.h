@@ -15,6 +15,7 @@
 	X(container_prune)                                                                         \
 	X(create)                                                                                  \
 	X(exec)                                                                                    \
+	X(healthcheck_run)                                                                         \
 	X(help)                                                                                    \
 	X(history)                                                                                 \
 	X(image_exists)                                                                            \

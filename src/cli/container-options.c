@@ -15,6 +15,7 @@
 #include "base/strbuf.h"
 #include "cli/command.h"
 #include "cli/container-environment.h"
+#include "cli/health-options.h"
 #include "cli/mount-options.h"
 #include "cli/network-options.h"
 #include "cli/security-options.h"
@@ -22,6 +23,7 @@
 #include "engine/container-restart.h"
 #include "engine/container-spec.h"
 #include "engine/engine.h"
+#include "engine/health.h"
 #include "engine/log-driver.h"
 #include "engine/plan.h"
 #include "engine/signals.h"
@@ -62,6 +64,12 @@ const struct option_spec container_option_specs[] = {
 	{ "group-add", 0, OPTION_STRINGS, FIELD(groups), "GROUP", "Add the process to a group" },
 	{ "gidmap", 0, OPTION_STRINGS, FIELD(gid_maps), "[FLAGS]CONTAINER:FROM[:SIZE]", "Map group IDs in a user namespace; see --uidmap", OPTION_COMMAS },
 	{ "group-entry", 0, OPTION_STRING, FIELD(group_entry), "LINE", "Line of /etc/group for a group that the image lacks; $GROUPNAME, $GID and $USERLIST are replaced" },
+	{ "health-cmd", 0, OPTION_STRING, FIELD(health_command), "COMMAND", "Command that tells by its exit status how the container is" },
+	{ "health-interval", 0, OPTION_STRING, FIELD(health_interval), "TIME", "Time between two checks, or disable; the default is 30s" },
+	{ "health-on-failure", 0, OPTION_CHOICE, FIELD(health_on_failure), "ACTION", "What to do when it is unhealthy", .choices = HEALTH_ON_FAILURE },
+	{ "health-retries", 0, OPTION_INT, FIELD(health_retries), "NUMBER", "How many checks in a row have to fail; the default is 3" },
+	{ "health-start-period", 0, OPTION_STRING, FIELD(health_start_period), "TIME", "How long after the start failures do not count" },
+	{ "health-timeout", 0, OPTION_STRING, FIELD(health_timeout), "TIME", "When a check takes longer it has failed; the default is 30s" },
 	{ "hostname", 'h', OPTION_STRING, FIELD(hostname), "NAME", "Host name inside" },
 	{ "hosts-file", 0, OPTION_STRING, FIELD(hosts_file), "FILE", "What /etc/hosts begins with instead of the host's: a file, none, or image", .complete = COMPLETE_FILES },
 	{ "http-proxy", 0, OPTION_TRISTATE, FIELD(http_proxy), NULL, "Pass the caller's proxy variables on; the default" },
@@ -82,6 +90,7 @@ const struct option_spec container_option_specs[] = {
 	{ "name", 0, OPTION_STRING, FIELD(name), "NAME", "Name of the container" },
 	{ "network", 0, OPTION_STRINGS, FIELD(networks), "MODE", "Network: bridge (root's default), pasta (users' default), host, none, container:NAME or ns:PATH" },
 	{ "net", 0, OPTION_STRINGS, FIELD(networks), "MODE", "The same as --network", OPTION_HIDDEN },
+	{ "no-healthcheck", 0, OPTION_FLAG, FIELD(no_health_check), NULL, "Ignore the image's health check" },
 	{ "no-hostname", 0, OPTION_FLAG, FIELD(no_hostname), NULL, "Leave the image's /etc/hostname alone" },
 	{ "no-hosts", 0, OPTION_FLAG, FIELD(no_hosts), NULL, "Leave the image's /etc/hosts alone" },
 	{ "oom-score-adj", 0, OPTION_INT, FIELD(oom_score_adj), "NUMBER", "How readily the kernel kills it, -1000 to 1000" },
@@ -281,9 +290,10 @@ static int build_groups(const struct container_args *args, struct container_spec
 	if (!spec->keep_groups)
 		return 0;
 	if (spec->groups.count > 1)
-		return err_set(err, EINVAL,
-			       "--group-add keep-groups keeps the groups of the caller, so no other "
-			       "groups can be added");
+		return err_set(
+			err, EINVAL,
+			"--group-add keep-groups keeps the groups of the caller, so no other "
+			"groups can be added");
 	strlist_clear(&spec->groups);
 	return 0;
 }
@@ -425,6 +435,8 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 	const struct oci_image_config *config = image ? image->config : NULL;
 	if (r == 0)
 		r = build_process(cli, engine, args, config, spec, err);
+	if (r == 0)
+		r = health_options_apply(cli, args, config, spec, err);
 	if (r == 0)
 		r = build_command(args, cli_given(cli, "entrypoint"), config, argc - 1, argv + 1,
 				  spec, err);

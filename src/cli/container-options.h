@@ -50,6 +50,11 @@ struct container_args {
 	struct strlist volumes, mounts, tmpfs, volumes_from;
 	const char *image_volume;
 	bool rootfs;
+	/* health */
+	const char *health_command, *health_interval, *health_timeout, *health_start_period;
+	const char *health_on_failure;
+	int64_t health_retries;
+	bool no_health_check;
 	/* log and labels */
 	const char *log_driver;
 	struct strlist log_opts, labels, label_files, annotations;

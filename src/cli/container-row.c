@@ -20,15 +20,20 @@
 /* Seconds of the time that means "never" to Go programs: the first of January of the year 1. */
 #define NEVER_SECONDS (-INT64_C(62135596800))
 
-static char *status_text(const struct container *container, int64_t now_usec)
+static char *status_text(const struct container *container, const struct container_row *how)
 {
+	bool has_health = how->health && *how->health;
+
 	if (container->state == CONTAINER_CREATED || container->state == CONTAINER_STARTING)
 		return xstrdup("Created");
 	if (container->state == CONTAINER_RUNNING) {
-		autofree char *since = human_duration(now_usec - container->started_nsec / 1000);
-		return xasprintf("Up %s%s", since, container->run.is_paused ? " (Paused)" : "");
+		autofree char *since =
+			human_duration(how->now_usec - container->started_nsec / 1000);
+		const char *paused = container->run.is_paused ? " (Paused)" : "";
+		return has_health ? xasprintf("Up %s (%s)%s", since, how->health, paused)
+				  : xasprintf("Up %s%s", since, paused);
 	}
-	autofree char *ago = human_ago(container->finished_nsec / 1000, now_usec);
+	autofree char *ago = human_ago(container->finished_nsec / 1000, how->now_usec);
 	return xasprintf("%s (%d)%s%s",
 			 container->state == CONTAINER_RESTARTING ? "Restarting" : "Exited",
 			 container->exit_code, *ago ? " " : "", ago);
@@ -165,7 +170,7 @@ struct json_object *container_row_for_people(const struct container *container,
 					     const struct container_row *how)
 {
 	struct json_object *row = json_object_new_object(), *labels = labels_of(container);
-	autofree char *status = status_text(container, how->now_usec),
+	autofree char *status = status_text(container, how),
 		      *since = human_ago(container->created_nsec / 1000, how->now_usec),
 		      *created_at = local_time(container->created_nsec),
 		      *size = size_text(how->size);
@@ -238,7 +243,7 @@ struct json_object *container_row_for_programs(const struct container *container
 {
 	struct json_object *row = json_object_new_object(), *names = json_object_new_array(),
 			   *namespaces = json_object_new_object();
-	autofree char *status = status_text(container, how->now_usec),
+	autofree char *status = status_text(container, how),
 		      *created_at = human_ago(container->created_nsec / 1000, how->now_usec);
 
 	json_object_array_add(names, json_object_new_string(container->name));

@@ -13,6 +13,7 @@ struct container_row {
 	bool namespaces;		   /* look up the numbers of its namespaces */
 	int64_t now_usec;		   /* what "3 minutes ago" counts from */
 	const struct container_size *size; /* NULL: not asked for */
+	const char *health;		   /* NULL or "": nothing is known */
 };
 
 /* Texts ready to be read, for tables and templates. */

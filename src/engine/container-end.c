@@ -34,6 +34,7 @@
 #include "engine/container-wait.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/health.h"
 #include "engine/image.h"
 #include "engine/leftover-processes.h"
 #include "engine/namespace-mode.h"
@@ -119,12 +120,37 @@ static int wait_for_init(int fd, int64_t timeout_msec)
 	}
 }
 
+/* Returns STOP_DONE or STOP_KILLED. */
+static int end_init(const struct container *container, const struct container_spec *spec, int fd,
+		    int64_t timeout_sec, struct err *err)
+{
+	int signal = spec->stop_signal ? signal_from_name(spec->stop_signal) : SIGTERM;
+	bool ended = false;
+
+	if (timeout_sec < 0)
+		timeout_sec = spec->stop_timeout;
+	if (timeout_sec > 0) {
+		(void)pidfd_signal(fd, signal > 0 ? signal
+						  : SIGTERM); /* gone meanwhile is what we want */
+		ended = wait_for_init(fd, timeout_sec * 1000) == 1;
+	}
+	if (ended)
+		return STOP_DONE;
+	(void)pidfd_signal(fd, SIGKILL);
+	if (wait_for_init(fd, 60000) != 1)
+		return err_set(err, ETIMEDOUT,
+			       "container '%s' does not end even after SIGKILL; a process "
+			       "of it is stuck in the kernel",
+			       container->name);
+	return timeout_sec > 0 ? STOP_KILLED : STOP_DONE;
+}
+
 int container_stop(struct engine *engine, struct container *container, int64_t timeout_sec,
 		   struct err *err)
 {
 	autocontainer_spec struct container_spec *spec = NULL;
 	autoclose int fd = -1;
-	enum stop_result result = STOP_DONE;
+	int result;
 
 	int r = container_end_restarts(engine, container->id, err);
 	if (r >= 0 && r != CONTAINER_RUNNING) {
@@ -142,26 +168,28 @@ int container_stop(struct engine *engine, struct container *container, int64_t t
 	if (r < 0)
 		return r;
 	container_thaw(engine, container); /* it shall hear us */
-	if (timeout_sec < 0)
-		timeout_sec = spec->stop_timeout;
-	int signal = spec->stop_signal ? signal_from_name(spec->stop_signal) : SIGTERM;
-	bool ended = false;
-	if (timeout_sec > 0) {
-		(void)pidfd_signal(fd, signal > 0 ? signal
-						  : SIGTERM); /* gone meanwhile is what we want */
-		ended = wait_for_init(fd, timeout_sec * 1000) == 1;
-	}
-	if (!ended) {
-		(void)pidfd_signal(fd, SIGKILL);
-		if (wait_for_init(fd, 60000) != 1)
-			return err_set(err, ETIMEDOUT,
-				       "container '%s' does not end even after SIGKILL; a process "
-				       "of it is stuck in the kernel",
-				       container->name);
-		result = timeout_sec > 0 ? STOP_KILLED : STOP_DONE;
-	}
+	result = r = end_init(container, spec, fd, timeout_sec, err);
+	if (r < 0)
+		return r;
 	r = container_wait(engine, container, &(int){ 0 }, err);
-	return r < 0 ? r : (int)result;
+	return r < 0 ? r : result;
+}
+
+int container_end_to_restart(struct engine *engine, struct container *container, struct err *err)
+{
+	autocontainer_spec struct container_spec *spec = NULL;
+	autoclose int fd = -1;
+
+	int r = container_spec_of(container, &spec, err);
+	if (r == 0)
+		r = open_init(engine, container, &fd, err);
+	if (r == 0)
+		r = container_want_restart(engine, container, err);
+	if (r == 0)
+		container_thaw(engine, container);
+	if (r == 0)
+		r = end_init(container, spec, fd, -1, err);
+	return r < 0 ? r : 0;
 }
 
 int container_wait(struct engine *engine, const struct container *container, int *ret_exit_code,
@@ -307,6 +335,9 @@ static int put_away(struct engine *engine, const struct container *container, bo
 		if (r == 0 && spec->remove_image && spec->image_name)
 			remove_image(engine, spec);
 	} else { /* it stays while others need it */
+		autofree char *directory = container_directory(engine, container->id);
+		if (health_has_check(spec))
+			health_keep(run_dir, directory);
 		r = record_end(engine, container, oom_killed, err);
 	}
 	if (r == 0)

@@ -23,6 +23,9 @@ enum stop_result { STOP_WAS_STOPPED, STOP_DONE, STOP_KILLED /* it did not listen
 int container_stop(struct engine *engine, struct container *container, int64_t timeout_sec,
 		   struct err *err);
 
+/* End it as container_stop() does, but to be started again by its monitor, whatever its policy is. */
+int container_end_to_restart(struct engine *engine, struct container *container, struct err *err);
+
 /* Wait until it has ended, will not be started again, and is put away. *ret_exit_code is as a shell shows it, -1 if nobody knows. */
 int container_wait(struct engine *engine, const struct container *container, int *ret_exit_code,
 		   struct err *err);

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "engine/container.h"
+#include "engine/health.h"
 #include "engine/mount-spec.h"
 
 enum filter_key {
@@ -25,6 +26,7 @@ enum filter_key {
 	FILTER_SINCE,
 	FILTER_VOLUME,
 	FILTER_NETWORK,
+	FILTER_HEALTH,
 	FILTER_KEY_COUNT,
 };
 
@@ -40,6 +42,7 @@ static const char *const key_names[] = {
 	[FILTER_SINCE] = "since",
 	[FILTER_VOLUME] = "volume",
 	[FILTER_NETWORK] = "network",
+	[FILTER_HEALTH] = "health",
 };
 _Static_assert(ARRAY_SIZE(key_names) == FILTER_KEY_COUNT, "every key has a name");
 
@@ -47,6 +50,7 @@ struct container_filter {
 	struct strlist values[FILTER_KEY_COUNT];
 	regex_t *names;			 /* one for each value of "name" */
 	int64_t before_nsec, since_nsec; /* 0: not given */
+	const struct engine *engine;	 /* borrowed */
 };
 
 void container_filter_free(struct container_filter *filter)
@@ -99,6 +103,8 @@ int container_filter_parse(struct engine *engine, const struct strlist *words,
 {
 	autocontainer_filter struct container_filter *filter = xcalloc(1, sizeof(*filter));
 
+	filter->engine = engine;
+
 	for (size_t i = 0; i < words->count; i++) {
 		const char *word = words->items[i], *equals = strchr(word, '=');
 		size_t size = equals ? (size_t)(equals - word) : 0;
@@ -114,7 +120,7 @@ int container_filter_parse(struct engine *engine, const struct strlist *words,
 			return err_set(
 				err, EINVAL,
 				"'%.*s' is an invalid filter; known are id, name, label, status, "
-				"exited, ancestor, before, since, volume and network",
+				"exited, ancestor, before, since, volume, network and health",
 				(int)size, word);
 		int r = check_value(engine, filter, (enum filter_key)key, equals + 1, err);
 		if (r < 0)
@@ -211,6 +217,12 @@ static bool value_matches(const struct container_filter *filter, enum filter_key
 		return spec && volume_matches(spec, wanted);
 	case FILTER_NETWORK:
 		return spec && spec->network_mode && strcmp(spec->network_mode, wanted) == 0;
+	case FILTER_HEALTH: {
+		autofree char *health = container->state == CONTAINER_RUNNING
+						? health_status(filter->engine, container)
+						: xstrdup("");
+		return strcmp(*health ? health : "none", wanted) == 0;
+	}
 	case FILTER_KEY_COUNT:
 		break;
 	}

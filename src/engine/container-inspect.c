@@ -14,6 +14,7 @@
 #include "engine/container-users.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/health.h"
 #include "engine/identity.h"
 #include "engine/mount-spec.h"
 #include "engine/plan.h"
@@ -119,6 +120,18 @@ static void environment(struct engine *engine, const struct container *container
 	identity_clear(&identity);
 }
 
+static struct json_object *health_config_json(const struct container_spec *spec)
+{
+	struct json_object *health = json_object_new_object();
+
+	json_add_strlist(health, "Test", &spec->health_test);
+	json_add_int(health, "Interval", spec->health_interval_nsec);
+	json_add_int(health, "Timeout", spec->health_timeout_nsec);
+	json_add_int(health, "StartPeriod", spec->health_start_period_nsec);
+	json_add_int(health, "Retries", spec->health_retries);
+	return health;
+}
+
 static struct json_object *config_json(struct engine *engine, const struct container *container,
 				       const struct container_spec *spec)
 {
@@ -149,6 +162,9 @@ static struct json_object *config_json(struct engine *engine, const struct conta
 	json_add_string(config, "StopSignal", spec->stop_signal ?: "SIGTERM");
 	json_add_int(config, "StopTimeout", spec->stop_timeout);
 	json_add_int(config, "Timeout", spec->timeout);
+	if (spec->health_test.count)
+		json_object_object_add(config, "Healthcheck", health_config_json(spec));
+	json_add_string(config, "HealthcheckOnFailureAction", spec->health_on_failure ?: "none");
 	json_add_string(config, "Umask", spec->umask ?: "0022");
 	return config;
 }
@@ -329,7 +345,10 @@ int container_inspect(struct engine *engine, const struct container *container,
 	add_time(json, "Created", container->created_nsec);
 	json_add_string(json, "Path", words->count ? words->items[0] : "");
 	json_object_object_add(json, "Args", args);
-	json_object_object_add(json, "State", state_json(container, pid_file));
+	struct json_object *state = state_json(container, pid_file);
+	if (health_has_check(spec))
+		json_object_object_add(state, "Health", health_to_json(engine, container));
+	json_object_object_add(json, "State", state);
 	json_add_string(json, "Image", spec->image_id ?: "");
 	json_add_string(json, "ImageDigest", spec->image_digest ?: "");
 	json_add_string(json, "ImageName", spec->image_name ?: "");

@@ -49,6 +49,23 @@ int restart_policy_parse(const char *text, const char **ret_policy, int64_t *ret
 	return 0;
 }
 
+static int write_file(const char *run_dir, bool only_failure, uint32_t delay_msec, struct err *err)
+{
+	autofree char *path = path_join(run_dir, RESTART_FILE);
+	autofree char *line =
+		xasprintf("%s %u\n", only_failure ? "on-failure" : "always", (unsigned)delay_msec);
+
+	return file_write(AT_FDCWD, path, line, strlen(line), 0600, 0, err);
+}
+
+int container_want_restart(struct engine *engine, const struct container *container,
+			   struct err *err)
+{
+	autofree char *run_dir = container_run_directory(engine, container->id);
+
+	return write_file(run_dir, false, RESTART_DELAY_MSEC, err);
+}
+
 int container_write_restart(const char *run_dir, const struct container_spec *spec, int64_t count,
 			    uint32_t delay_msec, struct err *err)
 {
@@ -57,10 +74,7 @@ int container_write_restart(const char *run_dir, const struct container_spec *sp
 	bool only_failure = strcmp(spec->restart_policy, "on-failure") == 0;
 	if (only_failure && spec->restart_retries > 0 && count >= spec->restart_retries)
 		return 0;
-	autofree char *path = path_join(run_dir, RESTART_FILE);
-	autofree char *line =
-		xasprintf("%s %u\n", only_failure ? "on-failure" : "always", (unsigned)delay_msec);
-	return file_write(AT_FDCWD, path, line, strlen(line), 0600, 0, err);
+	return write_file(run_dir, only_failure, delay_msec, err);
 }
 
 int container_end_restarts_locked(struct engine *engine, struct container *container,

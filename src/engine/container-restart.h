@@ -23,6 +23,10 @@ int restart_policy_parse(const char *text, const char **ret_policy, int64_t *ret
 int container_write_restart(const char *run_dir, const struct container_spec *spec, int64_t count,
 			    uint32_t delay_msec, struct err *err);
 
+/* Whatever its policy is, a start follows the end of this run. */
+int container_want_restart(struct engine *engine, const struct container *container,
+			   struct err *err);
+
 /* The user wants it to end, or to stay as it is: whatever its end will be, no start follows. One that only waits to be
  * started again is cleaned up and has ended then. Returns the enum container_state that it was found in; where nothing
  * runs nor waits, CONTAINER_EXITED, also if it was removed meanwhile. */

@@ -51,6 +51,8 @@ static const struct {
 	INT(pids_limit), INT(cpu_shares), INT(cpu_quota), INT(cpu_period), STRING(cpuset_cpus), STRING(cpuset_mems),
 	BOOL(has_oom_score_adj), INT(oom_score_adj),
 	STRING(log_driver), STRING(log_path), INT(log_size_max), INT(log_files), STRING(log_tag), STRINGS(log_labels),
+	STRINGS(health_test), INT(health_interval_nsec), INT(health_timeout_nsec), INT(health_start_period_nsec),
+	INT(health_retries), STRING(health_on_failure),
 	STRINGS(labels), STRINGS(annotations), BOOL(auto_remove), BOOL(detached), STRING(detach_keys),
 	BOOL(remove_image), STRING(pid_file), STRING(monitor_pid_file), STRING(cid_file),
 };

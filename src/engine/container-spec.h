@@ -105,6 +105,13 @@ struct container_spec {
 	char *log_tag;		   /* a template over what inspect shows */
 	struct strlist log_labels; /* NAME=VALUE, of each entry in the journal */
 
+	/* Health checks */
+	struct strlist
+		health_test; /* as in an image: "CMD" words, "CMD-SHELL" text, "NONE"; empty: none */
+	int64_t health_interval_nsec; /* 0: only when asked for */
+	int64_t health_timeout_nsec, health_start_period_nsec, health_retries;
+	char *health_on_failure; /* "kill", "restart", "stop", NULL or "none" */
+
 	/* The rest */
 	struct strlist labels, annotations; /* KEY=VALUE */
 	bool auto_remove;

@@ -40,6 +40,7 @@
 #include "engine/container-users.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/health.h"
 #include "engine/identity.h"
 #include "engine/launch.h"
 #include "engine/log-driver.h"
@@ -350,6 +351,8 @@ static int prepare(struct start *start, struct err *err)
 	if (r == 0)
 		r = write_container_env(start, err);
 	if (r == 0)
+		r = health_begin(start->run_dir, start->spec, err);
+	if (r == 0)
 		r = container_write_restart(start->run_dir, start->spec, start->restart_count,
 					    start->restart_delay_msec, err);
 	if (r == 0)
@@ -569,6 +572,8 @@ static _Noreturn void launcher(struct start *start)
 	monitor.journal_fd = start->journal_fd;
 	monitor.journal_fields = &start->journal_fields;
 	monitor.timeout_seconds = start->spec->timeout;
+	if (health_has_check(start->spec))
+		monitor.health_msec = (unsigned)(start->spec->health_interval_nsec / 1000000);
 	start->report = (struct start_report){ .is_made = true, .pid = child.pid };
 	(void)monitor_exec(&monitor, &err);
 

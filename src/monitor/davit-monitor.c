@@ -28,7 +28,10 @@
  * Starting again. Where restart.h says so, clients are not told of the end. We wait out the delay, as nobody else waits
  * so cheaply, then become `davit container cleanup --restart`, which makes the container anew with a new monitor and
  * hands it the connections that we have left open. Whoever takes the restart file away meanwhile makes it an ordinary
- * end. */
+ * end.
+ *
+ * Health checks. When one is due we start `davit container cleanup --health`, which knows how, and wait for its end before
+ * we count the time to the next. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -108,6 +111,8 @@ struct monitor {
 	int64_t kill_at_msec; /* the container's time is up; 0: never */
 	bool is_restarting;   /* it has ended, and is to be started again */
 	int64_t started_msec, restart_at_msec;
+	int64_t check_every_msec, check_at_msec; /* of health; 0: none */
+	pid_t check_pid;			 /* it runs; 0: none does */
 	int watch_fd; /* tells while we wait for that when the run directory changes */
 	struct container_log log;
 	struct journal journal;
@@ -573,17 +578,57 @@ static void keep_only_clients(const struct monitor *m)
 			(void)fcntl(m->clients[i].fd, F_SETFD, 0);
 }
 
-/* Become the command that cleans up, with signals as a fresh process has them. */
-static void become_cleanup(const struct monitor *m)
+/* Execute a command of davit with signals as a fresh process has them. */
+static _Noreturn void execute(char **arguments)
 {
-	char words[CLIENTS][24], *arguments[CLEANUP_WORDS + CLIENTS + 2];
-	size_t count = 0;
 	sigset_t none;
+
+	for (int number = 1; number < 32; number++)
+		handle_signal(number,
+			      SIG_IGN); /* this also forgets those that came while blocked */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int number = 1; number < 32; number++)
+		handle_signal(number, SIG_DFL);
+	execv(arguments[0], arguments);
+	_exit(127); /* the next davit command finds the exit file and cleans */
+}
+
+static size_t copy_cleanup(const struct monitor *m, char **arguments)
+{
+	size_t count = 0;
 
 	while (count < CLEANUP_WORDS && m->cleanup[count]) {
 		arguments[count] = m->cleanup[count];
 		count++;
 	}
+	return count;
+}
+
+static void start_check(struct monitor *m)
+{
+	char *arguments[CLEANUP_WORDS + 2];
+	size_t count = copy_cleanup(m, arguments);
+
+	arguments[count++] = (char *)"--health";
+	arguments[count] = NULL;
+	m->check_pid = fork();
+	if (m->check_pid == 0) {
+		keep_only_clients(m);
+		execute(arguments);
+	}
+	if (m->check_pid < 0) { /* no memory or no processes left: later, perhaps */
+		m->check_pid = 0;
+		m->check_at_msec = now_msec() + m->check_every_msec;
+	}
+}
+
+/* Become the command that cleans up. */
+static void become_cleanup(const struct monitor *m)
+{
+	char words[CLIENTS][24], *arguments[CLEANUP_WORDS + CLIENTS + 2];
+	size_t count = copy_cleanup(m, arguments);
+
 	if (m->is_restarting)
 		arguments[count++] = (char *)"--restart";
 	for (int i = 0; m->is_restarting && i < CLIENTS; i++) {
@@ -598,17 +643,8 @@ static void become_cleanup(const struct monitor *m)
 		arguments[count++] = words[i];
 	}
 	arguments[count] = NULL;
-
-	for (int number = 1; number < 32; number++)
-		handle_signal(number,
-			      SIG_IGN); /* this also forgets those that came while blocked */
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	for (int number = 1; number < 32; number++)
-		handle_signal(number, SIG_DFL);
 	keep_only_clients(m);
-	execv(arguments[0], arguments);
-	_exit(127); /* the next davit command finds the exit file and cleans */
+	execute(arguments);
 }
 
 /* Before the exit file is written, so that nobody sees one without the other. */
@@ -712,6 +748,9 @@ static void reap(struct monitor *m)
 		if (pid == m->init_pid && !m->has_ended) {
 			m->wait_status = status;
 			m->has_ended = true;
+		} else if (pid == m->check_pid) {
+			m->check_pid = 0;
+			m->check_at_msec = now_msec() + m->check_every_msec;
 		}
 	if (pid < 0 && errno == ECHILD && !m->has_ended) {
 		/* Not our child, or reaped before we came: nothing better is known than that it is
@@ -735,6 +774,11 @@ enum {
 	AT_COUNT = AT_CLIENT + CLIENTS
 };
 
+static bool is_check_planned(const struct monitor *m)
+{
+	return m->check_every_msec && !m->check_pid && !m->has_ended;
+}
+
 static int sooner(int timeout_msec, int64_t at_msec, int64_t now)
 {
 	int64_t left = at_msec > now ? at_msec - now : 0;
@@ -750,7 +794,8 @@ static int plan_polls(const struct monitor *m, struct pollfd polls[AT_COUNT])
 {
 	bool has_input = m->input_at < m->input_end, held = is_held(m);
 	int timeout_msec = m->is_touched ? TRIM_MSEC : -1;
-	int64_t now = held || m->has_ended || m->kill_at_msec ? now_msec() : 0;
+	int64_t now =
+		held || m->has_ended || m->kill_at_msec || m->check_every_msec ? now_msec() : 0;
 
 	polls[AT_SIGNAL] = (struct pollfd){ m->signal_fd, POLLIN, 0 };
 	polls[AT_LISTEN] = (struct pollfd){ m->listen_fd, POLLIN, 0 };
@@ -778,6 +823,8 @@ static int plan_polls(const struct monitor *m, struct pollfd polls[AT_COUNT])
 	}
 	if (!m->has_ended && m->kill_at_msec)
 		timeout_msec = sooner(timeout_msec, m->kill_at_msec, now);
+	if (is_check_planned(m))
+		timeout_msec = sooner(timeout_msec, m->check_at_msec, now);
 	if (m->has_ended && now < m->finish_by_msec)
 		timeout_msec = sooner(timeout_msec, m->finish_by_msec, now);
 	if (m->is_restarting && now < m->restart_at_msec)
@@ -834,6 +881,8 @@ static void run(struct monitor *m)
 			kill(m->init_pid, SIGKILL);
 			m->kill_at_msec = 0;
 		}
+		if (is_check_planned(m) && now_msec() >= m->check_at_msec)
+			start_check(m);
 		if (is_held(m))
 			skip_stalled(m);
 		for (int i = 0; i < CLIENTS; i++)
@@ -859,7 +908,7 @@ static void run(struct monitor *m)
  * the container's ID, is for those who read ps(1). See launch.c. */
 static void read_arguments(struct monitor *m, char *argv[])
 {
-	int client_fd = -1, console_fd = -1, timeout_seconds = -1, again = -1;
+	int client_fd = -1, console_fd = -1, timeout_seconds = -1, again = -1, health = -1;
 	const struct {
 		const char *name;
 		int *value;
@@ -870,7 +919,7 @@ static void read_arguments(struct monitor *m, char *argv[])
 		{ "listen", &m->listen_fd },	 { "client", &client_fd },
 		{ "run", &m->run_dir_fd },	 { "oom", &m->oom_fd },
 		{ "timeout", &timeout_seconds }, { "again", &again },
-		{ "journal", &m->journal.fd },
+		{ "journal", &m->journal.fd },	 { "health", &health },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -897,6 +946,10 @@ static void read_arguments(struct monitor *m, char *argv[])
 			if (strncmp(*argv, names[i].name, size) == 0 && (*argv)[size] == '=')
 				*names[i].value = (int)strtol(*argv + size + 1, NULL, 10);
 		}
+	}
+	if (health > 0 && m->cleanup) {
+		m->check_every_msec = health;
+		m->check_at_msec = now_msec(); /* the first one tells how it begins */
 	}
 	if (timeout_seconds > 0)
 		m->kill_at_msec = now_msec() + timeout_seconds * (int64_t)1000;

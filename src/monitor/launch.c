@@ -112,6 +112,8 @@ int monitor_exec(const struct monitor_launch *launch, struct err *err)
 	}
 	for (size_t i = 0; launch->journal_fields && i < launch->journal_fields->count; i++)
 		strlist_addf(&arguments, "field=%s", launch->journal_fields->items[i]);
+	if (launch->health_msec)
+		strlist_addf(&arguments, "health=%u", launch->health_msec);
 	if (launch->timeout_seconds)
 		strlist_addf(&arguments, "timeout=%u", launch->timeout_seconds);
 	for (size_t i = 0; i < launch->hold_count; i++) {

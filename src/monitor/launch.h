@@ -27,7 +27,10 @@ struct monitor_launch {
 	const struct strlist
 		*journal_fields;  /* "NAME=value" of each entry; JOURNAL_FIELDS at most */
 	unsigned timeout_seconds; /* kill the container after so long; 0: never */
-	int listen_fd;		  /* made by monitor_listen() */
+	unsigned
+		health_msec; /* so long between two health checks, which are the cleanup command with
+				 "--health"; 0: none */
+	int listen_fd;	     /* made by monitor_listen() */
 	int client_fd; /* our end of a SOCK_SEQPACKET socketpair(2) with the command that waits in
 			   the  foreground. That one is asked to clean up. */
 	const int
