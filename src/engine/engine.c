@@ -17,8 +17,6 @@
 #include "engine/run-directory.h"
 #include "store/store.h"
 
-extern char **environ;
-
 /* Helpers lie in DAVIT_LIBEXECDIR once installed. A program that runs from its build directory (…/src/cli/davit) finds
  * them in the directories of their rooms. */
 static const struct {

@@ -151,6 +151,11 @@ static int chown_tree(int dir_fd, const char *name, const struct identity *ident
 	if (fd < 0)
 		return errno == ENOTDIR || errno == ELOOP ? 0 : -errno;
 	DIR *dir = fdopendir(fd);
+	if (!dir) {
+		int code = errno;
+		close(fd);
+		return -code;
+	}
 	int r = 0;
 	for (struct dirent *entry; r == 0 && (entry = readdir(dir));)
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)

@@ -542,7 +542,7 @@ static int parse_rule(struct parser *parser, const struct place *place, struct j
 		      void *data)
 {
 	struct seccomp_rule rule = { 0 };
-	struct selection with, without;
+	struct selection with = { 0 }, without = { 0 };
 
 	int r = parse_rule_members(parser, place, element, &rule);
 	if (r >= 0)

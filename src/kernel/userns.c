@@ -47,8 +47,6 @@
 #define SUBID_FILE_MAX (1 << 20)
 #define EXTENTS_MAX    340 /* user_namespaces(7) */
 
-extern char **environ;
-
 void userns_map_clear(struct userns_map *map)
 {
 	free(map->uid);

@@ -177,7 +177,7 @@ static void parse_io_priority(const struct json_at *process_at, struct oci_proce
 	if (class < 0)
 		json_at_fail(&at, "class", "unknown class '%s'", name);
 	json_at_int(&at, "priority", 0, 7, &priority);
-	process->io_priority = class << 13 | (int)priority;
+	process->io_priority = (class < 0 ? 0 : class << 13) | (int)priority;
 }
 
 static void parse_affinity(const struct json_at *process_at, struct oci_process *process)

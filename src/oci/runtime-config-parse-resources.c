@@ -159,8 +159,9 @@ static void parse_huge_pages(const struct json_at *resources_at, struct cgroup_r
 			OCI_APPEND(resources->hugepage_limits, resources->hugepage_limit_count);
 		const char *size = json_at_need_string(&at, "pageSize");
 		size_t digits = strspn(size, "0123456789");
-		if (!digits || (strcmp(size + digits, "KB") && strcmp(size + digits, "MB") &&
-				strcmp(size + digits, "GB")))
+		if (!digits ||
+		    (strcmp(size + digits, "KB") != 0 && strcmp(size + digits, "MB") != 0 &&
+		     strcmp(size + digits, "GB") != 0))
 			json_at_fail(&at, "pageSize", "'%s' is not a size such as '2MB' or '1GB'",
 				     size);
 		limit->page_size = xstrdup(size);

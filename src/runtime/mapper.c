@@ -73,7 +73,8 @@ static int cover_upper(struct mapper *mapper)
 	char parent[PATH_MAX];
 	size_t size = slash ? (size_t)(slash - overlay->upper) : 0;
 
-	if (size == 0 || size >= sizeof(parent) || strncmp(overlay->work, overlay->upper, size + 1))
+	if (size == 0 || size >= sizeof(parent) ||
+	    strncmp(overlay->work, overlay->upper, size + 1) != 0)
 		return child_fail_code(&mapper->child, CHILD_OVERLAY_MAP, -1, EXDEV);
 	memcpy(parent, overlay->upper, size);
 	parent[size] = '\0';
