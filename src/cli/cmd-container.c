@@ -49,7 +49,7 @@ static int prune_one(struct engine *engine, struct container *container, const c
 {
 	int r = container_remove(engine, container, 0, -1, err);
 
-	if (r == -EBUSY)
+	if (r == -EBUSY || r == -EEXIST)
 		return 0; /* started since, or needed by another */
 	if (r < 0)
 		return r;
@@ -63,6 +63,7 @@ static int prune(struct cli *cli, void *arguments, int argc, char **argv, struct
 	const struct container_choice choice = {
 		.all = true,
 		.all_means = CHOICE_STOPPED,
+		.newest_first = true,
 		.filters = args->filters,
 	};
 

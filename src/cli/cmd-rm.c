@@ -38,7 +38,7 @@ static int remove_one(struct engine *engine, struct container *container, const 
 	const struct rm_args *args = arg;
 	enum remove_flags flags = (args->force ? REMOVE_FORCE : 0) |
 				  (args->volumes ? REMOVE_VOLUMES : 0) |
-				  (args->depend || args->all ? REMOVE_DEPENDENTS : 0);
+				  (args->depend ? REMOVE_DEPENDENTS : 0);
 
 	int r = container_remove(engine, container, flags, args->timeout_sec, err);
 	if (r == -EBUSY)
@@ -55,6 +55,7 @@ static int rm(struct cli *cli, void *arguments, int argc, char **argv, struct er
 	const struct container_choice choice = {
 		.all = args->all,
 		.latest = args->latest,
+		.newest_first = true,
 		.filters = args->filters,
 		.cid_files = args->cid_files,
 		.ignore_missing = args->ignore || args->force,

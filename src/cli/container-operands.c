@@ -102,9 +102,10 @@ static int act_on_list(struct engine *engine, const struct container_choice *cho
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count; i++) {
-		if (!is_meant(list[i], choice) || !container_filter_matches(filter, list[i]))
+		struct container *container = list[choice->newest_first ? count - 1 - i : i];
+		if (!is_meant(container, choice) || !container_filter_matches(filter, container))
 			continue;
-		r = act_by_id(engine, list[i], act, arg, err);
+		r = act_by_id(engine, container, act, arg, err);
 		if (r != 0)
 			status = report(status, r, choice, err);
 	}

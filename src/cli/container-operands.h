@@ -18,6 +18,7 @@ struct err;
 struct container_choice {
 	bool all, latest;
 	enum { CHOICE_ANY, CHOICE_RUNNING, CHOICE_STOPPED } all_means;
+	bool newest_first;	       /* of several: nobody comes before who needs him */
 	struct strlist cid_files;      /* --cidfile: files that hold an ID */
 	struct strlist filters;	       /* --filter: among those of `all_means` */
 	bool ignore_missing;	       /* --ignore */

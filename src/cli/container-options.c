@@ -33,6 +33,9 @@
 
 #define FIELD(f) offsetof(struct container_args, f)
 
+/* For completion; the rest of a name or path is not offered. */
+#define NAMESPACE_CHOICES "private|host|container:|ns:"
+
 /* clang-format off */
 const struct option_spec container_option_specs[] = {
 	{ "add-host", 0, OPTION_STRINGS, FIELD(add_hosts), "NAME:IP", "Add a line to /etc/hosts; IP may be host-gateway" },
@@ -40,7 +43,7 @@ const struct option_spec container_option_specs[] = {
 	{ "cap-add", 0, OPTION_STRINGS, FIELD(cap_add), "CAPABILITY", "Let the container have a capability, or all", OPTION_COMMAS },
 	{ "cap-drop", 0, OPTION_STRINGS, FIELD(cap_drop), "CAPABILITY", "Take a capability away, or all", OPTION_COMMAS },
 	{ "cgroup-parent", 0, OPTION_STRING, FIELD(cgroup_parent), "PATH", "Put the container's cgroup below this one" },
-	{ "cgroupns", 0, OPTION_STRING, FIELD(cgroupns_mode), "MODE", "Cgroup namespace: private, host, container:NAME or ns:PATH" },
+	{ "cgroupns", 0, OPTION_STRING, FIELD(cgroupns_mode), "MODE", "Cgroup namespace: private, host, container:NAME or ns:PATH", .choices = NAMESPACE_CHOICES },
 	{ "cgroups", 0, OPTION_CHOICE, FIELD(cgroups), "MODE", "Whether it has a cgroup, and where", .choices = "enabled|disabled|no-conmon|split" },
 	{ "cidfile", 0, OPTION_STRING, FIELD(cid_file), "FILE", "Write the container's ID to a new file", .complete = COMPLETE_FILES },
 	{ "conmon-pidfile", 0, OPTION_STRING, FIELD(monitor_pid_file), "FILE", "Write the process ID of its monitor to a file", .complete = COMPLETE_FILES },
@@ -77,7 +80,7 @@ const struct option_spec container_option_specs[] = {
 	{ "init", 0, OPTION_FLAG, FIELD(init), NULL, "Run davit-init as PID 1: it forwards signals and reaps" },
 	{ "interactive", 'i', OPTION_FLAG, FIELD(interactive), NULL, "Keep standard input open" },
 	{ "ip", 0, OPTION_STRING, FIELD(ip), "ADDRESS", "Its IPv4 address on the bridge" },
-	{ "ipc", 0, OPTION_STRING, FIELD(ipc_mode), "MODE", "IPC namespace: shareable (the default), private, none, host, container:NAME or ns:PATH" },
+	{ "ipc", 0, OPTION_STRING, FIELD(ipc_mode), "MODE", "IPC namespace: shareable (the default), private, none, host, container:NAME or ns:PATH", .choices = "shareable|none|" NAMESPACE_CHOICES },
 	{ "label", 'l', OPTION_STRINGS, FIELD(labels), "KEY=VALUE", "Add a label" },
 	{ "label-file", 0, OPTION_STRINGS, FIELD(label_files), "FILE", "Read labels from a file", .complete = COMPLETE_FILES },
 	{ "log-driver", 0, OPTION_CHOICE, FIELD(log_driver), "DRIVER", "Where output goes", .choices = LOG_DRIVERS },
@@ -88,7 +91,7 @@ const struct option_spec container_option_specs[] = {
 	{ "memory-swap", 0, OPTION_BYTES, FIELD(memory_swap), "SIZE", "Limit of memory and swap together; -1: unlimited swap", OPTION_MINUS_ONE },
 	{ "mount", 0, OPTION_STRINGS, FIELD(mounts), "type=TYPE,…", "Mount a bind, volume, image, glob, tmpfs, ramfs or devpts" },
 	{ "name", 0, OPTION_STRING, FIELD(name), "NAME", "Name of the container" },
-	{ "network", 0, OPTION_STRINGS, FIELD(networks), "MODE", "Network: bridge (root's default), pasta (users' default), host, none, container:NAME or ns:PATH" },
+	{ "network", 0, OPTION_STRINGS, FIELD(networks), "MODE", "Network: bridge (root's default), pasta (users' default), host, none, container:NAME or ns:PATH", .choices = "bridge|pasta|none|" NAMESPACE_CHOICES },
 	{ "net", 0, OPTION_STRINGS, FIELD(networks), "MODE", "The same as --network", OPTION_HIDDEN },
 	{ "no-healthcheck", 0, OPTION_FLAG, FIELD(no_health_check), NULL, "Ignore the image's health check" },
 	{ "no-hostname", 0, OPTION_FLAG, FIELD(no_hostname), NULL, "Leave the image's /etc/hostname alone" },
@@ -97,7 +100,7 @@ const struct option_spec container_option_specs[] = {
 	{ "passwd", 0, OPTION_TRISTATE, FIELD(passwd), NULL, "Add a user that the image lacks to /etc/passwd and /etc/group; the default" },
 	{ "passwd-entry", 0, OPTION_STRING, FIELD(passwd_entry), "LINE", "Line of /etc/passwd for a user that the image lacks; $USERNAME, $UID, $GID, $NAME and $HOME are replaced" },
 	{ "personality", 0, OPTION_CHOICE, FIELD(personality), "NAME", "What the kernel says that the machine is, for programs of 32 bits", .choices = "LINUX|LINUX32" },
-	{ "pid", 0, OPTION_STRING, FIELD(pid_mode), "MODE", "PID namespace: private, host, container:NAME or ns:PATH" },
+	{ "pid", 0, OPTION_STRING, FIELD(pid_mode), "MODE", "PID namespace: private, host, container:NAME or ns:PATH", .choices = NAMESPACE_CHOICES },
 	{ "pidfile", 0, OPTION_STRING, FIELD(pid_file), "FILE", "Write the process ID to a file, at each start", .complete = COMPLETE_FILES },
 	{ "pids-limit", 0, OPTION_INT, FIELD(pids_limit), "NUMBER", "How many processes; 0 or -1: any number" },
 	{ "privileged", 0, OPTION_FLAG, FIELD(privileged), NULL, "Give up most of the containment" },
@@ -131,7 +134,7 @@ const struct option_spec container_option_specs[] = {
 	{ "unsetenv-all", 0, OPTION_FLAG, FIELD(unset_env_all), NULL, "Take all variables of the image and davit's own defaults away" },
 	{ "user", 'u', OPTION_STRING, FIELD(user), "USER[:GROUP]", "Name or number, looked up in the image" },
 	{ "userns", 0, OPTION_STRING, FIELD(userns), "MODE", "User namespace: host, private, keep-id[:uid=,gid=,size=], nomap, auto[:size=,uidmapping=,gidmapping=], container:NAME or ns:PATH" },
-	{ "uts", 0, OPTION_STRING, FIELD(uts_mode), "MODE", "UTS namespace: private, host, container:NAME or ns:PATH" },
+	{ "uts", 0, OPTION_STRING, FIELD(uts_mode), "MODE", "UTS namespace: private, host, container:NAME or ns:PATH", .choices = NAMESPACE_CHOICES },
 	{ "volume", 'v', OPTION_STRINGS, FIELD(volumes), "[SRC:]DST[:OPTIONS]", "Mount a directory, a file or a named volume" },
 	{ "volumes-from", 0, OPTION_STRINGS, FIELD(volumes_from), "CONTAINER[:ro]", "Mount what another container has mounted" },
 	{ "workdir", 'w', OPTION_STRING, FIELD(workdir), "DIR", "Working directory inside" },

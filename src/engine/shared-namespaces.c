@@ -435,7 +435,11 @@ char *shared_namespaces_hostname(struct engine *engine, const char *id,
 		if (donor_find(engine, mode.value, &donor, &ignored) == 0)
 			return shared_namespaces_hostname(engine, mode.value, donor.spec);
 	}
-	if (mode.kind == NAMESPACE_HOST && gethostname(name, sizeof(name) - 1) == 0)
+	/* On the host's network programs look themselves up by the host's name. */
+	bool is_hosts = mode.kind == NAMESPACE_HOST ||
+			(mode.kind == NAMESPACE_PRIVATE && !spec->hostname &&
+			 namespace_mode_of(spec, OCI_NS_NETWORK).kind == NAMESPACE_HOST);
+	if (is_hosts && gethostname(name, sizeof(name) - 1) == 0)
 		return xstrdup(name);
 	return spec->hostname ? xstrdup(spec->hostname) : xstrndup(id, 12);
 }

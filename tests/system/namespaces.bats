@@ -124,6 +124,13 @@ sleeper() { davit run -d --name "$@" "$BUSYBOX" sleep 1000 >/dev/null; }
 	run_error 125 run --rm --network none --uts container:c --hostname x "$BUSYBOX" true -- "hostname" "other container"
 }
 
+@test "on the host's network a container has the host's name, unless it is given one" {
+	run_davit run --rm --network host "$BUSYBOX" sh -c 'hostname; cat /etc/hostname; echo $HOSTNAME'
+	[ "$(tr -d '\n' <<<"$output")" = "$(hostname)$(hostname)$(hostname)" ] || fail "the host's"
+	run_davit run --rm --network host --hostname own "$BUSYBOX" hostname
+	assert_output own
+}
+
 @test "a shared network: the files of the other, and a line for the newcomer" {
 	davit run -d --name c --network none --hostname first --add-host there:192.0.2.7 "$BUSYBOX" sleep 1000 >/dev/null
 	davit run -d --name guest --network container:c --hostname second "$BUSYBOX" sleep 1000 >/dev/null
@@ -250,6 +257,18 @@ sleeper() { davit run -d --name "$@" "$BUSYBOX" sleep 1000 >/dev/null; }
 	run_davit rm -f -a -t 0
 	run_davit ps -aq
 	assert_output ""
+}
+
+@test "container prune takes those that need others first, and leaves who is needed" {
+	need_davit
+	davit create --name c --network none "$BUSYBOX" true >/dev/null
+	davit create --name guest --network container:c "$BUSYBOX" true >/dev/null
+	sleeper needed --network none
+	davit run -d --name busy --network container:needed "$BUSYBOX" sleep 1000 >/dev/null
+	davit stop -t 0 needed >/dev/null
+	run_davit container prune -f
+	run_davit ps -a --format '{{.Names}}'
+	assert_output "$(printf 'needed\nbusy')"
 }
 
 @test "--rm of a container that others need waits for these" {
