@@ -174,8 +174,10 @@ static void parse_io_priority(const struct json_at *process_at, struct oci_proce
 	const char *name = json_at_need_string(&at, "class");
 	int class = find_word(classes, ARRAY_SIZE(classes), name);
 	int64_t priority = 0;
-	if (class < 0)
+	if (class < 0) {
 		json_at_fail(&at, "class", "unknown class '%s'", name);
+		return;
+	}
 	json_at_int(&at, "priority", 0, 7, &priority);
 	process->io_priority = (class < 0 ? 0 : class << 13) | (int)priority;
 }

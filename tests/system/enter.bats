@@ -63,7 +63,7 @@ enter_sh() { enter "${@:1:$#-1}" -- sh -c "${*: -1}"; }
 	run_status 7 enter -- sh -c 'exit 7'
 	run_status 127 enter -- nosuch
 	run_status 126 enter -- /tmp
-	run_status 125 enter --cwd /nosuch -- true
+	run_status 127 enter --cwd /nosuch -- true
 	[[ $stderr == *"working directory '/nosuch'"* ]]
 	[ ! -e upper/nosuch ]
 	end_peer
