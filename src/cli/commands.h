@@ -49,6 +49,7 @@
 	X(unpause)                                                                         \
 	X(unshare)                                                                                 \
 	X(untag)                                                                                   \
+	X(update)                                                                          \
 	X(version)                                                                                 \
 	X(volume_create)                                                                           \
 	X(volume_inspect)                                                                          \

@@ -47,12 +47,6 @@ const struct option_spec container_option_specs[] = {
 	{ "cgroups", 0, OPTION_CHOICE, FIELD(cgroups), "MODE", "Whether it has a cgroup, and where", .choices = "enabled|disabled|no-conmon|split" },
 	{ "cidfile", 0, OPTION_STRING, FIELD(cid_file), "FILE", "Write the container's ID to a new file", .complete = COMPLETE_FILES },
 	{ "conmon-pidfile", 0, OPTION_STRING, FIELD(monitor_pid_file), "FILE", "Write the process ID of its monitor to a file", .complete = COMPLETE_FILES },
-	{ "cpu-period", 0, OPTION_INT, FIELD(cpu_period), "USEC", "Length of the period that --cpu-quota is of" },
-	{ "cpu-quota", 0, OPTION_INT, FIELD(cpu_quota), "USEC", "Processor time in each period" },
-	{ "cpu-shares", 'c', OPTION_INT, FIELD(cpu_shares), "WEIGHT", "Share of processor time against others; the default is 1024" },
-	{ "cpus", 0, OPTION_DECIMAL, FIELD(cpus), "NUMBER", "How many processors it may keep busy, e.g. 1.5" },
-	{ "cpuset-cpus", 0, OPTION_STRING, FIELD(cpuset_cpus), "LIST", "Processors it may run on, e.g. 0-2,7" },
-	{ "cpuset-mems", 0, OPTION_STRING, FIELD(cpuset_mems), "LIST", "Memory nodes it may use" },
 	{ "device", 0, OPTION_STRINGS, FIELD(devices), "HOST[:CONTAINER[:rwm]]", "Give it a device of the host, or those of a directory", .complete = COMPLETE_FILES },
 	{ "device-cgroup-rule", 0, OPTION_STRINGS, FIELD(device_rules), "RULE", "Allow devices by number, e.g. 'c 189:* rwm'" },
 	{ "dns", 0, OPTION_STRINGS, FIELD(dns), "ADDRESS", "Name server for /etc/resolv.conf, or none", OPTION_COMMAS },
@@ -86,9 +80,6 @@ const struct option_spec container_option_specs[] = {
 	{ "log-driver", 0, OPTION_CHOICE, FIELD(log_driver), "DRIVER", "Where output goes", .choices = LOG_DRIVERS },
 	{ "log-opt", 0, OPTION_STRINGS, FIELD(log_opts), "KEY=VALUE", "Option of the log driver: path=FILE, max-size=SIZE, max-file=COUNT, tag=TEMPLATE, label=NAME=VALUE" },
 	{ "mac-address", 0, OPTION_STRING, FIELD(mac_address), "ADDRESS", "Its MAC address on the bridge" },
-	{ "memory", 'm', OPTION_BYTES, FIELD(memory), "SIZE", "Memory limit, e.g. 512m", OPTION_MINUS_ONE },
-	{ "memory-reservation", 0, OPTION_BYTES, FIELD(memory_reservation), "SIZE", "Memory it is pushed back to when the host runs short", OPTION_MINUS_ONE },
-	{ "memory-swap", 0, OPTION_BYTES, FIELD(memory_swap), "SIZE", "Limit of memory and swap together; -1: unlimited swap", OPTION_MINUS_ONE },
 	{ "mount", 0, OPTION_STRINGS, FIELD(mounts), "type=TYPE,…", "Mount a bind, volume, image, glob, tmpfs, ramfs or devpts" },
 	{ "name", 0, OPTION_STRING, FIELD(name), "NAME", "Name of the container" },
 	{ "network", 0, OPTION_STRINGS, FIELD(networks), "MODE", "Network: bridge (root's default), pasta (users' default), host, none, container:NAME or ns:PATH", .choices = "bridge|pasta|none|" NAMESPACE_CHOICES },
@@ -102,7 +93,6 @@ const struct option_spec container_option_specs[] = {
 	{ "personality", 0, OPTION_CHOICE, FIELD(personality), "NAME", "What the kernel says that the machine is, for programs of 32 bits", .choices = "LINUX|LINUX32" },
 	{ "pid", 0, OPTION_STRING, FIELD(pid_mode), "MODE", "PID namespace: private, host, container:NAME or ns:PATH", .choices = NAMESPACE_CHOICES },
 	{ "pidfile", 0, OPTION_STRING, FIELD(pid_file), "FILE", "Write the process ID to a file, at each start", .complete = COMPLETE_FILES },
-	{ "pids-limit", 0, OPTION_INT, FIELD(pids_limit), "NUMBER", "How many processes; 0 or -1: any number" },
 	{ "privileged", 0, OPTION_FLAG, FIELD(privileged), NULL, "Give up most of the containment" },
 	{ "publish", 'p', OPTION_STRINGS, FIELD(publish), "[[IP:][HOST]:]PORT[/PROTO]", "Make a port reachable from the host" },
 	{ "publish-all", 'P', OPTION_FLAG, FIELD(publish_all), NULL, "Publish all exposed ports on random host ports" },
@@ -138,6 +128,7 @@ const struct option_spec container_option_specs[] = {
 	{ "volume", 'v', OPTION_STRINGS, FIELD(volumes), "[SRC:]DST[:OPTIONS]", "Mount a directory, a file or a named volume" },
 	{ "volumes-from", 0, OPTION_STRINGS, FIELD(volumes_from), "CONTAINER[:ro]", "Mount what another container has mounted" },
 	{ "workdir", 'w', OPTION_STRING, FIELD(workdir), "DIR", "Working directory inside" },
+	{ .kind = OPTION_INCLUDE, .name = "limit options", .offset = FIELD(limits), .include = limit_option_specs },
 	{ .kind = OPTION_INCLUDE, .name = "pull options", .offset = FIELD(pull), .include = pull_option_specs },
 	OPTION_END,
 };
@@ -197,39 +188,9 @@ static int build_limits(struct cli *cli, struct engine *engine, const struct con
 {
 	int64_t shm = 0;
 
-	if (args->memory > 0 && args->memory < 6 << 20)
-		return err_set(err, EINVAL,
-			       "a memory limit of %lld bytes is too small to start anything; give "
-			       "at least 6m",
-			       (long long)args->memory);
-	if (args->memory_swap > 0 && args->memory > args->memory_swap)
-		return err_set(err, EINVAL,
-			       "--memory-swap counts memory and swap together, so it cannot be "
-			       "below --memory");
-	if (args->memory_swap && !args->memory)
-		return err_set(err, EINVAL, "--memory-swap needs --memory too");
-	spec->memory = args->memory;
-	spec->memory_swap = args->memory_swap;
-	spec->memory_reservation = args->memory_reservation;
-	if (cli_given(cli, "pids-limit"))
-		spec->pids_limit = args->pids_limit > 0 ? args->pids_limit : -1;
-	if (cli_given(cli, "cpus")) {
-		if (args->cpu_period || args->cpu_quota)
-			return err_set(err, EINVAL,
-				       "--cpus stands for --cpu-period and --cpu-quota; give the "
-				       "one or the others");
-		if (args->cpus <= 0 || args->cpus > sysconf(_SC_NPROCESSORS_CONF) * 1.0)
-			return err_set(err, EINVAL, "--cpus %.2f: this host has %ld processors",
-				       args->cpus, sysconf(_SC_NPROCESSORS_CONF));
-		spec->cpu_period = 100000;
-		spec->cpu_quota = (int64_t)(args->cpus * 100000 + 0.5); /* llround() is in libm */
-	} else {
-		spec->cpu_period = args->cpu_period;
-		spec->cpu_quota = args->cpu_quota;
-	}
-	spec->cpu_shares = args->cpu_shares;
-	spec->cpuset_cpus = xstrdup(args->cpuset_cpus);
-	spec->cpuset_mems = xstrdup(args->cpuset_mems);
+	int r = limit_args_apply(cli, &args->limits, spec, err);
+	if (r < 0)
+		return r;
 	spec->cgroups = xstrdup(args->cgroups ?: engine->settings.cgroups);
 	spec->cgroup_parent = xstrdup(args->cgroup_parent);
 	if (args->oom_score_adj < -1000 || args->oom_score_adj > 1000)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/strlist.h"
+#include "cli/limit-options.h"
 #include "cli/options.h"
 #include "cli/pull-options.h"
 
@@ -28,10 +29,9 @@ struct container_args {
 	const char *passwd_entry, *group_entry, *personality;
 	int64_t stop_timeout_sec;
 	/* limits */
-	int64_t memory, memory_swap, memory_reservation, shm_size;
-	double cpus;
-	int64_t cpu_shares, cpu_period, cpu_quota, pids_limit, oom_score_adj;
-	const char *cpuset_cpus, *cpuset_mems, *cgroups, *cgroup_parent;
+	struct limit_args limits;
+	int64_t shm_size, oom_score_adj;
+	const char *cgroups, *cgroup_parent;
 	struct strlist ulimits;
 	/* confinement */
 	bool privileged, read_only;

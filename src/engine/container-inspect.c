@@ -237,6 +237,18 @@ static struct json_object *host_config_json(const struct container_spec *spec,
 	json_add_string(config, "CpusetCpus", spec->cpuset_cpus ?: "");
 	json_add_string(config, "CpusetMems", spec->cpuset_mems ?: "");
 	json_add_int(config, "PidsLimit", spec->pids_limit ?: 2048);
+	json_add_int(config, "MemorySwappiness",
+		     spec->has_memory_swappiness ? spec->memory_swappiness : -1);
+	json_add_bool(config, "OomKillDisable", spec->oom_kill_disable);
+	json_add_int(config, "CpuRealtimePeriod", spec->cpu_rt_period);
+	json_add_int(config, "CpuRealtimeRuntime", spec->cpu_rt_runtime);
+	json_add_int(config, "BlkioWeight", spec->blkio_weight);
+	json_add_strlist(config, "BlkioWeightDevice", &spec->blkio_weight_devices);
+	json_add_strlist(config, "BlkioDeviceReadBps", &spec->device_read_bps);
+	json_add_strlist(config, "BlkioDeviceWriteBps", &spec->device_write_bps);
+	json_add_strlist(config, "BlkioDeviceReadIOps", &spec->device_read_iops);
+	json_add_strlist(config, "BlkioDeviceWriteIOps", &spec->device_write_iops);
+	json_add_strlist(config, "CgroupConf", &spec->cgroup_conf);
 	json_add_int(config, "OomScoreAdj", spec->oom_score_adj);
 	json_add_strlist(config, "Devices", &spec->devices);
 	json_add_strlist(config, "Ulimits", &spec->ulimits);

@@ -88,12 +88,20 @@ struct container_spec {
 	struct strlist ulimits; /* "nofile=1024:2048" */
 
 	/* Limits. -1 unlimited, 0 the default */
-	char *cgroups; /* "enabled", "disabled" */
+	char *cgroups; /* "enabled", "disabled", "no-conmon", "split" */
 	char *cgroup_parent;
 	int64_t memory, memory_swap, memory_reservation;
 	int64_t pids_limit;
 	int64_t cpu_shares, cpu_quota, cpu_period; /* quota and period in microseconds */
+	int64_t cpu_rt_period, cpu_rt_runtime;
 	char *cpuset_cpus, *cpuset_mems;
+	bool has_memory_swappiness, oom_kill_disable;
+	int64_t memory_swappiness;
+	int64_t blkio_weight;				    /* 10 to 1000 */
+	struct strlist blkio_weight_devices;		    /* "DEVICE:WEIGHT" */
+	struct strlist device_read_bps, device_write_bps;   /* "DEVICE:SIZE" */
+	struct strlist device_read_iops, device_write_iops; /* "DEVICE:NUMBER" */
+	struct strlist cgroup_conf;			    /* "FILE=VALUE", cgroup v2 */
 	bool has_oom_score_adj;
 	int64_t oom_score_adj;
 

@@ -577,6 +577,25 @@ int container_rename(struct engine *engine, const struct container *container, c
 	return r == -EEXIST ? name_is_taken(engine, name, err) : r;
 }
 
+int container_set_spec(struct engine *engine, const char *id, const struct container_spec *spec,
+		       struct err *err)
+{
+	autostatement struct statement *update = NULL;
+	autojson struct json_object *json = container_spec_to_json(spec);
+	struct database *db;
+
+	int r = engine_database(engine, &db, err);
+	if (r == 0)
+		r = database_prepare(db, "UPDATE containers SET spec = ? WHERE id = ?", &update,
+				     err);
+	if (r < 0)
+		return r;
+	statement_bind_text(update, 1,
+			    json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN));
+	statement_bind_text(update, 2, id);
+	return statement_run(update, err);
+}
+
 int container_lock(struct engine *engine, const char *id, int *ret_fd, struct err *err)
 {
 	autofree char *directory = container_directory(engine, id);

@@ -94,6 +94,10 @@ int container_create(struct engine *engine, struct container_spec *spec, const c
 int container_rename(struct engine *engine, const struct container *container, const char *name,
 		     struct err *err);
 
+/* Another spec, for the next start. The caller has the lock. */
+int container_set_spec(struct engine *engine, const char *id, const struct container_spec *spec,
+		       struct err *err);
+
 /* One at a time may start, clean up or remove a container; the lock goes with the descriptor.
  * -ENOENT: the container was removed meanwhile. */
 int container_lock(struct engine *engine, const char *id, int *ret_fd, struct err *err);

@@ -24,6 +24,7 @@
 #include "engine/identity.h"
 #include "engine/mount-spec.h"
 #include "engine/plan-devices.h"
+#include "engine/plan-limits.h"
 #include "engine/plan-mount.h"
 #include "engine/namespace-mode.h"
 #include "engine/settings.h"
@@ -444,41 +445,6 @@ static int plan_mounts(const struct plan_input *input, struct oci_runtime_config
 	return 0;
 }
 
-static void plan_limits(const struct plan_input *input, struct oci_runtime_config *config)
-{
-	const struct container_spec *spec = input->spec;
-	const struct settings *settings = input->settings;
-	struct cgroup_resources *limits = &config->resources;
-
-	limits->memory_swappiness = -1;
-	limits->pids_limit = spec->pids_limit;
-	if (limits->pids_limit == 0 && settings->pids_limit > 0) {
-		limits->pids_limit = settings->pids_limit;
-		limits->pids_limit_is_default = true;
-	}
-	limits->memory_limit = spec->memory;
-	if (limits->memory_limit == 0 && settings->memory_limit != 0 && input->host_memory_bytes) {
-		/* Nine tenths: a container that runs away is stopped while there is still room to
-		 * log in and look. */
-		limits->memory_limit = settings->memory_limit > 0
-					       ? settings->memory_limit
-					       : (int64_t)(input->host_memory_bytes / 10 * 9);
-		limits->memory_limit_is_default = true;
-	}
-	limits->memory_swap = spec->memory_swap;
-	if (spec->memory > 0 && limits->memory_swap == 0 && spec->memory <= INT64_MAX / 2) {
-		/* A process that is over its memory limit would otherwise fill the host's swap. */
-		limits->memory_swap = spec->memory * 2;
-		limits->memory_swap_is_default = true;
-	}
-	limits->memory_reservation = spec->memory_reservation;
-	limits->cpu_shares = (uint64_t)spec->cpu_shares;
-	limits->cpu_quota = spec->cpu_quota;
-	limits->cpu_period = (uint64_t)spec->cpu_period;
-	limits->cpuset_cpus = xstrdup(spec->cpuset_cpus);
-	limits->cpuset_mems = xstrdup(spec->cpuset_mems);
-}
-
 static void plan_namespaces(const struct plan_input *input, struct oci_runtime_config *config)
 {
 	config->namespaces[OCI_NS_MOUNT].wanted = true;
@@ -594,10 +560,12 @@ int plan_container(const struct plan_input *input, struct oci_runtime_config **r
 	config->id = xstrdup(input->id);
 	plan_root(input, config);
 	plan_namespaces(input, config);
-	plan_limits(input, config);
 	plan_masks(input, config);
 	config->cgroups_path = xstrdup(input->cgroups_path);
-	int r = plan_process(input, config, err);
+	int r = plan_limits(spec, input->settings, input->host_memory_bytes, &config->resources,
+			    err);
+	if (r == 0)
+		r = plan_process(input, config, err);
 	if (r == 0)
 		r = plan_mounts(input, config, err);
 	if (r == 0)

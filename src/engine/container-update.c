@@ -1,0 +1,77 @@
+#include "engine/container-update.h"
+
+#include <errno.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "engine/container-cgroup.h"
+#include "engine/container-spec.h"
+#include "engine/container.h"
+#include "engine/engine.h"
+#include "engine/plan-limits.h"
+#include "kernel/cgroup.h"
+#include "oci/runtime-config.h"
+
+/* Some limits are one setting for the kernel and several for the user, and some are checked against
+ * each other: all of these go with what is new. */
+static void keep_together(struct container_spec *news, const struct container_spec *whole)
+{
+	news->memory = whole->memory;
+	news->memory_swap = whole->memory_swap;
+	news->memory_reservation = whole->memory_reservation;
+	news->cpu_quota = whole->cpu_quota;
+	news->cpu_period = whole->cpu_period;
+}
+
+static int change_running(struct engine *engine, const struct container *container,
+			  const struct container_spec *whole, const struct container_spec *news,
+			  struct err *err)
+{
+	struct oci_runtime_config *config = oci_runtime_config_new();
+	autocgroup struct cgroup *cgroup = NULL;
+
+	int r = plan_limits(news, NULL, 0, &config->resources, err);
+	if (r == 0)
+		r = container_cgroup_open(engine, container, whole, &cgroup, err);
+	if (r == -ENOENT)
+		r = err_set(err, EOPNOTSUPP,
+			    "it has no control group, so it has no limits; see davit-rootless(7)");
+	if (r == 0)
+		r = cgroup_update(cgroup, &config->resources, err);
+	oci_runtime_config_free(config);
+	return r;
+}
+
+static int update_locked(struct engine *engine, const struct container *container,
+			 int (*change)(struct container_spec *spec, void *arg, struct err *err),
+			 void *arg, struct err *err)
+{
+	autocontainer_spec struct container_spec *whole = NULL, *news = container_spec_new();
+
+	int r = container_spec_of(container, &whole, err);
+	if (r == 0)
+		r = change(whole, arg, err);
+	if (r < 0)
+		return r;
+	keep_together(news, whole);
+	r = change(news, arg, err);
+	if (r == 0 && container->state == CONTAINER_RUNNING)
+		r = change_running(engine, container, whole, news, err);
+	return r < 0 ? r : container_set_spec(engine, container->id, whole, err);
+}
+
+int container_update(struct engine *engine, struct container *container,
+		     int (*change)(struct container_spec *spec, void *arg, struct err *err),
+		     void *arg, struct err *err)
+{
+	autoclose int lock_fd = -1;
+
+	int r = container_lock(engine, container->id, &lock_fd, err);
+	if (r == 0)
+		r = container_find_again(engine, container,
+					 CONTAINER_WITH_SPEC | CONTAINER_IS_LOCKED, err);
+	if (r == 0)
+		r = update_locked(engine, container, change, arg, err);
+	return r < 0 ? err_wrap(err, "update container '%s'", container->name) : 0;
+}
