@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/timing.h"
+#include "kernel/process.h"
 #include "monitor/protocol.h"
 #include "monitor/restart.h"
 
@@ -32,37 +33,6 @@ static int read_line(const char *directory, const char *name, char *line, size_t
 		return (int)n;
 	line[n] = '\0';
 	return 0;
-}
-
-uint64_t process_start_time(pid_t pid)
-{
-	char directory[32], line[1024];
-	int64_t ticks;
-
-	snprintf(directory, sizeof(directory), "/proc/%d", (int)pid);
-	if (pid <= 0 || read_line(directory, "stat", line, sizeof(line)) < 0)
-		return 0;
-	/* The name may hold anything, so count from the last parenthesis; field 3 follows it. */
-	const char *at = strrchr(line, ')');
-	for (int field = 3; at && field <= 22; field++)
-		at = strchr(at + 1, ' ');
-	if (!at || number_take(&(const char *){ at + 1 }, 0, INT64_MAX, &ticks) < 0)
-		return 0;
-	return (uint64_t)ticks;
-}
-
-static bool process_lives(pid_t pid, uint64_t start_time)
-{
-	char directory[32], line[1024];
-
-	if (start_time == 0 || process_start_time(pid) != start_time)
-		return false;
-	/* A zombie has ended, though its entry is still there. */
-	snprintf(directory, sizeof(directory), "/proc/%d", (int)pid);
-	if (read_line(directory, "stat", line, sizeof(line)) < 0)
-		return false;
-	const char *at = strrchr(line, ')');
-	return at && at[1] && at[2] != 'Z' && at[2] != 'X';
 }
 
 /* The numbers that `count` words of a file hold; anything else is as good as no file. */
@@ -145,8 +115,8 @@ int run_directory_status(const char *path, struct run_status *ret_status)
 		status.pid = (pid_t)numbers[0];
 		status.monitor_pid = (pid_t)numbers[2];
 		status.started_nsec = numbers[4];
-		status.is_running = process_lives(status.pid, (uint64_t)numbers[1]);
-		status.monitor_lives = process_lives(status.monitor_pid, (uint64_t)numbers[3]);
+		status.is_running = process_is_alive(status.pid, (uint64_t)numbers[1]);
+		status.monitor_lives = process_is_alive(status.monitor_pid, (uint64_t)numbers[3]);
 	}
 	status.is_paused = status.is_running && is_paused(path);
 	read_exit(path, &status);

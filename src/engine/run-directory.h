@@ -39,8 +39,5 @@ char *run_directory_read_cgroup(const char *path);
 /* Note that it is paused, or no longer. */
 int run_directory_set_paused(const char *path, bool paused, struct err *err);
 
-/* Field 22 of /proc/PID/stat, in clock ticks since boot; 0 when there is no such process. */
-uint64_t process_start_time(pid_t pid);
-
 /* The exit code a shell would show: the status, or 128 + the signal. */
 int exit_code_of(int wait_status);

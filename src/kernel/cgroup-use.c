@@ -134,3 +134,19 @@ void cgroup_read_statistics(const struct cgroup *group, struct cgroup_statistics
 	};
 	group->ops->read_statistics(group, ret_statistics);
 }
+
+bool cgroup_is_frozen(const struct cgroup *group)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		autostrbuf struct strbuf text = STRBUF_EMPTY;
+		int fd = group->directories[i].fd;
+		if (cgroup_read(fd, "freezer.state", &text) == 0 &&
+		    strncmp(strbuf_text(&text), "FR", 2) == 0) /* FROZEN, FREEZING */
+			return true;
+		strbuf_reset(&text);
+		if (cgroup_read(fd, "cgroup.events", &text) == 0 &&
+		    strstr(strbuf_text(&text), "frozen 1"))
+			return true;
+	}
+	return false;
+}

@@ -271,8 +271,11 @@ static const char *name_in_hierarchies(const char *name)
 
 static int find(struct cgroup *group, struct err *err)
 {
-	const char *name = name_in_hierarchies(group->name);
+	char *name = xstrdup(name_in_hierarchies(group->name));
 
+	/* Directories that are made later, as for freezing, are of that name, too. */
+	free(group->name);
+	group->name = name;
 	for (size_t i = 0; i < CGROUP_CONTROLLER_COUNT; i++) {
 		autofree char *path = xasprintf(CGROUP_ROOT "/%s/%s", hierarchies[i], name);
 		int r = cgroup_add_directory(group, path, (enum cgroup_controller)i);

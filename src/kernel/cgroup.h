@@ -132,6 +132,8 @@ int cgroup_add(const struct cgroup *cgroup, pid_t pid, struct err *err);
 /* Kill what is left in it (cgroup.kill, or SIGKILL in a loop), then remove it. Absence is success.
  */
 int cgroup_remove(struct cgroup *cgroup, struct err *err);
+/* Whether everything in it stands still, or is about to. */
+bool cgroup_is_frozen(const struct cgroup *cgroup);
 int cgroup_freeze(const struct cgroup *cgroup, bool frozen, struct err *err);
 
 /* Change the limits that are given in `resources`; the others stay. Device rules are not changed. */

@@ -200,6 +200,18 @@ void seccomp_profile_add_native_architectures(struct seccomp_profile *profile)
 			add_architecture(profile, architectures[i].token);
 }
 
+void seccomp_profile_words(struct seccomp_words *words)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+		strlist_add(&words->actions, actions[i].name);
+	for (size_t i = 0; i < ARRAY_SIZE(comparisons); i++)
+		strlist_add(&words->comparisons, comparisons[i].name);
+	for (size_t i = 0; i < ARRAY_SIZE(architectures); i++)
+		strlist_add(&words->architectures, architectures[i].name);
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		strlist_add(&words->flags, flags[i].name);
+}
+
 /* ---- JSON with places ---- */
 
 static void write_place(struct strbuf *text, const struct place *place)

@@ -62,6 +62,12 @@ void seccomp_profile_add_native_architectures(struct seccomp_profile *profile);
 int seccomp_profile_parse(const char *text, size_t size, uint64_t capabilities,
 			  struct seccomp_profile **ret_profile, struct err *err);
 
+/* The words a profile may be made of: "SCMP_ACT_ERRNO", "SCMP_CMP_EQ", "SCMP_ARCH_X86", "SECCOMP_FILTER_FLAG_LOG". */
+struct seccomp_words {
+	struct strlist actions, comparisons, architectures, flags;
+};
+void seccomp_profile_words(struct seccomp_words *words);
+
 /* The default that davit carries. Its version changes whenever its meaning does. */
 struct seccomp_profile *seccomp_profile_default(uint64_t capabilities);
 #define SECCOMP_DEFAULT_VERSION 1

@@ -266,6 +266,27 @@ int seccomp_filter_load(const char *profile_path, uint64_t capabilities, int cac
 	return r;
 }
 
+int seccomp_filter_make(const char *text, size_t size, uint64_t capabilities, int cache_dir_fd,
+			struct seccomp_filter *ret_filter, struct err *err)
+{
+	autostrbuf struct strbuf key = STRBUF_EMPTY;
+	struct seccomp_profile *profile = NULL;
+
+	write_key(&key, "", &(struct stat){ 0 }, capabilities);
+	strbuf_add(&key, text, size);
+	if (cache_dir_fd >= 0 && cache_read(cache_dir_fd, &key, ret_filter))
+		return 0;
+	int r = seccomp_profile_parse(text, size, capabilities, &profile, err);
+	if (r >= 0)
+		r = seccomp_profile_compile(profile, ret_filter, err);
+	seccomp_profile_free(profile);
+	if (r < 0)
+		return r;
+	if (cache_dir_fd >= 0)
+		cache_write(cache_dir_fd, &key, ret_filter);
+	return 0;
+}
+
 void seccomp_filter_clear(struct seccomp_filter *filter)
 {
 	free(filter->instructions);

@@ -21,6 +21,9 @@ struct seccomp_filter {
  * -1 for no cache. */
 int seccomp_filter_load(const char *profile_path, uint64_t capabilities, int cache_dir_fd,
 			struct seccomp_filter *ret_filter, struct err *err);
+/* The same of a profile that is in memory; it is its own key. */
+int seccomp_filter_make(const char *text, size_t size, uint64_t capabilities, int cache_dir_fd,
+			struct seccomp_filter *ret_filter, struct err *err);
 void seccomp_filter_clear(struct seccomp_filter *filter);
 
 struct seccomp_data;

@@ -208,6 +208,7 @@ int oci_runtime_config_parse(const char *text, size_t size, const char *bundle,
 	if (r < 0)
 		return err_wrap(err, "config.json");
 	struct parser parser = { oci_runtime_config_new(), bundle };
+	parser.config->bundle_path = xstrdup(bundle);
 	struct json_at at = json_at_root(&reader, root);
 	parse_document(&parser, &at);
 	r = json_reader_failed(&reader);

@@ -146,6 +146,7 @@ void oci_runtime_config_free(struct oci_runtime_config *config)
 	if (!config)
 		return;
 	free(config->id);
+	free(config->bundle_path);
 	free(config->hostname);
 	free(config->domainname);
 	free(config->root_path);

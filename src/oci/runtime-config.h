@@ -86,6 +86,7 @@ struct oci_process {
 	struct strlist env;
 	char *cwd;
 	bool cwd_must_exist; /* not in config.json: runtimes make a directory that is missing */
+	unsigned preserve_fds; /* so many of our descriptors from 3 on are the command's, too */
 	uint32_t uid, gid;
 	uint32_t *additional_gids;
 	size_t additional_gid_count;
@@ -152,6 +153,9 @@ struct oci_overlay {
 
 struct oci_runtime_config {
 	char *id;
+	char *bundle_path;   /* where the configuration came from: for hooks; NULL: from nowhere */
+	bool no_pivot;	     /* change the root without pivot_root(2), as on an initial ramdisk */
+	bool no_new_keyring; /* keep the caller's session keyring */
 	char *hostname, *domainname;
 	char *root_path; /* the root directory, or where the overlay is put */
 	struct oci_overlay overlay;

@@ -538,6 +538,18 @@ int child_make_overlay(struct child *child)
 	return clone_fd < 0 ? child_fail(child, CHILD_OVERLAY, -1) : clone_fd;
 }
 
+int child_open_root(struct child *child)
+{
+	child->root_fd = open_tree(AT_FDCWD, child->plan->root_source,
+				   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (child->root_fd < 0)
+		return child_fail(child, CHILD_ROOT, 0);
+	if (child->plan->bind_before_private &&
+	    set_attributes(child->root_fd, AT_RECURSIVE, 0, 0, MS_PRIVATE) < 0)
+		return child_fail(child, CHILD_ROOT, 0);
+	return 0;
+}
+
 int child_mount_root(struct child *child)
 {
 	const struct launch_plan *plan = child->plan;
@@ -549,17 +561,27 @@ int child_mount_root(struct child *child)
 		child->root_fd = make_overlay(child, &attached);
 		if (child->root_fd < 0)
 			return -1;
-	} else {
-		child->root_fd = open_tree(AT_FDCWD, plan->root_source,
-					   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-		if (child->root_fd < 0)
-			return child_fail(child, CHILD_ROOT, 0);
+	} else if (child->root_fd < 0 && child_open_root(child) < 0) {
+		return -1;
 	}
 	if (plan->root_is_layer && set_attributes(child->root_fd, 0, MOUNT_ATTR_RDONLY, 0, 0) < 0)
 		return child_fail(child, CHILD_ROOT, 0);
-	if (!attached && move_mount(child->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	/* Hooks look for it at the path that the configuration names. */
+	const char *place =
+		plan->has_creation_hooks && plan->config->root_path ? plan->config->root_path : "/";
+	if (!attached &&
+	    move_mount(child->root_fd, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return child_fail(child, CHILD_ROOT, 0);
 	return 0;
+}
+
+/* Where "/" is the initial ramdisk there is no root to put aside. It stays below. */
+static int enter_by_chroot(struct child *child)
+{
+	if (child->plan->has_creation_hooks && child->plan->config->root_path &&
+	    mount(".", "/", NULL, MS_MOVE, NULL) < 0)
+		return -1;
+	return chroot(".");
 }
 
 int child_pivot(struct child *child)
@@ -569,8 +591,11 @@ int child_pivot(struct child *child)
 	if (plan->root_readonly && set_attributes(child->root_fd, 0, MOUNT_ATTR_RDONLY, 0, 0) < 0)
 		return child_fail(child, CHILD_PIVOT, 0);
 	/* The old root ends up on top of the new one, and goes. No put_old directory needed. */
-	if (fchdir(child->root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
-	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+	if (fchdir(child->root_fd) < 0 ||
+	    (plan->config->no_pivot
+		     ? enter_by_chroot(child)
+		     : syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0) ||
+	    chdir("/") < 0)
 		return child_fail(child, CHILD_PIVOT, 0);
 	if (plan->root_propagation != (MS_PRIVATE | MS_REC) &&
 	    mount(NULL, "/", NULL, plan->root_propagation, NULL) < 0)

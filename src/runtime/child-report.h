@@ -37,9 +37,12 @@ enum child_step {
 	CHILD_MASK,	/* index: masked path */
 	CHILD_READONLY, /* index: read-only path */
 	CHILD_LABEL,
+	CHILD_HOOKS, /* no failure: now the hooks beside the container, then "go" */
+	CHILD_HOOK,  /* index: hook, detail: enum oci_hook_point */
 	CHILD_PIVOT,
 	CHILD_CWD,
 	CHILD_READY, /* no failure; carries the terminal */
+	CHILD_HELD,  /* no failure: waits for its start by another process */
 	CHILD_CAPABILITIES,
 	CHILD_GROUPS,
 	CHILD_USER,
@@ -53,6 +56,7 @@ struct child_report {
 	enum child_step step;
 	int index;
 	int detail;
-	int code;	/* errno, 0 for CHILD_CLONED and CHILD_READY */
-	char said[160]; /* what the kernel's file system context had to say, may be empty */
+	int code;	 /* errno, 0 for what is no failure */
+	int wait_status; /* CHILD_HOOK: of the hook, if it ran */
+	char said[160];	 /* what the kernel's file system context had to say, may be empty */
 };

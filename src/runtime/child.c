@@ -18,8 +18,6 @@
 
 #include "runtime/exec-command.h"
 
-#define CONTROL_FD EXEC_CONTROL_FD
-
 int child_fail_code(struct child *child, enum child_step step, int index, int code)
 {
 	child->report.step = step;
@@ -35,7 +33,7 @@ int child_fail(struct child *child, enum child_step step, int index)
 	return child_fail_code(child, step, index, errno);
 }
 
-static _Noreturn void report_and_exit(struct child *child)
+_Noreturn void child_report_and_exit(struct child *child)
 {
 	(void)send(child->control_fd, &child->report, sizeof(child->report), MSG_NOSIGNAL);
 	_exit(1);
@@ -79,6 +77,36 @@ static void wait_for_mounts(struct child *child)
 	    control.header.cmsg_len != CMSG_LEN(size))
 		_exit(1);
 	memcpy(child->mapped_fds, CMSG_DATA(&control.header), size);
+}
+
+/* "go" from our parent, or a socket: then he leaves, and somebody else will say it there. */
+static void wait_for_start(struct child *child)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	char byte;
+	struct iovec part = { &byte, 1 };
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space),
+	};
+	ssize_t n;
+	int listen_fd;
+
+	do
+		n = recvmsg(child->control_fd, &message, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(1);
+	if (message.msg_controllen < CMSG_LEN(sizeof(int)) ||
+	    control.header.cmsg_type != SCM_RIGHTS)
+		return;
+	memcpy(&listen_fd, CMSG_DATA(&control.header), sizeof(listen_fd));
+	child_hold(child, listen_fd);
 }
 
 /* No failure, with up to two descriptors, the first of which decides whether there are any. */
@@ -195,7 +223,8 @@ int child_begin_session(struct child *child)
 	if (setsid() < 0 && errno != EPERM)
 		return child_fail(child, CHILD_START, 0);
 	/* The caller's keys are not the container's. Kernels without keyrings are fine. */
-	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS &&
+	if (!child->plan->config->no_new_keyring &&
+	    syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS &&
 	    errno != EDQUOT && errno != EPERM && errno != EACCES)
 		return child_fail(child, CHILD_KEYRING, 0);
 	return 0;
@@ -212,6 +241,8 @@ static int enter_namespaces(struct child *child)
 	else if (child->wait_for_start)
 		child_wait_for_parent(child);
 	if (child_enter_cgroups(child) < 0)
+		return -1;
+	if (plan->opens_early && (child_open_root(child) < 0 || child_open_bind_sources(child) < 0))
 		return -1;
 	/* Before the IDs change: that would close our own /proc to us. */
 	if (child_enter_time_namespace(child) < 0)
@@ -294,6 +325,11 @@ int child_open_label(struct child *child)
 	return child->label_fd < 0 ? child_fail(child, CHILD_LABEL, 0) : 0;
 }
 
+static int control_number(const struct child *child)
+{
+	return EXEC_CONTROL_FD + (int)child->plan->config->process.preserve_fds;
+}
+
 int child_set_up_stdio(struct child *child)
 {
 	const struct oci_process *process = &child->plan->config->process;
@@ -307,7 +343,7 @@ int child_set_up_stdio(struct child *child)
 			fds[i] = null_fd;
 		}
 		/* Out of the way of 0, 1, 2 before those are overwritten. */
-		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, CONTROL_FD + 1);
+		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, control_number(child) + 1);
 		if (fds[i] < 0)
 			return child_fail(child, CHILD_STDIO, i);
 	}
@@ -336,36 +372,55 @@ static int move_fd(int *fd, int number, int flags)
 	return 0;
 }
 
-/* The control socket becomes 3, the stub or the label 4, and everything above goes, so that no path
- * like /proc/self/fd/7 leads to something of the host. */
+/* What the command inherits has been there since before any descriptor of ours was made. */
+static int open_preserved(struct child *child)
+{
+	for (int fd = EXEC_CONTROL_FD; fd < control_number(child); fd++)
+		if (fcntl(fd, F_SETFD, 0) < 0)
+			return child_fail(child, CHILD_STDIO, 0);
+	return 0;
+}
+
+/* The control socket becomes 3, the stub or the label 4 (or as much more as descriptors are kept for
+ * the command), and everything above goes, so that no path like /proc/self/fd/7 leads to something
+ * of the host. */
 static int close_the_rest(struct child *child)
 {
 	/* There is never a stub beside a label. */
-	int *fourth = child->stub_fd >= 0    ? &child->stub_fd
+	int *second = child->stub_fd >= 0    ? &child->stub_fd
 		      : child->label_fd >= 0 ? &child->label_fd
 					     : NULL;
-	unsigned first = CONTROL_FD + 1;
+	int control = control_number(child), first = control + 1;
 
-	/* Out of the way of what comes to 3. */
-	if (fourth && *fourth == CONTROL_FD) {
-		*fourth = fcntl(*fourth, F_DUPFD_CLOEXEC, EXEC_FILE_FD + 1);
-		if (*fourth < 0)
+	/* Out of the way of what comes to its number. */
+	if (second && *second == control) {
+		*second = fcntl(*second, F_DUPFD_CLOEXEC, control + 2);
+		if (*second < 0)
 			return child_fail(child, CHILD_STDIO, 0);
 	}
-	if (move_fd(&child->control_fd, CONTROL_FD, O_CLOEXEC) < 0)
+	if (move_fd(&child->control_fd, control, O_CLOEXEC) < 0)
 		return child_fail(child, CHILD_STDIO, 0);
-	if (fourth) {
-		if (move_fd(fourth, EXEC_FILE_FD, child->stub_fd >= 0 ? 0 : O_CLOEXEC) < 0)
+	if (second) {
+		if (move_fd(second, first, child->stub_fd >= 0 ? 0 : O_CLOEXEC) < 0)
 			return child_fail(child, CHILD_STDIO, 0);
-		first = EXEC_FILE_FD + 1;
+		first++;
 	}
 	/* The stub is the one program that inherits them. */
 	if (child->stub_fd >= 0 &&
-	    (fcntl(CONTROL_FD, F_SETFD, 0) < 0 || fcntl(EXEC_FILE_FD, F_SETFD, 0) < 0))
+	    (fcntl(control, F_SETFD, 0) < 0 || fcntl(child->stub_fd, F_SETFD, 0) < 0))
 		return child_fail(child, CHILD_STDIO, 0);
-	if (syscall(SYS_close_range, first, ~0U, 0) < 0)
+	if (syscall(SYS_close_range, (unsigned)first, ~0U, 0) < 0)
 		return child_fail(child, CHILD_STDIO, 0);
-	return 0;
+	return open_preserved(child);
+}
+
+static int run_creation_hooks(struct child *child)
+{
+	if (!child->plan->has_creation_hooks)
+		return 0;
+	tell(child, CHILD_HOOKS, -1, -1);
+	child_wait_for_parent(child);
+	return child_run_hooks(child, OCI_HOOK_CREATE_CONTAINER);
 }
 
 static int make_file_systems(struct child *child, int *ret_master_fd)
@@ -373,7 +428,7 @@ static int make_file_systems(struct child *child, int *ret_master_fd)
 	const struct launch_plan *plan = child->plan;
 
 	/* Clones of mounts that shall stay connected to the host are taken while they are. */
-	if (plan->bind_before_private && child_open_bind_sources(child) < 0)
+	if (plan->bind_before_private && !plan->opens_early && child_open_bind_sources(child) < 0)
 		return -1;
 	if (set_private(child) < 0)
 		return -1;
@@ -388,6 +443,8 @@ static int make_file_systems(struct child *child, int *ret_master_fd)
 		return -1;
 	if (write_sysctls(child) < 0 || child_mask_paths(child) < 0 ||
 	    child_open_label(child) < 0 || child_set_up_stdio(child) < 0)
+		return -1;
+	if (run_creation_hooks(child) < 0)
 		return -1;
 	return child_pivot(child);
 }
@@ -485,21 +542,22 @@ void child_main(struct child *child)
 		: enter_namespaces(child) < 0 ? -1
 					      : make_file_systems(child, &master_fd);
 	if (r < 0)
-		report_and_exit(child);
+		child_report_and_exit(child);
 	child_make_stub(child);
 	tell(child, CHILD_READY, master_fd, -1);
 	if (close_the_rest(child) < 0)
-		report_and_exit(child);
+		child_report_and_exit(child);
 
-	child_wait_for_parent(child);
-	if (enter_working_directory(child) < 0)
-		report_and_exit(child);
+	wait_for_start(child);
+	if (child_run_hooks(child, OCI_HOOK_START_CONTAINER) < 0 ||
+	    enter_working_directory(child) < 0)
+		child_report_and_exit(child);
 	umask(plan->config->process.umask >= 0 ? (mode_t)plan->config->process.umask
 					       : inherited_umask);
 	reset_signals();
 	if (set_label(child) < 0 || child_become_user(child) < 0 ||
 	    (child->cwd_is_open && enter_working_directory(child) < 0) ||
 	    child_drop_privileges(child) < 0 || child_execute(child) < 0)
-		report_and_exit(child);
+		child_report_and_exit(child);
 	_exit(1);
 }

@@ -39,6 +39,8 @@ int child_fail_code(struct child *child, enum child_step step, int index, int co
 /* child-mounts.c */
 int child_open_layers(struct child *child);
 int child_open_bind_sources(struct child *child);
+/* A detached clone of the directory that becomes the root. */
+int child_open_root(struct child *child);
 int child_mount_root(struct child *child);
 /* A detached mount of the root overlay; also for the mapper, which is no child. */
 int child_make_overlay(struct child *child);
@@ -83,7 +85,14 @@ int child_open_proc(struct child *child, const char *path, int flags);
 /* child-enter.c: what comes before the command, in a container that runs. */
 int child_enter(struct child *child, int *ret_master_fd);
 
+/* child-hooks.c */
+int child_run_hooks(struct child *child, enum oci_hook_point point);
+
+/* child-hold.c: returns when the container is to be started. */
+void child_hold(struct child *child, int listen_fd);
+
 /* child.c */
+_Noreturn void child_report_and_exit(struct child *child);
 int child_become_root(struct child *child);
 int child_begin_session(struct child *child);
 int child_enter_cgroups(struct child *child);

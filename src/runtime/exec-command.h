@@ -10,9 +10,9 @@
  * to capabilities the command's exec does again.
  *
  * The stub runs freestanding: its system calls are its own, hence the two function arguments. Its
- * arguments: "davit-exec" CANDIDATES FILTER_OFFSET FILTER_COUNT FILTER_FLAGS CANDIDATE… ARG0 ARG…
- * EXEC_CONTROL_FD is the socket for struct child_report, EXEC_FILE_FD the memfd itself, behind
- * whose program the seccomp filter lies. */
+ * arguments: "davit-exec" CANDIDATES FILTER_OFFSET FILTER_COUNT FILTER_FLAGS CONTROL_FD CANDIDATE… ARG0
+ * ARG… CONTROL_FD is the socket for struct child_report, the descriptor behind it the memfd itself,
+ * behind whose program the seccomp filter lies. */
 #pragma once
 
 #include <errno.h>
@@ -21,8 +21,7 @@
 
 #include "runtime/child-report.h"
 
-#define EXEC_CONTROL_FD 3
-#define EXEC_FILE_FD	4
+#define EXEC_CONTROL_FD 3 /* plus the descriptors that the command inherits */
 
 /* Try the candidates as execvp(3) does, but without handing what is no program to a shell. Returns
  * only on failure, with the report filled. Both functions return -errno. */

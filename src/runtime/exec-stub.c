@@ -65,9 +65,11 @@ static long exists(const char *path)
 	return call(SYS_faccessat, AT_FDCWD, (long)path, F_OK, 0);
 }
 
+static long control_fd;
+
 static _Noreturn void end(const struct child_report *report)
 {
-	(void)call(SYS_write, EXEC_CONTROL_FD, (long)report, sizeof(*report), 0);
+	(void)call(SYS_write, control_fd, (long)report, sizeof(*report), 0);
 	for (;;)
 		(void)call(SYS_exit_group, 1, 0, 0, 0);
 }
@@ -92,8 +94,8 @@ static void set_filter(size_t offset, size_t count, size_t flags)
 
 	long r = count > FILTER_MAX
 			 ? -E2BIG
-			 : call(SYS_pread64, EXEC_FILE_FD, (long)filter, size, (long)offset);
-	(void)call(SYS_close, EXEC_FILE_FD, 0, 0, 0);
+			 : call(SYS_pread64, control_fd + 1, (long)filter, size, (long)offset);
+	(void)call(SYS_close, control_fd + 1, 0, 0, 0);
 	if (r == size)
 		r = count ? call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, (long)flags, (long)&program,
 				 0)
@@ -112,14 +114,15 @@ void stub_main(uintptr_t *stack)
 	size_t argc = stack[0];
 	char **argv = (char **)(stack + 1);
 	char **env = argv + argc + 1;
-	size_t candidates = argc > 5 ? number(argv[1]) : 0;
+	size_t candidates = argc > 6 ? number(argv[1]) : 0;
 
 	/* An image that names /proc/self/exe gets us as its program. */
-	if (argc <= 5 || candidates > argc - 5)
+	if (argc <= 6 || candidates > argc - 6)
 		for (;;)
 			(void)call(SYS_exit_group, 126, 0, 0, 0);
-	(void)call(SYS_fcntl, EXEC_CONTROL_FD, F_SETFD, FD_CLOEXEC, 0);
+	control_fd = (long)number(argv[5]);
+	(void)call(SYS_fcntl, control_fd, F_SETFD, FD_CLOEXEC, 0);
 	set_filter(number(argv[2]), number(argv[3]), number(argv[4]));
-	exec_candidates(argv + 5, candidates, argv + 5 + candidates, env, execute, exists, &report);
+	exec_candidates(argv + 6, candidates, argv + 6 + candidates, env, execute, exists, &report);
 	end(&report);
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "runtime/runtime.h"
 
 static int explain_mount(const struct launch_plan *plan, const struct child_report *report,
 			 struct err *err)
@@ -117,7 +118,9 @@ static int explain_exec(const struct launch_plan *plan, const struct child_repor
 				       "in the image (no such file or directory)",
 				       path);
 		if (plan->searched_path)
-			return err_set(err, ENOENT, "executable file '%s' not found in $PATH",
+			return err_set(err, ENOENT,
+				       "executable file '%s' not found in $PATH: no such file or "
+				       "directory",
 				       command);
 		return err_set(err, ENOENT,
 			       "executable file '%s' not found: no such file or directory",
@@ -167,6 +170,11 @@ int launch_plan_explain(const struct launch_plan *plan, const struct child_repor
 	errno = report->code;
 	switch (report->step) {
 	case CHILD_JOIN:
+		if (report->code == EINVAL && config->namespaces[report->index].path)
+			return err_set(err, EINVAL,
+				       "join the %s namespace: '%s' is none, or is already ours",
+				       plan_namespaces[report->index].name,
+				       config->namespaces[report->index].path);
 		return err_errno(err, "join the %s namespace", plan_namespaces[report->index].name);
 	case CHILD_OOM_SCORE:
 		if (report->code == EACCES || report->code == EPERM)
@@ -228,6 +236,10 @@ int launch_plan_explain(const struct launch_plan *plan, const struct child_repor
 	case CHILD_READONLY:
 		return err_errno(err, "make '%s' read-only",
 				 config->readonly_paths.items[report->index]);
+	case CHILD_HOOK:
+		return runtime_explain_hook(
+			config, (enum oci_hook_point)report->detail, (size_t)report->index,
+			report->wait_status ? 0 : report->code, report->wait_status, err);
 	case CHILD_CWD:
 		if (report->code == ENOENT)
 			return err_set(err, ENOENT,

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "runtime/child.h"
+#include "runtime/exec-command.h"
 
 #define DEFAULT_PATH	      "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define CGROUP2_MAGIC	      0x63677270
@@ -351,6 +352,10 @@ static int plan_mounts(struct launch_plan *plan, struct err *err)
 	plan->make_default_devices = true;
 	plan->mounts = xcalloc(config->mount_count, sizeof(*plan->mounts));
 	plan->mount_count = config->mount_count;
+	/* The host's root, who turns into a user that his directories may be closed to. */
+	plan->opens_early =
+		plan->is_in_user_namespace && geteuid() == 0 && !config->overlay.lowers.count;
+	plan->bind_before_private = plan->opens_early;
 	for (size_t i = 0; i < config->mount_count; i++) {
 		const struct oci_mount *from = &config->mounts[i];
 		int r = plan_mount_one(plan, from, &plan->mounts[i], err);
@@ -587,11 +592,34 @@ static void plan_stub(struct launch_plan *plan)
 	strlist_addf(&plan->stub_args, "%zu", child_stub_size);
 	strlist_addf(&plan->stub_args, "%zu", process->no_new_privileges ? filter->count : 0);
 	strlist_addf(&plan->stub_args, "%u", filter->flags);
+	strlist_addf(&plan->stub_args, "%u", EXEC_CONTROL_FD + process->preserve_fds);
 	strlist_extend(&plan->stub_args, &plan->candidates);
 	size_t own = plan->stub_args.count;
 	plan->stub_argv = xcalloc(own + process->args.count + 1, sizeof(char *));
 	memcpy(plan->stub_argv, plan->stub_args.items, own * sizeof(char *));
 	memcpy(plan->stub_argv + own, process->args.items, process->args.count * sizeof(char *));
+}
+
+static void plan_hooks(struct launch_plan *plan)
+{
+	static const struct {
+		enum oci_hook_point point;
+		const char *status;
+	} inside[] = {
+		{ OCI_HOOK_CREATE_CONTAINER, "creating" },
+		{ OCI_HOOK_START_CONTAINER, "created" },
+	};
+	const struct oci_hooks *hooks = plan->config->hooks;
+
+	plan->has_creation_hooks = hooks[OCI_HOOK_PRESTART].count ||
+				   hooks[OCI_HOOK_CREATE_RUNTIME].count ||
+				   hooks[OCI_HOOK_CREATE_CONTAINER].count;
+	for (size_t i = 0; i < ARRAY_SIZE(inside); i++) {
+		struct plan_state *state = &plan->hook_states[inside[i].point];
+		if (hooks[inside[i].point].count)
+			state->text = oci_runtime_state_text(plan->config, inside[i].status,
+							     &state->pid_at);
+	}
 }
 
 int launch_plan_make(const struct oci_runtime_config *config, bool joins_user_namespace,
@@ -614,8 +642,10 @@ int launch_plan_make(const struct oci_runtime_config *config, bool joins_user_na
 		r = plan_rlimits(plan, err);
 	if (r >= 0)
 		r = plan_command(plan, err);
-	if (r >= 0)
+	if (r >= 0) {
+		plan_hooks(plan);
 		plan_stub(plan);
+	}
 	if (r < 0) {
 		launch_plan_free(plan);
 		return r;
@@ -668,6 +698,8 @@ void launch_plan_free(struct launch_plan *plan)
 		free(plan->own_config);
 	}
 	free(plan->time_offsets);
+	for (int i = 0; i < OCI_HOOK_POINT_COUNT; i++)
+		free(plan->hook_states[i].text);
 	free(plan->overlay_fallback);
 	free(plan->volatile_mark);
 	for (size_t i = 0; i < plan->mount_count; i++)

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "oci/runtime-config.h"
+#include "oci/runtime-state.h"
 #include "runtime/child-report.h"
 #include "runtime/mount-options.h"
 
@@ -58,6 +59,12 @@ struct plan_device {
 	uid_t uid;
 	gid_t gid;
 	bool is_default; /* of the standard set: an existing entry is good enough */
+};
+
+/* What a hook in the container's first process reads; see oci_runtime_state_text(). */
+struct plan_state {
+	char *text; /* owned; NULL without hooks */
+	size_t pid_at;
 };
 
 struct plan_sysctl {
@@ -111,7 +118,12 @@ struct launch_plan {
 	char *overlay_fallback;	  /* the options as one string for mount(2), owned */
 	char *volatile_mark;	  /* what a volatile overlay leaves in its work directory, owned */
 	bool bind_before_private; /* some bind mount stays connected with the host's */
+	bool opens_early;	  /* root and sources, while we still are who may look for them */
 	unsigned long root_propagation;
+
+	/* Hooks run before the root is entered, and may look for it, or mount something, at its path. */
+	bool has_creation_hooks;
+	struct plan_state hook_states[OCI_HOOK_POINT_COUNT];
 
 	struct plan_mount *mounts;
 	size_t mount_count;

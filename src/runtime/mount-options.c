@@ -191,6 +191,13 @@ int mount_options_parse(const struct strlist *list, struct mount_options *ret_op
 	return 0;
 }
 
+void mount_options_list(struct strlist *list)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (*words[i].name && words[i].effect != REFUSED)
+			strlist_add(list, words[i].name);
+}
+
 void mount_options_clear(struct mount_options *options)
 {
 	for (size_t i = 0; i < options->option_count; i++) {

@@ -31,4 +31,6 @@ struct mount_options {
 /* -EINVAL names the option that makes no sense. */
 int mount_options_parse(const struct strlist *words, struct mount_options *ret_options,
 			struct err *err);
+/* All the words that are known, for who asks what this runtime can do. */
+void mount_options_list(struct strlist *list);
 void mount_options_clear(struct mount_options *options);

@@ -122,7 +122,7 @@ static int join_all(struct child *child, const struct joins *joins)
 
 	for (int i = 0; i < OCI_NS_COUNT; i++)
 		if (i != OCI_NS_USER && joins->fds[i] >= 0)
-			done[i] = setns(joins->fds[i], 0) == 0;
+			done[i] = setns(joins->fds[i], (int)plan_namespaces[i].clone_flag) == 0;
 	if (joins->fds[OCI_NS_USER] >= 0) {
 		/* EINVAL: it is the one we are in. */
 		if (setns(joins->fds[OCI_NS_USER], CLONE_NEWUSER) < 0 && errno != EINVAL)
@@ -130,7 +130,7 @@ static int join_all(struct child *child, const struct joins *joins)
 	}
 	for (int i = 0; i < OCI_NS_COUNT; i++)
 		if (i != OCI_NS_USER && joins->fds[i] >= 0 && !done[i] &&
-		    setns(joins->fds[i], 0) < 0)
+		    setns(joins->fds[i], (int)plan_namespaces[i].clone_flag) < 0)
 			return child_fail(child, CHILD_JOIN, i);
 	return 0;
 }
@@ -513,17 +513,96 @@ int runtime_spawn(const struct oci_runtime_config *config, const struct cgroup *
 
 /* ---- ready, exec ---- */
 
+static int run_creation_hooks(struct runtime_child *child, struct err *err)
+{
+	const struct oci_runtime_config *config = child->plan->config;
+
+	int r = runtime_run_hooks(config, OCI_HOOK_PRESTART, "creating", child->pid, err);
+	if (r == 0)
+		r = runtime_run_hooks(config, OCI_HOOK_CREATE_RUNTIME, "creating", child->pid, err);
+	if (r == 0)
+		(void)runtime_send_go(child); /* a dead child is found out by its silence */
+	return r;
+}
+
+static int exit_code_of(const struct launch_plan *plan, const struct child_report *report)
+{
+	/* The peers' numbers, for what the user asked for and the container does not have. */
+	if (report->step == CHILD_CWD)
+		return plan->enters_container ? RUNTIME_NOT_FOUND : RUNTIME_CANNOT_EXECUTE;
+	if (report->step != CHILD_EXEC)
+		return RUNTIME_FAILED;
+	return report->code == ENOENT || report->code == ENOTDIR ? RUNTIME_NOT_FOUND
+								 : RUNTIME_CANNOT_EXECUTE;
+}
+
 int runtime_ready(struct runtime_child *child, struct err *err)
 {
 	struct child_report report;
 	int fds[2];
 
 	int r = receive_report(child, &report, fds);
+	if (r > 0 && report.step == CHILD_HOOKS) {
+		r = run_creation_hooks(child, err);
+		if (r < 0) {
+			runtime_abandon(child);
+			return r;
+		}
+		r = receive_report(child, &report, fds);
+	}
 	if (r <= 0)
 		return fail_without_report(child, err);
 	child->console_fd = fds[0];
 	if (report.step != CHILD_READY)
 		return fail_with_report(child, &report, err);
+	return 0;
+}
+
+int runtime_hold(struct runtime_child *child, int listen_fd, int *ret_exit_code, struct err *err)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec part = { (char[]){ 'h' }, 1 };
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space),
+	};
+	struct child_report report;
+	int fds[2];
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.header), &listen_fd, sizeof(listen_fd));
+	(void)sendmsg(child->control_fd, &message,
+		      MSG_NOSIGNAL); /* a dead child is found out by the next line */
+	*ret_exit_code = RUNTIME_FAILED;
+	int r = receive_report(child, &report, fds);
+	if (r <= 0)
+		return fail_without_report(child, err);
+	if (report.step == CHILD_HELD)
+		return 0;
+	*ret_exit_code = exit_code_of(child->plan, &report);
+	return fail_with_report(child, &report, err);
+}
+
+int runtime_adopt(const struct oci_runtime_config *config, pid_t pid, int pid_fd, int socket_fd,
+		  struct runtime_child *ret_child, struct err *err)
+{
+	struct launch_plan *plan;
+	int r = launch_plan_make(config, false, &plan, err);
+
+	if (r < 0)
+		return r;
+	runtime_child_forget(ret_child);
+	ret_child->pid = pid;
+	ret_child->pid_fd = pid_fd;
+	ret_child->control_fd = socket_fd;
+	ret_child->plan = plan;
 	return 0;
 }
 
@@ -587,15 +666,7 @@ int runtime_exec(struct runtime_child *child, int *ret_exit_code, struct err *er
 		*ret_exit_code = RUNTIME_FAILED;
 		return fail_without_report(child, err);
 	}
-	*ret_exit_code = RUNTIME_FAILED;
-	/* The peers' numbers, for what the user asked for and the container does not have. */
-	if (report.step == CHILD_CWD)
-		*ret_exit_code =
-			child->plan->enters_container ? RUNTIME_NOT_FOUND : RUNTIME_CANNOT_EXECUTE;
-	if (report.step == CHILD_EXEC)
-		*ret_exit_code = report.code == ENOENT || report.code == ENOTDIR
-					 ? RUNTIME_NOT_FOUND
-					 : RUNTIME_CANNOT_EXECUTE;
+	*ret_exit_code = exit_code_of(child->plan, &report);
 	return fail_with_report(child, &report, err);
 }
 
@@ -604,7 +675,11 @@ void runtime_abandon(struct runtime_child *child)
 	int status;
 
 	if (child->pid > 0) {
-		(void)kill(child->pid, SIGKILL); /* not reaped yet, so the pid is still its own */
+		if (child->pid_fd >= 0)
+			(void)pidfd_signal(child->pid_fd, SIGKILL);
+		else
+			(void)kill(child->pid,
+				   SIGKILL); /* not reaped yet, so the pid is still its own */
 		(void)process_reap(child->pid, &status);
 	}
 	runtime_child_clear(child);

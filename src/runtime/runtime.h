@@ -19,11 +19,12 @@
 
 #include <sys/types.h>
 
+#include "oci/runtime-config.h"
+
 struct cgroup;
 struct err;
 struct launch_plan;
 struct oci_process;
-struct oci_runtime_config;
 struct seccomp_filter;
 
 struct runtime_child {
@@ -81,6 +82,24 @@ int runtime_ready(struct runtime_child *child, struct err *err);
 /* On failure *ret_exit_code is one of enum runtime_failure, and the child is gone and reaped. On
  * success the descriptors stay open; runtime_child_clear() them when they are not wanted. */
 int runtime_exec(struct runtime_child *child, int *ret_exit_code, struct err *err);
+
+/* Between runtime_ready() and the start: leave the child waiting on its own, so that the caller can end. It then listens
+ * on the socket (AF_UNIX, SOCK_SEQPACKET; borrowed), until runtime_exec() is called by a process that has connected there
+ * and adopted it. A command that does not exist is an error already here. Afterwards runtime_child_clear() the child. */
+int runtime_hold(struct runtime_child *child, int listen_fd, int *ret_exit_code, struct err *err);
+
+/* A child that runtime_hold() has left, made ready for runtime_exec(). The configuration has to be the same. The
+ * descriptors become the child's on success. */
+int runtime_adopt(const struct oci_runtime_config *config, pid_t pid, int pid_fd, int socket_fd,
+		  struct runtime_child *ret_child, struct err *err);
+
+/* Run the hooks of a point that is beside the container: prestart and createRuntime (runtime_ready() does that), poststart
+ * and poststop, whose failures are warned about only. `pid` 0: there is no process any more. */
+int runtime_run_hooks(const struct oci_runtime_config *config, enum oci_hook_point point,
+		      const char *status, pid_t pid, struct err *err);
+/* Why a hook failed; `code` an errno, or 0 and what wait(2) said. Returns a negative errno. */
+int runtime_explain_hook(const struct oci_runtime_config *config, enum oci_hook_point point,
+			 size_t index, int code, int wait_status, struct err *err);
 
 /* Kill and reap a child that is not wanted any more. */
 void runtime_abandon(struct runtime_child *child);
