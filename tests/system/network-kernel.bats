@@ -225,7 +225,6 @@ end_probe() {
 user_probe() { "$PROBE" --run-dir "$RUN" --helper "$HELPER" "$@"; }
 
 need_pasta() {
-	need_user
 	command -v pasta >/dev/null || skip "pasta is missing"
 	HOST=$(ip -4 route get 192.0.2.99 | sed -n 's/.* src \([^ ]*\).*/\1/p')
 }
@@ -243,6 +242,7 @@ no_helper_left() {
 	fail "left: $(ps -eo pid,stat,args | grep -E '[p]ass?t')"
 }
 
+# bats test_tags=user
 @test "user: no pasta runs before the network is used" {
 	need_pasta
 	run user_probe -- bash -c 'ip -4 -br addr show eth0; ip route; sleep 0.3; pasta_runs || echo none'
@@ -250,6 +250,7 @@ no_helper_left() {
 	no_helper_left
 }
 
+# bats test_tags=user
 @test "user: containers reach the host at its address, by tcp and udp" {
 	need_pasta
 	"$PEER" serve tcp 17000 host & local tcp=$!
@@ -263,6 +264,7 @@ no_helper_left() {
 	no_helper_left
 }
 
+# bats test_tags=user
 @test "user: a published port answers on the host's address and on 127.0.0.1" {
 	need_pasta
 	user_probe -p 19000:80 -p 127.0.0.1:19001:80 -- "$PEER" serve tcp 80 web & local pid=$!
@@ -278,6 +280,7 @@ no_helper_left() {
 	no_helper_left
 }
 
+# bats test_tags=user
 @test "user: udp ports and ranges are published" {
 	need_pasta
 	user_probe -p 19000-19002:80-82/udp -- "$PEER" serve udp 80-82 clock & local pid=$!
@@ -287,6 +290,7 @@ no_helper_left() {
 	no_helper_left
 }
 
+# bats test_tags=user
 @test "user: published ports are there before the command runs, and free when it is over" {
 	need_pasta
 	local i
@@ -297,6 +301,7 @@ no_helper_left() {
 	no_helper_left
 }
 
+# bats test_tags=user
 @test "user: a port in use is refused by number" {
 	need_pasta
 	"$PEER" serve tcp 19000 host & local pid=$!
@@ -308,6 +313,7 @@ no_helper_left() {
 	no_helper_left
 }
 
+# bats test_tags=user
 @test "user: a privileged port is refused with the remedy" {
 	need_pasta
 	[ "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" -gt 80 ] || skip "ports are not privileged here"
@@ -316,6 +322,7 @@ no_helper_left() {
 	[[ $output == *"port 80/tcp"*"net.ipv4.ip_unprivileged_port_start=80"* ]] || fail
 }
 
+# bats test_tags=user
 @test "user: a pasta that dies is started again" {
 	need_pasta
 	"$PEER" serve tcp 17000 host & local server=$!
@@ -325,6 +332,7 @@ no_helper_left() {
 	no_helper_left
 }
 
+# bats test_tags=user
 @test "user: names are resolved by the host's server" {
 	need_pasta
 	# A server of our own at the address of the first nameserver, where that is the host itself.
