@@ -22,6 +22,7 @@ static const struct option_spec options[] = {
 	{ "color", 0, OPTION_FLAG, FIELD(color), NULL,
 	  "Each container's lines in a color of their own" },
 	{ "follow", 'f', OPTION_FLAG, FIELD(follow), NULL, "Go on until the container ends" },
+	{ "latest", 'l', OPTION_FLAG, FIELD(latest), NULL, "The container that was made last" },
 	{ "names", 'n', OPTION_FLAG, FIELD(names), NULL,
 	  "Begin each line with the container's name" },
 	{ "since", 0, OPTION_STRING, FIELD(since), "TIME",
@@ -107,9 +108,19 @@ static int logs(struct cli *cli, void *arguments, int argc, char **argv, struct 
 		.stdout_fd = STDOUT_FILENO,
 		.stderr_fd = STDERR_FILENO,
 	};
+	autocontainer struct container *latest = NULL;
 	struct engine *engine;
 
+	if (args->latest == (argc > 0))
+		return err_set(err, EINVAL,
+			       "name one or more containers, or give --latest instead");
 	int r = cli_engine(cli, &engine, err);
+	if (r == 0 && args->latest)
+		r = container_find_latest(engine, 0, &latest, err);
+	if (latest) {
+		argv = &latest->id;
+		argc = 1;
+	}
 	if (r == 0)
 		r = read_time(args->since, &how.since_nsec, err);
 	if (r == 0)
@@ -147,8 +158,8 @@ const struct command command_logs = {
 	.names = "logs|container logs",
 	.summary = "Show what containers have written",
 	.examples = "davit logs -f --tail 20 web\ndavit logs --since 10m -t web",
-	.operands = "CONTAINER...",
-	.min_operands = 1,
+	.operands = "[CONTAINER...]",
+	.min_operands = 0,
 	.max_operands = -1,
 	.complete = COMPLETE_CONTAINERS,
 	.options = options,

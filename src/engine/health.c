@@ -154,27 +154,31 @@ void health_keep(const char *run_dir, const char *container_dir)
 		(void)file_write(AT_FDCWD, to, strbuf_text(&text), text.size, 0600, 0, &ignored);
 }
 
+static struct json_object *read_state(const char *directory)
+{
+	autofree char *path = path_join(directory, HEALTH_FILE);
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+	struct json_object *json;
+	struct err ignored; /* without checks there is none */
+
+	if (file_read(AT_FDCWD, path, &text, FILE_LIMIT, &ignored) < 0 ||
+	    json_parse(strbuf_text(&text), text.size, &json, &ignored) < 0)
+		return NULL;
+	return json;
+}
+
 struct json_object *health_to_json(const struct engine *engine, const struct container *container)
 {
 	autofree char *run_dir = container_run_directory(engine, container->id),
 		      *directory = container_directory(engine, container->id);
-	const char *places[] = { run_dir, directory };
-	struct json_object *json;
-	struct err ignored; /* without checks there is none */
 
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		autofree char *path = path_join(places[i], HEALTH_FILE);
-		autostrbuf struct strbuf text = STRBUF_EMPTY;
-		if (file_read(AT_FDCWD, path, &text, FILE_LIMIT, &ignored) == 0 &&
-		    json_parse(strbuf_text(&text), text.size, &json, &ignored) == 0)
-			return json;
-	}
-	return NULL;
+	return read_state(run_dir) ?: read_state(directory);
 }
 
 char *health_status(const struct engine *engine, const struct container *container)
 {
-	autojson struct json_object *json = health_to_json(engine, container);
+	autofree char *run_dir = container_run_directory(engine, container->id);
+	autojson struct json_object *json = read_state(run_dir);
 
 	return xstrdup(json_get_string(json, "Status", ""));
 }

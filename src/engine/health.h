@@ -29,9 +29,9 @@ int health_begin(const char *run_dir, const struct container_spec *spec, struct 
 /* For the end: keep what was known last. Nothing more than that is lost if it fails. */
 void health_keep(const char *run_dir, const char *container_dir);
 
-/* "starting", "healthy", "unhealthy"; "" without checks. Owned by the caller. */
+/* Of one that runs: "starting", "healthy", "unhealthy"; "" without checks. Owned by the caller. */
 char *health_status(const struct engine *engine, const struct container *container);
-/* State.Health of inspect, NULL without checks. */
+/* State.Health of inspect, of one that has ended as it was last; NULL without checks. */
 struct json_object *health_to_json(const struct engine *engine, const struct container *container);
 
 /* What one more result makes of it. `is_starting`: the start period is not over. Changes the document. Returns whether

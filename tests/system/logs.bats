@@ -166,6 +166,10 @@ log_driver = "fluentd"' >"$BATS_TEST_TMPDIR/containers.conf"
 	run_davit logs --since 1h --until 2100-01-01T00:00:00Z a
 	assert_output $'one\ntwo'
 	run_error 125 logs --since yesterdayish a -- "yesterdayish"
+	run_davit logs --latest
+	assert_output ""
+	run_error 125 logs --latest a -- "--latest"
+	run_error 125 logs -- "container"
 	run_davit logs never
 	assert_output ""
 }
