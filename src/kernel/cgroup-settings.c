@@ -117,6 +117,11 @@ static void add_cpu_v1(struct cgroup_settings *settings, const struct cgroup_res
 	if (resources->cpu_quota)
 		add(settings, CGROUP_CPU, "CPU quota", "cpu.cfs_quota_us",
 		    number(resources->cpu_quota));
+	if (resources->cpu_burst)
+		add(settings, CGROUP_CPU, "CPU burst", "cpu.cfs_burst_us",
+		    number((int64_t)resources->cpu_burst));
+	if (resources->has_cpu_idle)
+		add(settings, CGROUP_CPU, "CPU idle", "cpu.idle", number(resources->cpu_idle));
 	if (resources->cpu_rt_period)
 		add(settings, CGROUP_CPU, "real-time CPU period", "cpu.rt_period_us",
 		    number((int64_t)resources->cpu_rt_period));
@@ -166,6 +171,32 @@ static void add_hugetlb(struct cgroup_settings *settings, const struct cgroup_re
 	}
 }
 
+/* "mlx5_0 hca_handle=3 hca_object=max" */
+static void add_rdma(struct cgroup_settings *settings, const struct cgroup_resources *resources)
+{
+	for (size_t i = 0; i < resources->rdma_count; i++) {
+		const struct cgroup_rdma_limit *limit = &resources->rdma[i];
+		autofree char *handles =
+			number_or_max(limit->handles == UINT32_MAX ? -1 : (int64_t)limit->handles);
+		autofree char *objects =
+			number_or_max(limit->objects == UINT32_MAX ? -1 : (int64_t)limit->objects);
+		add(settings, CGROUP_RDMA, "RDMA limit", "rdma.max",
+		    xasprintf("%s hca_handle=%s hca_object=%s", limit->device, handles, objects));
+	}
+}
+
+static void add_network_v1(struct cgroup_settings *settings,
+			   const struct cgroup_resources *resources)
+{
+	if (resources->network_class)
+		add(settings, CGROUP_NET_CLS, "network class", "net_cls.classid",
+		    number(resources->network_class));
+	for (size_t i = 0; i < resources->network_priority_count; i++)
+		add(settings, CGROUP_NET_PRIO, "network priority", "net_prio.ifpriomap",
+		    xasprintf("%s %s", resources->network_priorities[i].key,
+			      resources->network_priorities[i].value));
+}
+
 int cgroup_settings_plan_v1(const struct cgroup_resources *resources,
 			    struct cgroup_settings *ret_settings, struct err *err)
 {
@@ -185,6 +216,8 @@ int cgroup_settings_plan_v1(const struct cgroup_resources *resources,
 	add_cpuset(&settings, resources);
 	add_io_v1(&settings, resources);
 	add_hugetlb(&settings, resources, "limit_in_bytes");
+	add_rdma(&settings, resources);
+	add_network_v1(&settings, resources);
 	*ret_settings = settings;
 	return 0;
 }
@@ -201,6 +234,8 @@ static int refuse_v1_only(const struct cgroup_resources *resources, struct err *
 		what = "disabling the OOM killer";
 	else if (resources->cpu_rt_period || resources->cpu_rt_runtime)
 		what = "real-time CPU time";
+	else if (resources->network_class || resources->network_priority_count)
+		what = "a class or priority of network traffic";
 	return what ? err_set(err, EOPNOTSUPP,
 			      "%s cannot be set for a group of cgroup v2, which this host has; "
 			      "leave "
@@ -257,6 +292,11 @@ static void add_cpu_v2(struct cgroup_settings *settings, const struct cgroup_res
 	else if (resources->cpu_quota < 0 || resources->cpu_period)
 		add(settings, CGROUP_CPU, "CPU quota", "cpu.max",
 		    xasprintf("max %" PRIu64, period));
+	if (resources->cpu_burst)
+		add(settings, CGROUP_CPU, "CPU burst", "cpu.max.burst",
+		    number((int64_t)resources->cpu_burst));
+	if (resources->has_cpu_idle)
+		add(settings, CGROUP_CPU, "CPU idle", "cpu.idle", number(resources->cpu_idle));
 }
 
 static void add_io_v2(struct cgroup_settings *settings, const struct cgroup_resources *resources)
@@ -289,6 +329,7 @@ enum cgroup_controller cgroup_controller_of_file(const char *file)
 		[CGROUP_PIDS] = "pids.", [CGROUP_MEMORY] = "memory.",
 		[CGROUP_CPU] = "cpu.",	 [CGROUP_CPUSET] = "cpuset.",
 		[CGROUP_IO] = "io.",	 [CGROUP_HUGETLB] = "hugetlb.",
+		[CGROUP_RDMA] = "rdma.",
 	};
 
 	for (size_t i = 0; i < CGROUP_CONTROLLER_COUNT; i++)
@@ -330,6 +371,7 @@ int cgroup_settings_plan_v2(const struct cgroup_resources *resources,
 	add_cpuset(&settings, resources);
 	add_io_v2(&settings, resources);
 	add_hugetlb(&settings, resources, "max");
+	add_rdma(&settings, resources);
 	r = add_unified(&settings, resources, err);
 	if (r < 0) {
 		cgroup_settings_clear(&settings);

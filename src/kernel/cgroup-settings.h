@@ -16,6 +16,9 @@ enum cgroup_controller {
 	CGROUP_CPUSET,
 	CGROUP_IO, /* "blkio" in v1 */
 	CGROUP_HUGETLB,
+	CGROUP_RDMA,
+	CGROUP_NET_CLS,	 /* v1 only, */
+	CGROUP_NET_PRIO, /* as these are: v2 leaves both to packet filters */
 	CGROUP_FREEZER,
 	CGROUP_CONTROLLER_COUNT,
 };

@@ -26,9 +26,10 @@
 #define FREEZE_TIMEOUT_MSEC 2000
 
 static const char *const hierarchies[CGROUP_CONTROLLER_COUNT] = {
-	[CGROUP_PIDS] = "pids",	      [CGROUP_MEMORY] = "memory",   [CGROUP_DEVICES] = "devices",
-	[CGROUP_CPU] = "cpu",	      [CGROUP_CPUSET] = "cpuset",   [CGROUP_IO] = "blkio",
-	[CGROUP_HUGETLB] = "hugetlb", [CGROUP_FREEZER] = "freezer",
+	[CGROUP_PIDS] = "pids",	      [CGROUP_MEMORY] = "memory",     [CGROUP_DEVICES] = "devices",
+	[CGROUP_CPU] = "cpu",	      [CGROUP_CPUSET] = "cpuset",     [CGROUP_IO] = "blkio",
+	[CGROUP_HUGETLB] = "hugetlb", [CGROUP_FREEZER] = "freezer",   [CGROUP_RDMA] = "rdma",
+	[CGROUP_NET_CLS] = "net_cls", [CGROUP_NET_PRIO] = "net_prio",
 };
 
 /* Where processes are found when nothing is limited, in this order. */

@@ -31,6 +31,7 @@
 static const char *const controllers[CGROUP_CONTROLLER_COUNT] = {
 	[CGROUP_PIDS] = "pids",	    [CGROUP_MEMORY] = "memory", [CGROUP_CPU] = "cpu",
 	[CGROUP_CPUSET] = "cpuset", [CGROUP_IO] = "io",		[CGROUP_HUGETLB] = "hugetlb",
+	[CGROUP_RDMA] = "rdma",
 };
 
 /* ---- controllers ---- */

@@ -39,6 +39,12 @@ struct cgroup_weight {
 	uint16_t weight;
 };
 
+/* Of one adapter; UINT32_MAX: any number. */
+struct cgroup_rdma_limit {
+	char *device;
+	uint32_t handles, objects;
+};
+
 struct cgroup_resources {
 	int64_t pids_limit;   /* 0: not given, -1: unlimited */
 	int64_t memory_limit; /* bytes; 0: not given, -1: unlimited */
@@ -49,6 +55,9 @@ struct cgroup_resources {
 	uint64_t cpu_shares;
 	int64_t cpu_quota; /* microseconds in each period; 0: not given, -1: unlimited */
 	uint64_t cpu_period;
+	uint64_t cpu_burst; /* microseconds saved up for later periods */
+	bool has_cpu_idle;
+	bool cpu_idle; /* runs only when nobody else wants to */
 	int64_t cpu_rt_runtime;
 	uint64_t cpu_rt_period;
 	char *cpuset_cpus, *cpuset_mems;
@@ -59,6 +68,11 @@ struct cgroup_resources {
 	size_t throttle_count[4];
 	struct cgroup_hugepage_limit *hugepage_limits;
 	size_t hugepage_limit_count;
+	struct cgroup_rdma_limit *rdma;
+	size_t rdma_count;
+	uint32_t network_class;		      /* 0: not given; cgroup v1 only, as are the … */
+	struct key_value *network_priorities; /* … numbers by interface */
+	size_t network_priority_count;
 	struct cgroup_device_rule *devices; /* in order, later rules win */
 	size_t device_count;
 	struct key_value *unified; /* raw cgroup v2 files */

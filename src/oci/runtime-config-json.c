@@ -161,6 +161,9 @@ static struct json_object *cpu_to_json(const struct cgroup_resources *resources)
 	add_nonzero(object, "period", (int64_t)resources->cpu_period);
 	add_nonzero(object, "realtimeRuntime", resources->cpu_rt_runtime);
 	add_nonzero(object, "realtimePeriod", (int64_t)resources->cpu_rt_period);
+	add_nonzero(object, "burst", (int64_t)resources->cpu_burst);
+	if (resources->has_cpu_idle)
+		json_add_int(object, "idle", resources->cpu_idle);
 	json_add_string(object, "cpus", resources->cpuset_cpus);
 	json_add_string(object, "mems", resources->cpuset_mems);
 	return object;
@@ -202,6 +205,38 @@ static struct json_object *block_io_to_json(const struct cgroup_resources *resou
 	return object;
 }
 
+static struct json_object *rdma_to_json(const struct cgroup_resources *resources)
+{
+	struct json_object *object = json_object_new_object();
+
+	for (size_t i = 0; i < resources->rdma_count; i++) {
+		const struct cgroup_rdma_limit *from = &resources->rdma[i];
+		struct json_object *limit = json_object_new_object();
+		if (from->handles != UINT32_MAX)
+			json_add_int(limit, "hcaHandles", from->handles);
+		if (from->objects != UINT32_MAX)
+			json_add_int(limit, "hcaObjects", from->objects);
+		json_object_object_add(object, from->device, limit);
+	}
+	return object;
+}
+
+static struct json_object *network_to_json(const struct cgroup_resources *resources)
+{
+	struct json_object *object = json_object_new_object(), *list = json_object_new_array();
+
+	add_nonzero(object, "classID", resources->network_class);
+	for (size_t i = 0; i < resources->network_priority_count; i++) {
+		struct json_object *entry = json_object_new_object();
+		json_add_string(entry, "name", resources->network_priorities[i].key);
+		json_add_int(entry, "priority",
+			     strtoll(resources->network_priorities[i].value, NULL, 10));
+		json_object_array_add(list, entry);
+	}
+	add_unless_empty(object, "priorities", list);
+	return object;
+}
+
 static struct json_object *resources_to_json(const struct cgroup_resources *resources)
 {
 	struct json_object *object = json_object_new_object();
@@ -224,6 +259,8 @@ static struct json_object *resources_to_json(const struct cgroup_resources *reso
 		json_object_array_add(huge, limit);
 	}
 	add_unless_empty(object, "hugepageLimits", huge);
+	add_unless_empty(object, "rdma", rdma_to_json(resources));
+	add_unless_empty(object, "network", network_to_json(resources));
 	for (size_t i = 0; i < resources->unified_count; i++)
 		json_add_string(unified, resources->unified[i].key, resources->unified[i].value);
 	add_unless_empty(object, "unified", unified);

@@ -87,8 +87,8 @@ static void parse_memory(const struct json_at *resources_at, struct cgroup_resou
 
 static void parse_cpu(const struct json_at *resources_at, struct cgroup_resources *resources)
 {
-	static const char *const refused[] = { "burst", "idle", NULL };
 	struct json_at at;
+	int64_t idle;
 
 	if (!json_at_member(resources_at, "cpu", json_type_object, &at))
 		return;
@@ -99,7 +99,11 @@ static void parse_cpu(const struct json_at *resources_at, struct cgroup_resource
 	resources->cpu_rt_period = unsigned_limit(&at, "realtimePeriod", resources->cpu_rt_period);
 	json_at_copy(&at, "cpus", &resources->cpuset_cpus);
 	json_at_copy(&at, "mems", &resources->cpuset_mems);
-	refuse(&at, refused);
+	resources->cpu_burst = unsigned_limit(&at, "burst", resources->cpu_burst);
+	if (json_at_int(&at, "idle", 0, 1, &idle)) {
+		resources->has_cpu_idle = true;
+		resources->cpu_idle = idle;
+	}
 }
 
 static void parse_throttle(const struct json_at *block_io_at, const char *name, int kind,
@@ -181,9 +185,54 @@ static void add_unified(void *data, const struct json_at *at, const char *key, c
 	entry->value = xstrdup(value);
 }
 
+static void parse_rdma(const struct json_at *resources_at, struct cgroup_resources *resources)
+{
+	struct json_at object, at;
+
+	if (!json_at_member(resources_at, "rdma", json_type_object, &object))
+		return;
+	json_object_object_foreach(object.value, device, ignored)
+	{
+		int64_t number;
+		(void)ignored;
+		if (!json_at_member(&object, device, json_type_object, &at))
+			continue;
+		if (!*device || strpbrk(device, " \n/"))
+			json_at_fail(&at, NULL, "not the name of an adapter");
+		struct cgroup_rdma_limit *limit = OCI_APPEND(resources->rdma, resources->rdma_count);
+		*limit = (struct cgroup_rdma_limit){ xstrdup(device), UINT32_MAX, UINT32_MAX };
+		if (json_at_int(&at, "hcaHandles", 0, UINT32_MAX, &number))
+			limit->handles = (uint32_t)number;
+		if (json_at_int(&at, "hcaObjects", 0, UINT32_MAX, &number))
+			limit->objects = (uint32_t)number;
+	}
+}
+
+static void parse_network(const struct json_at *resources_at, struct cgroup_resources *resources)
+{
+	struct json_at object, list, at;
+	int64_t number;
+
+	if (!json_at_member(resources_at, "network", json_type_object, &object))
+		return;
+	if (json_at_int(&object, "classID", 0, UINT32_MAX, &number))
+		resources->network_class = (uint32_t)number;
+	if (!json_at_member(&object, "priorities", json_type_array, &list))
+		return;
+	for (size_t i = 0; json_at_element(&list, i, json_type_object, &at); i++) {
+		const char *name = json_at_need_string(&at, "name");
+		int64_t priority = json_at_need_int(&at, "priority", 0, UINT32_MAX);
+		if (strpbrk(name, " \n/"))
+			json_at_fail(&at, "name", "'%s' is not the name of an interface", name);
+		struct key_value *entry = OCI_APPEND(resources->network_priorities,
+						     resources->network_priority_count);
+		entry->key = xstrdup(name);
+		entry->value = xasprintf("%lld", (long long)priority);
+	}
+}
+
 void oci_parse_resources(const struct json_at *at, struct cgroup_resources *resources)
 {
-	static const char *const refused[] = { "classID", "priorities", NULL };
 	struct json_at object;
 
 	parse_device_rules(at, resources);
@@ -193,10 +242,7 @@ void oci_parse_resources(const struct json_at *at, struct cgroup_resources *reso
 		resources->pids_limit = json_at_need_int(&object, "limit", -1, INT64_MAX);
 	parse_block_io(at, resources);
 	parse_huge_pages(at, resources);
-	if (json_at_member(at, "network", json_type_object, &object))
-		refuse(&object, refused);
-	if (json_at_member(at, "rdma", json_type_object, &object) &&
-	    json_object_object_length(object.value))
-		json_at_fail(at, "rdma", "not supported by this runtime; leave it out");
+	parse_rdma(at, resources);
+	parse_network(at, resources);
 	json_at_pairs(at, "unified", add_unified, resources);
 }

@@ -94,6 +94,10 @@ static void resources_clear(struct cgroup_resources *resources)
 	for (size_t i = 0; i < resources->hugepage_limit_count; i++)
 		free(resources->hugepage_limits[i].page_size);
 	free(resources->hugepage_limits);
+	for (size_t i = 0; i < resources->rdma_count; i++)
+		free(resources->rdma[i].device);
+	free(resources->rdma);
+	key_values_free(resources->network_priorities, resources->network_priority_count);
 	free(resources->devices);
 	key_values_free(resources->unified, resources->unified_count);
 }

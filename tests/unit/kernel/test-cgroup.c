@@ -160,6 +160,42 @@ static void test_huge_pages_and_raw_settings(void **state)
 	assert_int_equal(cgroup_controller_of_file("cgroup.max.depth"), CGROUP_CONTROLLER_COUNT);
 }
 
+static void test_adapters_and_networks(void **state)
+{
+	struct cgroup_rdma_limit adapter = { (char *)"mlx5_0", 3, UINT32_MAX };
+	struct key_value priority = { (char *)"eth0", (char *)"5" };
+	struct cgroup_resources resources = nothing;
+
+	(void)state;
+	resources.rdma = &adapter;
+	resources.rdma_count = 1;
+	expect_plan(cgroup_settings_plan_v1, &resources,
+		    "rdma.max=mlx5_0 hca_handle=3 hca_object=max\n");
+	expect_plan(cgroup_settings_plan_v2, &resources,
+		    "rdma.max=mlx5_0 hca_handle=3 hca_object=max\n");
+	resources = nothing;
+	resources.network_class = 1048577;
+	resources.network_priorities = &priority;
+	resources.network_priority_count = 1;
+	expect_plan(cgroup_settings_plan_v1, &resources,
+		    "net_cls.classid=1048577\nnet_prio.ifpriomap=eth0 5\n");
+	expect_refusal(cgroup_settings_plan_v2, &resources, "network traffic");
+}
+
+static void test_bursts_and_idling(void **state)
+{
+	struct cgroup_resources resources = nothing;
+
+	(void)state;
+	resources.cpu_quota = 50000;
+	resources.cpu_burst = 1000;
+	resources.has_cpu_idle = true;
+	expect_plan(cgroup_settings_plan_v1, &resources,
+		    "cpu.cfs_quota_us=50000\ncpu.cfs_burst_us=1000\ncpu.idle=0\n");
+	expect_plan(cgroup_settings_plan_v2, &resources,
+		    "cpu.max=50000 100000\ncpu.max.burst=1000\ncpu.idle=0\n");
+}
+
 static void test_what_only_v1_has_is_refused_on_v2(void **state)
 {
 	struct cgroup_resources resources = nothing;
@@ -354,6 +390,8 @@ int main(void)
 		cmocka_unit_test(test_shares_and_quotas),
 		cmocka_unit_test(test_block_devices),
 		cmocka_unit_test(test_huge_pages_and_raw_settings),
+		cmocka_unit_test(test_adapters_and_networks),
+		cmocka_unit_test(test_bursts_and_idling),
 		cmocka_unit_test(test_what_only_v1_has_is_refused_on_v2),
 		cmocka_unit_test(test_defaults_are_left_out_and_wishes_are_errors),
 		cmocka_unit_test(test_paths_lead_nowhere_else),

@@ -53,7 +53,8 @@ static const char whole[] =
 	"\"pids\":{\"limit\":12},\"blockIO\":{\"weight\":10,\"throttleReadBpsDevice\":[{\"major\":"
 	"8,\"minor\":0,\"rate\":99}]},"
 	"\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":4}],\"unified\":{\"memory.high\":"
-	"\"5\"}},"
+	"\"5\"},\"rdma\":{\"mlx5_0\":{\"hcaHandles\":3}},\"network\":{\"classID\":7,"
+	"\"priorities\":[{\"name\":\"eth0\",\"priority\":2}]}},"
 	"\"maskedPaths\":[\"/proc/kcore\"],\"readonlyPaths\":[\"/proc/"
 	"sys\"],\"personality\":{\"domain\":\"LINUX32\"},"
 	"\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"mkdir\"],"
@@ -166,6 +167,11 @@ static void test_resources_are_read(void **state)
 	assert_int_equal(resources->throttle[0][0].rate, 99);
 	assert_int_equal(resources->hugepage_limits[0].limit_bytes, 4);
 	assert_string_equal(resources->unified[0].value, "5");
+	assert_string_equal(resources->rdma[0].device, "mlx5_0");
+	assert_int_equal(resources->rdma[0].handles, 3);
+	assert_int_equal(resources->rdma[0].objects, UINT32_MAX);
+	assert_int_equal(resources->network_class, 7);
+	assert_string_equal(resources->network_priorities[0].value, "2");
 	oci_runtime_config_free(config);
 }
 
