@@ -126,6 +126,10 @@ static int run(struct cli *cli, void *arguments, int argc, char **argv, struct e
 		puts(container->id);
 		return EXIT_OK;
 	}
+	if (!request.wants_stdout && !request.wants_stderr) {
+		puts(container->id); /* the only way to find it again */
+		fflush(stdout);
+	}
 	request.fd = client_fd;
 	request.is_terminal = args->container.tty;
 	request.passes_signals = args->sig_proxy == TRISTATE_UNSET

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "engine/volume-backing.h"
 #include "engine/volume.h"
 
 struct volume_create_args {
@@ -19,6 +20,8 @@ static const struct option_spec options[] = {
 	  .initial = "local" },
 	{ "ignore", 0, OPTION_FLAG, FIELD(ignore), NULL, "One that is there already is no error" },
 	{ "label", 'l', OPTION_STRINGS, FIELD(labels), "KEY=VALUE", "Label to give it" },
+	{ "opt", 'o', OPTION_STRINGS, FIELD(options), "KEY=VALUE",
+	  "What it is made of: type=, device=, o=, in the words of mount(8)" },
 	OPTION_END,
 };
 
@@ -30,6 +33,9 @@ static int volume_create_command(struct cli *cli, void *arguments, int argc, cha
 	struct engine *engine;
 
 	int r = cli_engine(cli, &engine, err);
+	if (r < 0)
+		return r;
+	r = volume_backing_check(&args->options, err);
 	if (r < 0)
 		return r;
 	r = volume_create(engine, argv[0], &args->labels, &args->options, &volume, err);
@@ -45,7 +51,8 @@ const struct command command_volume_create = {
 	.names = "volume create",
 	.summary = "Make a volume",
 	.description = "Without a name it gets one of 64 hexadecimal digits, which is printed.",
-	.examples = "davit volume create data\ndavit volume create --label project=shop data",
+	.examples = "davit volume create data\ndavit volume create --label project=shop data\n"
+		    "davit volume create -o type=none -o device=/srv/data -o o=bind data",
 	.operands = "[NAME]",
 	.max_operands = 1,
 	.options = options,

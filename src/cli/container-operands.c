@@ -150,6 +150,10 @@ int for_each_container(struct cli *cli, const struct container_choice *choice, i
 		if (!word) {
 			r = read_id(choice->cid_files.items[i - (size_t)argc], &id, err);
 			word = strbuf_text(&id);
+			if (r < 0 && !choice->ignore_missing) {
+				status = report(status, -EIO, choice, err);
+				continue;
+			}
 		}
 		if (r == 0)
 			r = container_find(engine, word, CONTAINER_WITH_SPEC, &container, err);

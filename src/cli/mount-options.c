@@ -15,6 +15,7 @@
 #include "engine/engine.h"
 #include "engine/image.h"
 #include "engine/mount-spec.h"
+#include "engine/volume-backing.h"
 #include "engine/volume.h"
 #include "oci/image-config.h"
 
@@ -208,6 +209,18 @@ static int find_mounted_image(struct engine *engine, struct mount_spec *mount, s
 	return 0;
 }
 
+static int use_volume(struct engine *engine, struct mount_spec *mount, struct err *err)
+{
+	autovolume struct volume *volume = NULL;
+
+	int r = volume_ensure(engine, mount->source, err);
+	if (r == 0)
+		r = volume_find(engine, mount->source, &volume, err);
+	if (r == 0)
+		r = volume_backing_apply(&volume->options, mount, err);
+	return r < 0 ? err_wrap(err, "volume '%s'", mount->source) : 0;
+}
+
 static int add_mount(struct engine *engine, struct mount_spec *mount, struct container_spec *spec,
 		     struct err *err)
 {
@@ -216,7 +229,7 @@ static int add_mount(struct engine *engine, struct mount_spec *mount, struct con
 	if (mount->kind == MOUNT_IMAGE) {
 		r = find_mounted_image(engine, mount, err);
 	} else if (mount->kind == MOUNT_VOLUME && mount->source) {
-		r = volume_ensure(engine, mount->source, err);
+		r = use_volume(engine, mount, err);
 	} else if (mount->kind == MOUNT_VOLUME) {
 		autovolume struct volume *volume = NULL;
 		r = volume_create(engine, NULL, NULL, NULL, &volume, err);

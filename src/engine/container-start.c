@@ -49,6 +49,7 @@
 #include "engine/shared-namespaces.h"
 #include "engine/shared-userns.h"
 #include "engine/skeleton.h"
+#include "engine/volume-backing.h"
 #include "engine/volume.h"
 #include "kernel/caps.h"
 #include "kernel/cgroup.h"
@@ -216,6 +217,7 @@ static int fill_volume(struct start *start, const struct mount_spec *mount, stru
 	const struct strlist *dirs =
 		start->mapped_dirs.count ? &start->mapped_dirs : &start->layer_dirs;
 	bool is_volume = mount->kind == MOUNT_VOLUME;
+	const char *backing = is_volume ? volume_backing_of(mount) : NULL;
 	struct identity owner = start->identity;
 
 	/* This works under the caller's mapping. What is mapped when it is mounted has the image's IDs
@@ -224,15 +226,18 @@ static int fill_volume(struct start *start, const struct mount_spec *mount, stru
 	    !(is_volume || strlist_contains(&mount->options, "idmap")))
 		container_map_identity(&start->map, &owner);
 	int r = 0;
-	if (is_volume)
+	if (backing && backing[0] != '/')
+		return 0;
+	if (is_volume && !backing)
 		r = volume_fill(start->engine, mount->source, dirs, mount->destination,
 				!mount->no_copy, &owner, err);
 	/* A file system that is made anew belongs to the user from its beginning. */
 	if (r < 0 || !mount->chown_to_user || (!is_volume && mount->kind != MOUNT_BIND))
 		return r;
 	autofree char *data =
-		is_volume ? xasprintf("%s/volumes/%s/_data", start->engine->root, mount->source)
-			  : xstrdup(mount->source);
+		backing	    ? xstrdup(backing)
+		: is_volume ? xasprintf("%s/volumes/%s/_data", start->engine->root, mount->source)
+			    : xstrdup(mount->source);
 	return volume_chown(start->engine, data, &owner, err);
 }
 

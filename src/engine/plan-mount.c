@@ -10,6 +10,7 @@
 #include "engine/identity.h"
 #include "engine/mount-spec.h"
 #include "engine/plan.h"
+#include "engine/volume-backing.h"
 #include "oci/runtime-config.h"
 #include "store/layer-remap.h"
 #include "store/layer.h"
@@ -76,16 +77,27 @@ static void add_image(const struct plan_input *input, const struct mount_spec *m
 		add_overlay(input, mount, &lowers, !mount->read_only, number, config);
 }
 
+/* Those for the mount: what a volume is made of is none. */
+static void add_options(const struct mount_spec *mount, struct strlist *options)
+{
+	const char *backing = volume_backing_of(mount);
+
+	for (size_t i = 0; i < mount->options.count; i++)
+		if (!backing || !strchr(mount->options.items[i], '=') ||
+		    strcmp(strchr(mount->options.items[i], '=') + 1, backing) != 0)
+			strlist_add(options, mount->options.items[i]);
+}
+
 static void add_file_system(const struct plan_input *input, const struct mount_spec *mount,
 			    struct oci_runtime_config *config)
 {
 	autostrlist struct strlist options = STRLIST_EMPTY;
-	const char *type = mount_kind_name(mount->kind);
+	const char *type = mount->kind == MOUNT_VOLUME ? "tmpfs" : mount_kind_name(mount->kind);
 
-	strlist_extend(&options, &mount->options);
+	add_options(mount, &options);
 	if (mount->read_only)
 		strlist_add(&options, "ro");
-	if (mount->chown_to_user && mount->kind == MOUNT_TMPFS) {
+	if (mount->chown_to_user && strcmp(type, "tmpfs") == 0) {
 		strlist_addf(&options, "uid=%u", input->identity->uid);
 		strlist_addf(&options, "gid=%u", input->identity->gid);
 	}
@@ -96,7 +108,9 @@ static void add_file_system(const struct plan_input *input, const struct mount_s
 static void add_bind(const struct mount_spec *mount, const char *source, const char *before,
 		     struct oci_runtime_config *config)
 {
-	autofree char *options = strlist_join(&mount->options, ",");
+	autostrlist struct strlist list = STRLIST_EMPTY;
+	add_options(mount, &list);
+	autofree char *options = strlist_join(&list, ",");
 	autofree char *text = xasprintf("%s%s%s%s", before, *options ? "," : "", options,
 					mount->read_only ? ",ro" : "");
 
@@ -110,9 +124,14 @@ int plan_user_mount(const struct plan_input *input, const struct mount_spec *mou
 		mount->kind == MOUNT_VOLUME
 			? xasprintf("%s/%s/_data", input->volumes_dir, mount->source)
 			: NULL;
-	const char *source = volume ?: mount->source;
+	const char *backing = volume ? volume_backing_of(mount) : NULL;
+	const char *source = backing ?: volume ?: mount->source;
 	bool is_recursive = !strlist_contains(&mount->options, "bind");
 
+	if (backing && backing[0] != '/') {
+		add_file_system(input, mount, config);
+		return 0;
+	}
 	switch (mount->kind) {
 	case MOUNT_VOLUME:
 	case MOUNT_BIND:
@@ -123,7 +142,8 @@ int plan_user_mount(const struct plan_input *input, const struct mount_spec *mou
 		} else if (volume) {
 			/* Volumes have the image's IDs on disk, so that containers of several mappings may
 			 * share one. A user's containers share it only under the same mapping. */
-			bool is_mapped = !input->is_rootless && !input->map->is_identity;
+			bool is_mapped =
+				!backing && !input->is_rootless && !input->map->is_identity;
 			add_bind(mount, source,
 				 is_mapped ? "rbind,rprivate,nosuid,nodev,idmap"
 					   : "rbind,rprivate,nosuid,nodev",

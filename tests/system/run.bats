@@ -185,6 +185,17 @@ run_true() { run_davit run --rm --network none "$@"; }
 	assert_not_contains SECRET_OF_CALLER
 }
 
+@test "--attach: only the streams that are named" {
+	run_davit run --rm --network none -a stderr "$BUSYBOX" sh -c 'echo out; echo err >&2'
+	[ -z "$output" ] || fail "standard output"
+	[ "$stderr" = err ] || fail "standard error"
+	run_davit run --rm --network none -a stdout -a STDERR "$BUSYBOX" sh -c 'echo out; echo err >&2'
+	assert_output out
+	run_davit run --network none -a stdin -i "$BUSYBOX" true </dev/null
+	assert_matches '^[0-9a-f]{64}$'
+	run_error 125 run --rm -a nothing "$BUSYBOX" true -- "nothing"
+}
+
 @test "names: given, taken, invalid, random" {
 	run_davit create --name mine --network none "$BUSYBOX" true
 	run_error 125 create --name mine --network none "$BUSYBOX" true -- "mine" "in use" "(replace|remove|rm)"

@@ -205,6 +205,37 @@ teardown() {
 	assert_output /proc/mounts
 }
 
+@test "volume create -o: a directory of the host, memory, and what cannot be" {
+	mkdir "$BATS_TEST_TMPDIR/dir"
+	echo here >"$BATS_TEST_TMPDIR/dir/file"
+	run_davit volume create -o type=none -o "device=$BATS_TEST_TMPDIR/dir" -o o=bind bound
+	run_davit volume create --opt type=none --opt "device=$BATS_TEST_TMPDIR/dir" --opt o=bind,ro kept
+	run_davit volume inspect --format '{{.Options.device}} {{.Options.o}}' bound
+	assert_output "$BATS_TEST_TMPDIR/dir bind"
+	run_davit run --rm --network none -v bound:/b "$BUSYBOX" sh -c 'cat /b/file; touch /b/new'
+	assert_output here
+	[ -e "$BATS_TEST_TMPDIR/dir/new" ] || fail "not written"
+	run_status 1 davit run --rm --network none -v kept:/b "$BUSYBOX" touch /b/x
+	run_davit run --rm --network none -u 1000 --mount type=volume,src=bound,dst=/b,U=true "$BUSYBOX" stat -c %u /b/file
+	assert_output 1000
+	run_davit run --rm --network none -v bound:/b:U "$BUSYBOX" true
+	run_davit volume rm bound kept
+	[ -e "$BATS_TEST_TMPDIR/dir/file" ] || fail "removed with the volume"
+	if ! is_podman; then
+		run_davit volume create -o type=tmpfs -o device=tmpfs -o o=size=1m,noexec memory
+		run_davit run --rm --network none -v memory:/m "$BUSYBOX" grep ' /m ' /proc/mounts
+		assert_matches 'tmpfs /m tmpfs .*noexec.*size=1024k'
+		run_error 125 volume create -o type=nfs -o device=:/x -o o=addr=127.0.0.1 remote -- "nfs" "bind"
+		run_error 125 volume create -o o=bind other -- "device"
+	fi
+	run_error 125 volume create -o frob=1 other -- "frob"
+	run_status 1 davit volume exists other || run_status 125 davit volume inspect other
+	davit volume create -o type=none -o "device=$BATS_TEST_TMPDIR/gone" -o o=bind gone
+	run --separate-stderr davit run --rm --network none -v gone:/b "$BUSYBOX" true
+	[ "$status" -ge 125 ] || fail "a missing directory"
+	[[ $stderr == *gone* ]] || fail "the directory is not named"
+}
+
 @test "mounts do not spread to the machine" {
 	need_davit # podman keeps the root file system mounted outside, too
 	before=$(awk '{ print $5 }' /proc/self/mountinfo)
