@@ -43,6 +43,8 @@ void container_map_identity(const struct container_map *map, struct identity *id
 
 /* Make the layers' copies that are missing, and give `paths` to the container's root. Tells on
  * standard error how far it is when that takes a while. Nothing to do for a container under the
- * caller's own mapping. */
+ * caller's own mapping. Where the container's own first process can give the paths away, and nothing
+ * else is to be done, they are appended to `later`: that saves a process under the caller's mapping. */
 int container_map_files(struct engine *engine, const struct container_map *map,
-			const struct strlist *layers, const struct strlist *paths, struct err *err);
+			const struct strlist *layers, const struct strlist *paths,
+			struct strlist *later, struct err *err);

@@ -79,7 +79,8 @@ struct start {
 	struct container_map map;
 	struct strlist layer_dirs; /* as they were unpacked: for looking into files */
 	struct strlist
-		mapped_dirs; /* with the owners of this container's mapping; empty: the same */
+		mapped_dirs;	  /* with the owners of this container's mapping; empty: the same */
+	struct strlist own_paths; /* that the child gives to the container's root */
 	struct container_network network;
 	struct container_cgroup cgroup;
 	struct shared_namespaces shared;
@@ -103,6 +104,7 @@ static void start_clear(struct start *start)
 	container_map_clear(&start->map);
 	strlist_clear(&start->layer_dirs);
 	strlist_clear(&start->mapped_dirs);
+	strlist_clear(&start->own_paths);
 	container_network_clear(&start->network);
 	shared_namespaces_clear(&start->shared);
 	container_cgroup_clear(&start->cgroup);
@@ -209,7 +211,8 @@ static int map_files(struct start *start, struct err *err)
 		strlist_addf(&paths, "%s/overlay-%zu/work", start->directory, i);
 		mount_spec_clear(&mount);
 	}
-	return container_map_files(start->engine, &start->map, &layers, &paths, err);
+	return container_map_files(start->engine, &start->map, &layers, &paths, &start->own_paths,
+				   err);
 }
 
 static int fill_volume(struct start *start, const struct mount_spec *mount, struct err *err)
@@ -398,6 +401,8 @@ static int prepare(struct start *start, struct err *err)
 		.host_has_mqueue = access("/dev/mqueue", F_OK) == 0,
 	};
 	r = plan_container(&input, &start->config, err);
+	if (r == 0)
+		strlist_extend(&start->config->own_paths, &start->own_paths);
 	if (r == 0)
 		r = launch_load_filter(start->engine, start->spec,
 				       start->config->process.capabilities.bounding,

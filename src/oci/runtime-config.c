@@ -174,6 +174,7 @@ void oci_runtime_config_free(struct oci_runtime_config *config)
 	free(config->cgroups_path);
 	resources_clear(&config->resources);
 	key_values_free(config->sysctls, config->sysctl_count);
+	strlist_clear(&config->own_paths);
 	strlist_clear(&config->masked_paths);
 	strlist_clear(&config->readonly_paths);
 	free(config->seccomp.instructions);

@@ -159,6 +159,9 @@ struct oci_runtime_config {
 	char *hostname, *domainname;
 	char *root_path; /* the root directory, or where the overlay is put */
 	struct oci_overlay overlay;
+	/* Not the specification's: files of the caller that are given to the container's root before
+	 * anything is mounted; where they are missing that is fine. */
+	struct strlist own_paths;
 	bool root_readonly;
 	char *rootfs_propagation; /* "private", "slave", "shared", "unbindable"; NULL: private */
 	struct oci_mount *mounts; /* in order */

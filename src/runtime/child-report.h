@@ -20,6 +20,7 @@ enum child_step {
 	CHILD_LOOPBACK,
 	CHILD_BIND_SOURCE, /* index: mount */
 	CHILD_PROPAGATION,
+	CHILD_OWN_PATH,	     /* index: path */
 	CHILD_OVERLAY,	     /* index: lower layer, -1 for the whole; detail: enum overlay_part */
 	CHILD_OVERLAY_MAP,   /* index: lower layer, -1: the upper directory */
 	CHILD_ROOT,	     /* the directory that becomes the root */

@@ -174,6 +174,20 @@ int child_become_root(struct child *child)
 	return 0;
 }
 
+/* While we are the user, with root's capabilities for IDs that are mapped, as the user's has to be. */
+static int give_paths_away(struct child *child)
+{
+	const struct launch_plan *plan = child->plan;
+	const struct strlist *paths = &plan->config->own_paths;
+
+	for (size_t i = 0; i < paths->count; i++)
+		if (fchownat(AT_FDCWD, paths->items[i], plan->root_uid, plan->root_gid,
+			     AT_SYMLINK_NOFOLLOW) < 0 &&
+		    errno != ENOENT)
+			return child_fail(child, CHILD_OWN_PATH, (int)i);
+	return 0;
+}
+
 /* For files only: real and effective IDs stay those of the user, who enters our namespaces for the
  * network. */
 static int become_other_root(struct child *child)
@@ -434,7 +448,8 @@ static int make_file_systems(struct child *child, int *ret_master_fd)
 		return -1;
 	if (!plan->bind_before_private && child_open_bind_sources(child) < 0)
 		return -1;
-	if (plan->root_is_other && (child_open_layers(child) < 0 || become_other_root(child) < 0))
+	if (plan->root_is_other && (give_paths_away(child) < 0 || child_open_layers(child) < 0 ||
+				    become_other_root(child) < 0))
 		return -1;
 	if (child_mount_root(child) < 0 || child_mount_all(child) < 0 ||
 	    child_make_devices(child) < 0)

@@ -231,6 +231,9 @@ int launch_plan_explain(const struct launch_plan *plan, const struct child_repor
 		return err_errno(err, "device '%s'", plan->devices[report->index].path);
 	case CHILD_SYSCTL:
 		return err_errno(err, "sysctl '%s'", config->sysctls[report->index].key);
+	case CHILD_OWN_PATH:
+		return err_errno(err, "give '%s' to the container",
+				 config->own_paths.items[report->index]);
 	case CHILD_MASK:
 		return err_errno(err, "mask '%s'", config->masked_paths.items[report->index]);
 	case CHILD_READONLY:

@@ -127,6 +127,7 @@ static void test_every_step_has_words(void **state)
 	oci_runtime_config_add_mount(config, "/tmp", "tmpfs", "tmpfs", "size=1m");
 	oci_runtime_config_add_sysctl(config, "net.ipv4.ip_forward", "1");
 	strlist_add(&config->masked_paths, "/proc/kcore");
+	strlist_add(&config->own_paths, "/files");
 	strlist_add(&config->readonly_paths, "/proc/sys");
 	config->hooks[OCI_HOOK_PRESTART].items = xcalloc(1, sizeof(struct oci_hook));
 	config->hooks[OCI_HOOK_PRESTART].items[0].path = xstrdup("/bin/hook");
