@@ -53,9 +53,18 @@ static int read_line(struct strbuf *line, int signal_fd)
 	}
 }
 
-/* The signals that would end us stay pending until the terminal shows again what is typed; they
+static void ask(const char *question)
+{
+	fputs(question, stderr);
+	fflush(stderr);
+}
+
+/* Hidden first, then asked: what is typed before the question is forgotten, and whoever answers at
+ * once, as programs do, is heard.
+ *
+ * The signals that would end us stay pending until the terminal shows again what is typed; they
  * are never taken from the descriptor, so they do their work as soon as they are let through. */
-static int read_hidden(struct strbuf *line, const struct termios *shown)
+static int read_hidden(const char *question, struct strbuf *line, const struct termios *shown)
 {
 	struct termios hidden = *shown;
 	sigset_t ending, before;
@@ -69,8 +78,9 @@ static int read_hidden(struct strbuf *line, const struct termios *shown)
 	autoclose int signal_fd = signalfd(-1, &ending, SFD_CLOEXEC);
 	hidden.c_lflag &= ~(tcflag_t)ECHO;
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+	ask(question);
 	int r = read_line(line, signal_fd);
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, shown);
+	tcsetattr(STDIN_FILENO, TCSADRAIN, shown);
 	fputc('\n', stderr);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return r;
@@ -81,10 +91,13 @@ int prompt_read(const char *question, bool secret, char **ret_line, struct err *
 	autostrbuf struct strbuf line = STRBUF_EMPTY;
 	struct termios shown;
 
-	fputs(question, stderr);
-	fflush(stderr);
-	int r = secret && tcgetattr(STDIN_FILENO, &shown) == 0 ? read_hidden(&line, &shown)
-							       : read_line(&line, -1);
+	int r;
+	if (secret && tcgetattr(STDIN_FILENO, &shown) == 0) {
+		r = read_hidden(question, &line, &shown);
+	} else {
+		ask(question);
+		r = read_line(&line, -1);
+	}
 	if (r < 0)
 		return err_set(err, -r, "read from standard input: %s",
 			       r == -ENODATA ? "it has ended" : strerror(-r));

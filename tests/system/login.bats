@@ -58,7 +58,7 @@ login() { davit login --cert-dir "$CERTS" -u ann --password-stdin "$@" "$SECURE"
 	need_davit
 	command -v python3 >/dev/null || skip "python3 is missing"
 	mapfile -t command < <(DAVIT_COMMAND)
-	run_status 0 python3 - "${command[@]}" login --cert-dir "$CERTS" "$SECURE" <<'PYTHON'
+	run_status 0 timeout -k 5 60 python3 - "${command[@]}" login --cert-dir "$CERTS" "$SECURE" <<'PYTHON'
 import os, pty, sys
 pid, terminal = pty.fork()
 if pid == 0:
