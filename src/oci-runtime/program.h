@@ -41,8 +41,9 @@ struct verb {
 	int (*run)(struct program *program, void *args, int argc, char **argv, struct err *err);
 };
 
-extern const struct verb verb_create, verb_delete, verb_exec, verb_features, verb_kill, verb_list,
-	verb_pause, verb_ps, verb_resume, verb_run, verb_spec, verb_start, verb_state, verb_update;
+extern const struct verb verb_create, verb_delete, verb_events, verb_exec, verb_features, verb_kill,
+	verb_list, verb_pause, verb_ps, verb_resume, verb_run, verb_spec, verb_start, verb_state,
+	verb_update;
 
 /* Whether the verb's option was on the command line. */
 bool program_given(const struct program *program, const char *option);

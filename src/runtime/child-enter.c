@@ -14,8 +14,8 @@ int child_enter(struct child *child, int *ret_master_fd)
 	const struct launch_plan *plan = child->plan;
 
 	child_wait_for_parent(child);
-	if (child_enter_cgroups(child) < 0 || child_become_root(child) < 0 ||
-	    child_begin_session(child) < 0)
+	if (child_enter_cgroups(child) < 0 || child_set_final_affinity(child) < 0 ||
+	    child_become_root(child) < 0 || child_begin_session(child) < 0)
 		return -1;
 	child->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (child->root_fd < 0)

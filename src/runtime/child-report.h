@@ -44,6 +44,10 @@ enum child_step {
 	CHILD_CWD,
 	CHILD_READY, /* no failure; carries the terminal */
 	CHILD_HELD,  /* no failure: waits for its start by another process */
+	CHILD_PERSONALITY,
+	CHILD_SCHEDULER,
+	CHILD_IO_PRIORITY,
+	CHILD_AFFINITY,
 	CHILD_CAPABILITIES,
 	CHILD_GROUPS,
 	CHILD_USER,

@@ -570,7 +570,8 @@ void child_main(struct child *child)
 	umask(plan->config->process.umask >= 0 ? (mode_t)plan->config->process.umask
 					       : inherited_umask);
 	reset_signals();
-	if (set_label(child) < 0 || child_become_user(child) < 0 ||
+	if (child_set_scheduling(child) < 0 || set_label(child) < 0 ||
+	    child_become_user(child) < 0 ||
 	    (child->cwd_is_open && enter_working_directory(child) < 0) ||
 	    child_drop_privileges(child) < 0 || child_execute(child) < 0)
 		child_report_and_exit(child);

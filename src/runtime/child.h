@@ -18,11 +18,11 @@ struct child {
 	size_t cgroup_fd_count;
 	int root_fd;			 /* the container's root */
 	int mapped_fds[PLAN_MAPPED_MAX]; /* as the mapper sent them */
-	int *layer_fds;	 /* lower directories, upper, work; NULL: they are mounted by their names */
+	int *layer_fds; /* lower directories, upper, work; NULL: they are mounted by their names */
 	int *directory_fds; /* of overlays that are not the root; as layer_fds */
-	int *bind_fds;	 /* the detached bind mounts, by index of mount; -1 */
-	int null_fd;	 /* the host's /dev/null: what files are masked with */
-	int terminal_fd; /* the slave side */
+	int *bind_fds;	    /* the detached bind mounts, by index of mount; -1 */
+	int null_fd;	    /* the host's /dev/null: what files are masked with */
+	int terminal_fd;    /* the slave side */
 	int label_fd;
 	int proc_fd; /* the host's /proc, where "/proc" is the container's already; -1: where it is not */
 	bool cwd_is_open;   /* root was not let in; the user may be */
@@ -84,6 +84,10 @@ int child_open_proc(struct child *child, const char *path, int flags);
 
 /* child-enter.c: what comes before the command, in a container that runs. */
 int child_enter(struct child *child, int *ret_master_fd);
+
+/* child-schedule.c */
+int child_set_scheduling(struct child *child);
+int child_set_final_affinity(struct child *child);
 
 /* child-hooks.c */
 int child_run_hooks(struct child *child, enum oci_hook_point point);

@@ -5,6 +5,7 @@
  * not joined: an ordinary user may not, and need not. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -214,6 +215,12 @@ static int spawn(const struct runtime_target *target, const struct joins *joins,
 		.proc_fd = proc_fd,
 	};
 	int r = runtime_spawn_joined(&start, joins, -1, child->control_fd, child, err);
+	/* Until it is in the control group, whose processors need not be ours. */
+	if (r == 0 && child->plan->initial_cpus &&
+	    sched_setaffinity(child->pid, sizeof(cpu_set_t), child->plan->initial_cpus) < 0) {
+		struct child_report report = { .step = CHILD_AFFINITY, .code = errno };
+		r = launch_plan_explain(child->plan, &report, err);
+	}
 	if (r == 0)
 		r = enter_cgroup(target, child, err);
 	if (r == 0 && runtime_send_go(child) < 0)

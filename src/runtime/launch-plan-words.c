@@ -157,6 +157,7 @@ static const char *const step_words[CHILD_STEP_COUNT] = {
 	[CHILD_STDIO] = "set up standard input and output",
 	[CHILD_LABEL] = "set the security label; is the security module active on this host?",
 	[CHILD_PIVOT] = "change the root directory",
+	[CHILD_PERSONALITY] = "set the personality (linux.personality)",
 	[CHILD_CAPABILITIES] = "set the capabilities",
 	[CHILD_GROUPS] = "set the groups",
 	[CHILD_SECCOMP] = "set the seccomp filter",
@@ -250,6 +251,24 @@ int launch_plan_explain(const struct launch_plan *plan, const struct child_repor
 				       "name one that does",
 				       plan->cwd);
 		return err_errno(err, "working directory '%s'", plan->cwd);
+	case CHILD_SCHEDULER:
+		if (report->code == EPERM)
+			return err_set(
+				err, EPERM,
+				"process.scheduler: this user may not; it takes CAP_SYS_NICE, and "
+				"a control group that has time for real-time tasks");
+		return err_errno(err, "process.scheduler");
+	case CHILD_IO_PRIORITY:
+		if (report->code == EPERM)
+			return err_set(
+				err, EPERM,
+				"process.ioPriority: this user may not; class IOPRIO_CLASS_RT "
+				"takes CAP_SYS_ADMIN or CAP_SYS_NICE");
+		return err_errno(err, "process.ioPriority");
+	case CHILD_AFFINITY:
+		return err_errno(err, "process.execCPUAffinity '%s'",
+				 report->index ? config->process.final_cpu_affinity
+					       : config->process.initial_cpu_affinity);
 	case CHILD_USER:
 		if (report->code == EINVAL)
 			return err_set(

@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "base/strbuf.h"
 #include "runtime/child.h"
 #include "runtime/exec-command.h"
@@ -297,8 +298,38 @@ static int plan_file_system(struct launch_plan *plan, struct plan_mount *mount, 
 	} else if (strcmp(type, "devpts") == 0) {
 		drop_unmapped_ids(plan, &mount->options);
 	}
+	if (plan->config->mount_label &&
+	    (strcmp(type, "tmpfs") == 0 || strcmp(type, "devpts") == 0 ||
+	     strcmp(type, "mqueue") == 0))
+		mount_options_add(&mount->options, "context", plan->config->mount_label);
 	if (mount->options.copy_up && strcmp(type, "tmpfs") != 0)
 		return err_set(err, EINVAL, "option 'tmpcopyup' is for tmpfs only");
+	return 0;
+}
+
+static bool same_extents(const struct id_extent *a, size_t a_count, const struct id_extent *b,
+			 size_t b_count)
+{
+	return a_count == b_count && memcmp(a, b, a_count * sizeof(*a)) == 0;
+}
+
+/* Maps of a mount's own mean the same as option 'idmap' when they are those of the container. */
+static int take_mount_maps(const struct launch_plan *plan, const struct oci_mount *from,
+			   struct mount_options *options, struct err *err)
+{
+	const struct oci_runtime_config *config = plan->config;
+
+	if (!from->uid_map_count && !from->gid_map_count)
+		return 0;
+	if (!same_extents(from->uid_maps, from->uid_map_count, config->uid_maps,
+			  config->uid_map_count) ||
+	    !same_extents(from->gid_maps, from->gid_map_count, config->gid_maps,
+			  config->gid_map_count))
+		return err_set(err, ENOTSUP,
+			       "uidMappings and gidMappings other than linux.uidMappings and "
+			       "linux.gidMappings are not supported; leave them out, or make them "
+			       "the same");
+	options->idmap = true;
 	return 0;
 }
 
@@ -332,6 +363,9 @@ static int plan_mount_one(struct launch_plan *plan, const struct oci_mount *from
 		return plan_file_system(plan, mount, err);
 	}
 	mount->kind = PLAN_MOUNT_BIND;
+	r = take_mount_maps(plan, from, &mount->options, err);
+	if (r < 0)
+		return r;
 	if (!from->source || !*from->source)
 		return err_set(err, EINVAL, "a bind mount needs a source");
 	if (mount->options.option_count)
@@ -352,6 +386,11 @@ static int plan_mounts(struct launch_plan *plan, struct err *err)
 	plan->make_default_devices = true;
 	plan->mounts = xcalloc(config->mount_count, sizeof(*plan->mounts));
 	plan->mount_count = config->mount_count;
+	if (config->mount_label && access("/sys/fs/selinux/enforce", F_OK) < 0)
+		return err_set(
+			err, ENOTSUP,
+			"linux.mountLabel '%s': SELinux is not active on this host; leave it out",
+			config->mount_label);
 	/* The host's root, who turns into a user that his directories may be closed to. */
 	plan->opens_early =
 		plan->is_in_user_namespace && geteuid() == 0 && !config->overlay.lowers.count;
@@ -654,6 +693,34 @@ int launch_plan_make(const struct oci_runtime_config *config, bool joins_user_na
 	return 0;
 }
 
+/* "0-3,7" */
+static int parse_cpus(const char *text, const char *name, cpu_set_t **ret_cpus, struct err *err)
+{
+	const char *at = text;
+	int64_t first, last;
+
+	if (!text || !*text)
+		return 0;
+	*ret_cpus = xcalloc(1, sizeof(**ret_cpus));
+	for (;;) {
+		if (number_take(&at, 0, CPU_SETSIZE - 1, &first) < 0)
+			break;
+		last = first;
+		if (*at == '-' && (at++, number_take(&at, first, CPU_SETSIZE - 1, &last) < 0))
+			break;
+		for (int64_t cpu = first; cpu <= last; cpu++)
+			CPU_SET((size_t)cpu, *ret_cpus);
+		if (!*at)
+			return 0;
+		if (*at++ != ',')
+			break;
+	}
+	return err_set(
+		err, EINVAL,
+		"process.execCPUAffinity.%s: '%s' is not a list of processors such as '0-3,7'",
+		name, text);
+}
+
 int launch_plan_make_entry(const struct oci_process *process, const struct seccomp_filter *filter,
 			   const struct userns_map *map, bool groups_are_fixed,
 			   struct launch_plan **ret_plan, struct err *err)
@@ -678,6 +745,10 @@ int launch_plan_make_entry(const struct oci_process *process, const struct secco
 	plan_root_ids(plan);
 	int r = plan_rlimits(plan, err);
 	if (r >= 0)
+		r = parse_cpus(process->initial_cpu_affinity, "initial", &plan->initial_cpus, err);
+	if (r >= 0)
+		r = parse_cpus(process->final_cpu_affinity, "final", &plan->final_cpus, err);
+	if (r >= 0)
 		r = plan_command(plan, err);
 	if (r < 0) {
 		launch_plan_free(plan);
@@ -698,6 +769,8 @@ void launch_plan_free(struct launch_plan *plan)
 		free(plan->own_config);
 	}
 	free(plan->time_offsets);
+	free(plan->initial_cpus);
+	free(plan->final_cpus);
 	for (int i = 0; i < OCI_HOOK_POINT_COUNT; i++)
 		free(plan->hook_states[i].text);
 	free(plan->overlay_fallback);

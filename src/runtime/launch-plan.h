@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sched.h>
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -89,6 +90,7 @@ struct launch_plan {
 	char *time_offsets;	   /* as the kernel reads them, owned; NULL: none */
 	bool is_in_user_namespace; /* a new or joined one: no device nodes, no init rights */
 	bool pid_namespace_is_joined;
+	cpu_set_t *initial_cpus, *final_cpus; /* owned; NULL: as they are */
 	/* No new container but one more process in a container that runs: of all this only what
 	 * concerns the command is there. */
 	bool enters_container;

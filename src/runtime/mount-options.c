@@ -198,6 +198,14 @@ void mount_options_list(struct strlist *list)
 			strlist_add(list, words[i].name);
 }
 
+void mount_options_add(struct mount_options *options, const char *key, const char *value)
+{
+	options->options = xreallocarray(options->options, options->option_count + 1,
+					 sizeof(*options->options));
+	options->options[options->option_count++] =
+		(struct file_system_option){ .key = xstrdup(key), .value = xstrdup(value) };
+}
+
 void mount_options_clear(struct mount_options *options)
 {
 	for (size_t i = 0; i < options->option_count; i++) {

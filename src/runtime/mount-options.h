@@ -33,4 +33,6 @@ int mount_options_parse(const struct strlist *words, struct mount_options *ret_o
 			struct err *err);
 /* All the words that are known, for who asks what this runtime can do. */
 void mount_options_list(struct strlist *list);
+/* One more option for the file system; both are copied. */
+void mount_options_add(struct mount_options *options, const char *key, const char *value);
 void mount_options_clear(struct mount_options *options);

@@ -414,6 +414,78 @@ run_it() { run_status 0 runtime run -b "$BUNDLE" "${1-c}"; }
 	rmdir /sys/fs/cgroup{,/*}/davit-oci-test 2>/dev/null || :
 }
 
+@test "config: Linux process: scheduler, I/O priority; linux: personality" {
+	config '.process.scheduler = {"policy": "SCHED_BATCH", "nice": 5} | .process.ioPriority = {"class": "IOPRIO_CLASS_IDLE"} |
+		.linux.personality = {"domain": "LINUX32"}'
+	command_is sleep 50
+	create c
+	local pid
+	pid=$(runtime state c | jq .pid)
+	runtime start c
+	[ "$(cut -d' ' -f19,41 "/proc/$pid/stat")" = "5 3" ]
+	[ "$(ionice -p "$pid")" = idle ]
+	[ "$(cat "/proc/$pid/personality")" = 00000008 ]
+	config '.linux.personality.domain = "BSD"'
+	runtime delete -f c
+	create_fails "linux.personality.domain: 'BSD'"
+}
+
+@test "config: Linux process: execCPUAffinity is of exec only" {
+	config '.process.execCPUAffinity = {"initial": "0", "final": "0"}'
+	script_is 'grep Cpus_allowed_list /proc/self/status >/tmp/first; sleep 50'
+	create c
+	runtime start c
+	wait_until 5 test -s "$BUNDLE/rootfs/tmp/first"
+	[ "$(cat "$BUNDLE/rootfs/tmp/first")" = "$(grep Cpus_allowed_list /proc/self/status)" ]
+	run_status 0 runtime exec c grep Cpus_allowed_list /proc/self/status
+	assert_output $'Cpus_allowed_list:\t0'
+	jq '.process | .args = ["true"] | .execCPUAffinity = {"final": "1-"}' "$BUNDLE/config.json" >process.json
+	run_status 1 runtime exec --process process.json c
+	assert_error 1 "execCPUAffinity.final: '1-'"
+}
+
+@test "linux: Namespaces: clocks of a time namespace have offsets" {
+	config '.linux.namespaces += [{"type": "time"}] | .linux.timeOffsets = {"boottime": {"secs": 1000000}}'
+	script_is 'cut -d. -f1 /proc/uptime'
+	run_it
+	[ "$output" -ge 1000000 ]
+}
+
+@test "linux: intelRdt, mountLabel, a listener, and maps of a mount's own are errors that say what to do" {
+	command_is true
+	config '.linux.intelRdt = {"closID": "x"}'
+	create_fails "linux.intelRdt: not supported"
+	config 'del(.linux.intelRdt) | .linux.mountLabel = "system_u:object_r:x:s0"'
+	[ -e /sys/fs/selinux/enforce ] || create_fails "linux.mountLabel"
+	config 'del(.linux.mountLabel) | .linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/run/x"}'
+	create_fails "linux.seccomp.listenerPath: not supported"
+	config 'del(.linux.seccomp) | .mounts += [{"destination": "/mnt", "source": "/tmp", "options": ["bind"],
+		"uidMappings": [{"containerID": 0, "hostID": 7, "size": 1}], "gidMappings": [{"containerID": 0, "hostID": 7, "size": 1}]}]'
+	create_fails "mount '/mnt': uidMappings"
+}
+
+@test "linux: Rootfs mount propagation" {
+	config '.linux.rootfsPropagation = "slave"'
+	script_is 'grep " / " /proc/self/mountinfo'
+	run_it
+	config '.linux.rootfsPropagation = "shared"'
+	run_it
+	assert_contains " shared:"
+	config '.linux.rootfsPropagation = "unbindable"'
+	run_it
+	assert_contains " unbindable"
+}
+
+@test "config: Mounts: attributes of whole trees, and tmpcopyup" {
+	mkdir -p "$BUNDLE/rootfs/etc/keep"
+	echo kept >"$BUNDLE/rootfs/etc/keep/file"
+	config '.mounts += [{"destination": "/etc/keep", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup"]},
+		{"destination": "/mnt", "source": "/sys/fs", "options": ["rbind", "rro"]}]'
+	script_is 'cat /etc/keep/file; grep " /mnt" /proc/mounts | grep -v " ro,"'
+	run_status 1 runtime run -b "$BUNDLE" c
+	assert_output kept
+}
+
 # --- runtime-linux.md
 
 @test "runtime-linux: File descriptors: only standard streams, and as many more as asked for" {
@@ -510,6 +582,25 @@ run_it() { run_status 0 runtime run -b "$BUNDLE" "${1-c}"; }
 	runtime delete --force c
 }
 
+@test "command line: update and events" {
+	need_root
+	config '.linux.resources.pids = {"limit": 20}'
+	command_is sleep 50
+	create c
+	runtime start c
+	runtime update --pids-limit 30 c
+	[ "$(runtime events --stats c | jq -c '[.type, .id, .data.pids.current, .data.pids.limit]')" = '["stats","c",1,30]' ]
+	echo '{"pids": {"limit": 40}}' | runtime update -r - c
+	[ "$(runtime events --stats c | jq .data.pids.limit)" = 40 ]
+	echo '{"pids": {"limit": "many"}}' >bad
+	run_status 1 runtime update -r bad c
+	assert_error 1 "resources: pids.limit: not a whole number"
+	runtime kill c KILL
+	wait_until 5 status_is c stopped
+	run_status 1 runtime update --pids-limit 30 c
+	assert_error 1 "not running"
+}
+
 @test "command line: errors go to the log file as JSON" {
 	run_status 1 runtime --log "$PWD/log" --log-format json start nosuch
 	[ "$(jq -r '.level + " " + .msg' log)" = "error container 'nosuch' does not exist" ]
@@ -526,7 +617,7 @@ run_it() { run_status 0 runtime run -b "$BUNDLE" "${1-c}"; }
 
 @test "command line: every option is in the manual page" {
 	local page=$BATS_TEST_DIRNAME/../../doc/davit-runtime.8.scd verb option
-	for verb in "" create run exec kill delete list ps state spec features pause resume start; do
+	for verb in "" update events create run exec kill delete list ps state spec features pause resume start; do
 		for option in $(runtime $verb --help | grep -o -- '--[a-z-]*' | sort -u); do
 			grep -q -- "\*$option\*" "$page" || [ "$option" = --help ] || fail "$verb $option is not in the manual page"
 		done
