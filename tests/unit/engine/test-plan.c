@@ -13,6 +13,7 @@
 #include "engine/identity.h"
 #include "engine/mount-spec.h"
 #include "engine/settings.h"
+#include "engine/shared-namespaces.h"
 #include "kernel/caps.h"
 #include "kernel/userns.h"
 #include "oci/runtime-config.h"
@@ -263,6 +264,68 @@ static void test_hosts_mqueue_is_shared_if_there_is_one(void **state)
 	oci_runtime_config_free(config);
 }
 
+static void test_shared_namespaces_are_joined_and_left_as_they_are(void **state)
+{
+	struct ground *ground = *state;
+	struct shared_namespaces shared = SHARED_NAMESPACES_EMPTY;
+
+	shared.of[OCI_NS_NETWORK].path = (char *)"/proc/self/fd/7";
+	shared.of[OCI_NS_UTS].path = (char *)"/proc/self/fd/8";
+	shared.of[OCI_NS_PID].is_host = true;
+	ground->input.shared = &shared;
+	ground->input.hostname = "theirs";
+	struct oci_runtime_config *config = plan(ground);
+	assert_true(config->namespaces[OCI_NS_NETWORK].wanted);
+	assert_string_equal(config->namespaces[OCI_NS_NETWORK].path, "/proc/self/fd/7");
+	assert_false(config->namespaces[OCI_NS_PID].wanted);
+	assert_null(config->namespaces[OCI_NS_IPC].path);
+	/* Neither a name nor a default sysctl is set in what others use too. */
+	assert_null(config->hostname);
+	assert_int_equal(config->sysctl_count, 0);
+	assert_string_equal(strlist_env_get(&config->process.env, "HOSTNAME"), "theirs");
+	oci_runtime_config_free(config);
+}
+
+static void test_shared_memory_comes_with_the_ipc_namespace(void **state)
+{
+	struct ground *ground = *state;
+	struct shared_namespaces shared = SHARED_NAMESPACES_EMPTY;
+	struct oci_runtime_config *config;
+
+	ground->input.shared = &shared;
+	config = plan(ground);
+	assert_string_equal(find_mount(config, "/dev/shm", NULL)->type, "tmpfs");
+	oci_runtime_config_free(config);
+	shared.of[OCI_NS_IPC].path = (char *)"/proc/self/fd/7";
+	shared.shm_fd = 9;
+	config = plan(ground);
+	assert_string_equal(find_mount(config, "/dev/shm", NULL)->type, "bind");
+	assert_int_equal(find_mount(config, "/dev/shm", NULL)->mount_fd, 9);
+	assert_string_equal(find_mount(config, "/dev/mqueue", NULL)->type, "mqueue");
+	oci_runtime_config_free(config);
+	shared.shm_fd = -1;
+	shared.has_no_shm = true;
+	config = plan(ground);
+	assert_null(find_mount(config, "/dev/shm", NULL));
+	assert_non_null(find_mount(config, "/dev/mqueue", NULL));
+	oci_runtime_config_free(config);
+}
+
+static void test_a_time_offset_wants_a_time_namespace(void **state)
+{
+	struct ground *ground = *state;
+	struct oci_runtime_config *config = plan(ground);
+
+	assert_false(config->namespaces[OCI_NS_TIME].wanted);
+	oci_runtime_config_free(config);
+	ground->spec->time_offset = xstrdup("boottime=1h");
+	config = plan(ground);
+	assert_true(config->namespaces[OCI_NS_TIME].wanted);
+	assert_false(config->time_offsets[OCI_CLOCK_MONOTONIC].given);
+	assert_int_equal(config->time_offsets[OCI_CLOCK_BOOTTIME].seconds, 3600);
+	oci_runtime_config_free(config);
+}
+
 static void test_mounts_go_from_the_root_down(void **state)
 {
 	struct ground *ground = *state;
@@ -355,6 +418,9 @@ int main(void)
 		TEST(test_device_rules_are_read),
 		TEST(test_hostname_is_in_the_environment),
 		TEST(test_hosts_mqueue_is_shared_if_there_is_one),
+		TEST(test_shared_namespaces_are_joined_and_left_as_they_are),
+		TEST(test_shared_memory_comes_with_the_ipc_namespace),
+		TEST(test_a_time_offset_wants_a_time_namespace),
 		TEST(test_mounts_go_from_the_root_down),
 		TEST(test_users_mount_replaces_a_default),
 		TEST(test_host_network_keeps_the_hosts_sysctls),
