@@ -31,6 +31,7 @@ static const struct option_spec options[] = {
 	  .choices = "after=|before=|containers=|dangling=|digest=|id=|label=|reference=|since=|"
 		     "until=" },
 	OUTPUT_FORMAT_OPTION(FIELD(format)),
+	{ "history", 0, OPTION_FLAG, FIELD(history), NULL, "Show all names that an image has" },
 	{ "no-trunc", 0, OPTION_FLAG, FIELD(no_trunc), NULL, "Show whole IDs" },
 	{ "noheading", 'n', OPTION_FLAG, FIELD(noheading), NULL, "Leave the headings out" },
 	{ "quiet", 'q', OPTION_FLAG, FIELD(quiet), NULL, "Show IDs only" },
@@ -51,6 +52,16 @@ static const struct output_column columns_with_digests[] = {
 	{ "IMAGE ID", "ID" },
 	{ "CREATED", "CreatedSince" },
 	{ "SIZE", "Size" },
+	{ NULL, NULL },
+};
+
+static const struct output_column columns_with_history[] = {
+	{ "REPOSITORY", "Repository" },
+	{ "TAG", "Tag" },
+	{ "IMAGE ID", "ID" },
+	{ "CREATED", "CreatedSince" },
+	{ "SIZE", "Size" },
+	{ "HISTORY", "History" },
 	{ NULL, NULL },
 };
 
@@ -78,6 +89,7 @@ static struct json_object *new_row(const struct image *image, const struct strli
 	autofree char *since = human_ago(created_usec, timestamp_now_usec());
 	autofree char *created = image_time_text(image->created_nsec);
 	autofree char *size = human_size((double)image->size_bytes, 3, " ");
+	autofree char *history = strlist_join(&image->names, ", ");
 	autofree char *id = no_trunc ? xasprintf("sha256:%s", image->id) : xstrndup(image->id, 12);
 
 	json_add_string(row, "Repository", repository);
@@ -95,10 +107,11 @@ static struct json_object *new_row(const struct image *image, const struct strli
 	json_add_int(row, "Containers", image->container_count);
 	json_add_bool(row, "IsDangling", image->names.count == 0);
 	json_add_bool(row, "IsReadOnly", false);
+	json_add_bool(row, "ReadOnly", false);
 	json_add_strlist(row, "Names", &image->names);
 	json_add_strlist(row, "RepoTags", &image->names);
 	json_add_strlist(row, "RepoDigests", &image->digests);
-	json_add_strlist(row, "History", &image->names);
+	json_add_string(row, "History", history);
 	json_object_object_add(row, "Labels", labels_to_json(labels));
 	json_add_int(row, "created_nsec", image->created_nsec);
 	json_add_int(row, "size_bytes", image->size_bytes);
@@ -106,8 +119,16 @@ static struct json_object *new_row(const struct image *image, const struct strli
 	return row;
 }
 
+/* The operand was the image's ID, so all of its names are meant. */
+static bool is_by_id(const struct image *named, const struct image *image)
+{
+	return named && !named->found_name && strcmp(named->id, image->id) == 0;
+}
+
+/* @found: the full name that the operand stands for, or NULL */
 static int add_rows(struct engine *engine, const struct images_args *args, const char *pattern,
-		    struct image *image, struct json_object *rows, struct err *err)
+		    const char *found, struct image *image, struct json_object *rows,
+		    struct err *err)
 {
 	static const struct strlist no_labels = { 0 };
 	const struct strlist *labels = &no_labels;
@@ -132,7 +153,8 @@ static int add_rows(struct engine *engine, const struct images_args *args, const
 	bool was_shown = false;
 	for (size_t i = 0; i < image->names.count; i++) {
 		autofree char *repository = NULL, *tag = NULL, *digest = NULL;
-		if (pattern && !image_name_matches(image->names.items[i], pattern))
+		if (pattern && !image_name_matches(image->names.items[i], pattern) &&
+		    (!found || strcmp(image->names.items[i], found) != 0))
 			continue;
 		image_name_split(image->names.items[i], &repository, &tag, &digest);
 		if (args->quiet && was_shown)
@@ -189,13 +211,16 @@ static int images(struct cli *cli, void *arguments, int argc, char **argv, struc
 			continue;
 		r = image_filter_matches(engine, filter, image, &own);
 		if (r > 0)
-			r = add_rows(engine, args, named ? NULL : pattern, image, rows, &own);
+			r = add_rows(engine, args, is_by_id(named, image) ? NULL : pattern,
+				     named ? named->found_name : NULL, image, rows, &own);
 		if (r < 0) /* a damaged one must not hide the others */
 			(void)cli_report(&own, EXIT_ENGINE);
 	}
 
 	struct output_list how = {
-		.columns = args->digests ? columns_with_digests : columns,
+		.columns = args->digests   ? columns_with_digests
+			   : args->history ? columns_with_history
+					   : columns,
 		.headings = headings,
 		.sorts = output_wants_json(args->format) ? NULL : sorts,
 		.quiet_field = "ID",

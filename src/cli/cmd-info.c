@@ -15,6 +15,14 @@ static const struct option_spec options[] = {
 	OPTION_END,
 };
 
+/* Templates written for podman use names of fields that differ from those of the document. */
+static void add_other_names(struct json_object *root)
+{
+	struct json_object *host = json_get(root, "host");
+
+	json_add_string(host, "CgroupsVersion", json_get_string(host, "cgroupVersion", ""));
+}
+
 static int info(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
 {
 	const struct info_args *args = arguments;
@@ -26,6 +34,8 @@ static int info(struct cli *cli, void *arguments, int argc, char **argv, struct 
 		r = host_info(engine, &root, err);
 	if (r < 0)
 		return r;
+	if (args->format && !output_wants_json(args->format))
+		add_other_names(root);
 	return output_object(args->format, root, NULL, err);
 }
 

@@ -28,6 +28,7 @@ static int version(struct cli *cli, void *arguments, int argc, char **argv, stru
 	os_arch = oci_platform_print(&host);
 	oci_platform_clear(&host);
 	json_add_string(client, "Name", "davit");
+	json_add_string(client, "APIVersion", DAVIT_VERSION); /* as podman has it: its own */
 	json_add_string(client, "Version", DAVIT_VERSION);
 	json_add_string(client, "Os", "linux");
 	json_add_string(client, "OsArch", os_arch);

@@ -1,5 +1,7 @@
 /* davit wait: waits for containers to end and prints their exit codes. */
 #include <errno.h>
+#include <poll.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "cli/command.h"
@@ -12,6 +14,8 @@
 
 struct wait_args {
 	bool ignore, latest;
+	const char *condition;
+	int64_t interval_usec;
 
 	/* All are watched before one is waited for: the others may end meanwhile, and be gone. */
 	struct container_waits *waits;
@@ -19,7 +23,13 @@ struct wait_args {
 	size_t count;
 };
 
+#define FIELD(f) offsetof(struct wait_args, f)
 static const struct option_spec options[] = {
+	{ "condition", 0, OPTION_CHOICE, FIELD(condition), "STATE",
+	  "What to wait for, instead of the end: -1 is printed for other states",
+	  .choices = "created|running|paused|restarting|exited|stopped" },
+	{ "interval", 'i', OPTION_DURATION, FIELD(interval_usec), "TIME",
+	  "With --condition: how long to wait before looking again", .initial = "250ms" },
 	{ "ignore", 0, OPTION_FLAG, offsetof(struct wait_args, ignore), NULL,
 	  "A container that is missing is no error" },
 	{ "latest", 'l', OPTION_FLAG, offsetof(struct wait_args, latest), NULL,
@@ -50,6 +60,26 @@ static int add(struct engine *engine, struct container *container, const char *w
 	return 0;
 }
 
+/* Other states come and go, and nobody tells of them. */
+static int wait_for_state(struct engine *engine, struct container *container, const char *word,
+			  void *arg, struct err *err)
+{
+	const struct wait_args *args = arg;
+	int64_t msec = args->interval_usec / 1000;
+
+	for (;;) {
+		autocontainer struct container *now = NULL;
+		int r = container_find(engine, container->id, 0, &now, err);
+		if (r < 0)
+			return r;
+		if (strcmp(container_state_name(now->state), args->condition) == 0)
+			break;
+		(void)poll(NULL, 0, msec < 10 ? 10 : msec > 60000 ? 60000 : (int)msec);
+	}
+	puts("-1");
+	return 0;
+}
+
 static int wait_for_containers(struct cli *cli, void *arguments, int argc, char **argv,
 			       struct err *err)
 {
@@ -59,6 +89,9 @@ static int wait_for_containers(struct cli *cli, void *arguments, int argc, char 
 						 .latest = args->latest };
 	struct engine *engine;
 
+	if (args->condition && strcmp(args->condition, "exited") != 0 &&
+	    strcmp(args->condition, "stopped") != 0)
+		return for_each_container(cli, &choice, argc, argv, wait_for_state, args, err);
 	int r = cli_engine(cli, &engine, err);
 	if (r < 0)
 		return r;

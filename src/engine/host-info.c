@@ -139,6 +139,11 @@ static struct json_object *host(struct engine *engine)
 	json_add_string(object, "logDriver", engine->settings.log_driver ?: "");
 	json_add_int(object, "memFree", (int64_t)system.freeram * system.mem_unit);
 	json_add_int(object, "memTotal", (int64_t)system.totalram * system.mem_unit);
+	struct json_object *runtime = json_object_new_object();
+	json_add_string(runtime, "name", "davit");
+	json_add_string(runtime, "path", engine->self_path);
+	json_add_string(runtime, "version", "davit " DAVIT_VERSION ", in the process");
+	json_object_object_add(object, "ociRuntime", runtime);
 	json_add_string(object, "os", "linux");
 	json_object_object_add(object, "security", security(engine));
 	json_add_int(object, "swapFree", (int64_t)system.freeswap * system.mem_unit);

@@ -111,6 +111,24 @@ config_of() { # LAYOUT TAG: the image ID
 	done
 }
 
+@test "images NAME shows that name only, an ID all of its names" {
+	davit tag "$BUSYBOX" localhost/one:1 localhost/one:2 localhost/two:1
+	run_davit images --format '{{.Repository}}:{{.Tag}}' --sort tag one
+	assert_output $'localhost/one:1\nlocalhost/one:2'
+	run_davit images -n --format '{{.Repository}}:{{.Tag}}' localhost/two:1
+	assert_output localhost/two:1
+	id=$(davit images -q localhost/two:1)
+	run_davit images --format '{{.Repository}}' "$id"
+	assert_line localhost/two
+	assert_line localhost/one
+	run_davit images --history localhost/two
+	assert_contains HISTORY
+	run_davit images --format '{{.History}} {{.ReadOnly}}' localhost/two
+	assert_contains "localhost/one:1"
+	davit untag localhost/one:1 localhost/one:1
+	davit rmi localhost/one:2 localhost/two:1 >/dev/null
+}
+
 @test "images: columns, quiet, digests, filters, formats" {
 	run_davit images
 	[[ ${lines[0]} =~ ^REPOSITORY\ +TAG\ +IMAGE\ ID\ +CREATED\ +SIZE ]] || fail "headings"

@@ -128,3 +128,22 @@ teardown() {
 	assert_line FROMFILE_X=c
 	assert_not_contains OTHER
 }
+
+@test "wait --condition waits for other states" {
+	davit create --name later --network none "$BUSYBOX" sleep 1000
+	run_davit wait --condition created later
+	assert_output -1
+	davit_background wait --condition running --interval 20ms later >"$BATS_TEST_TMPDIR/out"
+	waiting=$!
+	davit start later
+	wait_status 0 $waiting
+	[ "$(cat "$BATS_TEST_TMPDIR/out")" = -1 ]
+	run_error 125 wait --condition frob later -- frob
+}
+
+@test "info and version answer templates written for podman" {
+	run_davit info --format '{{.Host.CgroupsVersion}} {{.Host.OCIRuntime.Name}} {{.Store.GraphRoot}} {{.Host.MemTotal}}'
+	assert_matches '^(v1|v2|hybrid) [a-z]+ /.* [0-9]+$'
+	run_davit version --format '{{.Client.Version}} {{.Client.APIVersion}} {{.Client.OsArch}}'
+	assert_matches '^[0-9.]+ [0-9.]+ linux/'
+}
