@@ -24,6 +24,9 @@ static char *status_text(const struct container *container, const struct contain
 {
 	bool has_health = how->health && *how->health;
 
+	/* In the middle of a start by its restart policy. */
+	if (container->state == CONTAINER_STARTING && container->restart_count > 0)
+		return xstrdup("Restarting");
 	if (container->state == CONTAINER_CREATED || container->state == CONTAINER_STARTING)
 		return xstrdup("Created");
 	if (container->state == CONTAINER_RUNNING) {

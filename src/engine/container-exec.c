@@ -75,10 +75,11 @@ static int open_target(struct exec *exec, struct err *err)
 			"with 'davit start %s'",
 			container->name, container->name);
 	if (status.is_paused)
-		return err_set(err, EBUSY,
-			       "container '%s' is paused, so nothing can be executed in it; continue "
-			       "it with 'davit unpause %s'",
-			       container->name, container->name);
+		return err_set(
+			err, EBUSY,
+			"container '%s' is paused, so nothing can be executed in it; continue "
+			"it with 'davit unpause %s'",
+			container->name, container->name);
 	return 0;
 }
 
@@ -270,6 +271,28 @@ int container_exec(struct engine *engine, const struct container *container,
 		*ret_result = (struct exec_result){ .pid = exec.pid,
 						    .monitor_pid = exec.monitor_pid,
 						    .client_fd = take_fd(&exec.client_fds[0]) };
+	exec_clear(&exec);
+	return r;
+}
+
+int container_exec_child(struct engine *engine, const struct container *container,
+			 const struct exec_request *request, int output_fd,
+			 struct runtime_child *ret_child, int *ret_exit_code, struct err *err)
+{
+	struct exec exec = {
+		.engine = engine,
+		.container = container,
+		.request = request,
+		.target = { .pid_fd = -1 },
+		.client_fds = { -1, -1 },
+		.exit_code = RUNTIME_FAILED,
+	};
+	const struct launch_pipes output = { { -1, -1 }, { -1, output_fd }, { -1, output_fd } };
+
+	int r = prepare(&exec, err);
+	if (r == 0)
+		r = launch(&exec, &output, ret_child, err);
+	*ret_exit_code = r == -ESRCH ? NOT_RUNNING : exec.exit_code;
 	exec_clear(&exec);
 	return r;
 }

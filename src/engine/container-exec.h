@@ -9,6 +9,7 @@
 struct container;
 struct engine;
 struct err;
+struct runtime_child;
 
 struct exec_request {
 	struct strlist command; /* argv; borrowed as everything here */
@@ -33,6 +34,13 @@ struct exec_result {
 int container_exec(struct engine *engine, const struct container *container,
 		   const struct exec_request *request, struct exec_result *ret_result,
 		   int *ret_exit_code, struct err *err);
+
+/* The same as a child of the caller's without a monitor: for one who waits for its end anyway. Its output goes to
+ * `output_fd`; tty, open_stdin and with_client are not for it. *ret_child is to be waited for, and released with
+ * runtime_child_clear(). */
+int container_exec_child(struct engine *engine, const struct container *container,
+			 const struct exec_request *request, int output_fd,
+			 struct runtime_child *ret_child, int *ret_exit_code, struct err *err);
 
 /* Send it a signal. Nothing happens when it has ended. */
 void container_exec_signal(const struct exec_result *process, int number);

@@ -1,15 +1,14 @@
 /* One check: the command is executed in the container as by `davit exec`, with the container's own user and limits. It
- * gets a bounded file in memory for its output. When its time is over it is killed; its children in the container are
- * the container's affair. */
+ * is our child, so that a check is one process of ours and no more. The beginning of what it says is kept, the rest is
+ * read and forgotten. When its time is over it is killed; its children in the container are the container's affair. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/time.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,16 +17,17 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/timing.h"
 #include "engine/container-end.h"
 #include "engine/container-exec.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/health.h"
-#include "monitor/attach.h"
+#include "kernel/pidfd.h"
+#include "runtime/runtime.h"
 
 enum {
-	OUTPUT_SIZE = 500,	/* what is kept of it, as podman does */
-	OUTPUT_LIMIT = 1 << 20, /* what it may write */
+	OUTPUT_SIZE = 500, /* what is kept of it, as podman does */
 };
 
 static int64_t now_nsec(void)
@@ -39,55 +39,62 @@ static int64_t now_nsec(void)
 }
 
 struct check {
-	struct exec_result process;
-	bool is_late;
+	struct runtime_child child;
+	int output_fd; /* our end */
+	char output[OUTPUT_SIZE + 1];
+	size_t size;
 };
 
-/* Its time is over, or we are to end. */
-static void end_command(int number, void *arg)
+/* Returns whether there may be more now. */
+static bool read_output(struct check *check)
 {
-	struct check *check = arg;
+	char rest[4096];
+	bool is_full = check->size == OUTPUT_SIZE;
 
-	check->is_late |= number == SIGALRM;
-	container_exec_signal(&check->process, SIGKILL);
+	ssize_t n = read(check->output_fd, is_full ? rest : check->output + check->size,
+			 is_full ? sizeof(rest) : OUTPUT_SIZE - check->size);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		fd_close(&check->output_fd); /* all of its ends are closed */
+	if (n > 0 && !is_full)
+		check->size += (size_t)n;
+	return n > 0;
 }
 
 /* Wait for its end, at most so long. Returns its exit code, -1 if it took longer. */
-static int await_command(struct check *check, int64_t timeout_nsec, int output_fd, struct err *err)
+static int await_command(struct check *check, int64_t timeout_nsec)
 {
-	int64_t usec = timeout_nsec / 1000;
-	struct itimerval timer = { .it_value = { .tv_sec = usec / 1000000,
-						 .tv_usec = usec % 1000000 } };
-	struct attach_options options = {
-		.fd = check->process.client_fd,
-		.stdin_fd = -1,
-		.stdout_fd = output_fd,
-		.stderr_fd = output_fd,
-		.on_signal = end_command,
-		.arg = check,
-	};
-	struct attach_outcome outcome = { .end = ATTACH_LOST };
-	struct rlimit before, limit;
-	sigset_t alarm_set;
+	int64_t end_msec = clock_now_usec() / 1000 + timeout_nsec / 1000000;
+	bool has_ended = false, is_late = false;
+	int status = 0;
 
-	/* Blocked before it can come; attach_run() takes it from there. */
-	sigemptyset(&alarm_set);
-	sigaddset(&alarm_set, SIGALRM);
-	sigaddset(&alarm_set, SIGXFSZ);
-	sigprocmask(SIG_BLOCK, &alarm_set, NULL);
-	getrlimit(RLIMIT_FSIZE, &before);
-	limit = before;
-	if (limit.rlim_cur > OUTPUT_LIMIT)
-		limit.rlim_cur = OUTPUT_LIMIT;
-	setrlimit(RLIMIT_FSIZE, &limit);
-	setitimer(ITIMER_REAL, &timer, NULL);
-	int r = attach_run(&options, &outcome, err);
-	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
-	setrlimit(RLIMIT_FSIZE, &before);
-	if (r < 0)
-		return r;
-	return check->is_late || outcome.end != ATTACH_EXITED ? -1
-							      : exit_code_of(outcome.wait_status);
+	while (!has_ended && !is_late) {
+		struct pollfd polls[2] = { { check->child.pid_fd, POLLIN, 0 },
+					   { check->output_fd, POLLIN, 0 } };
+		int64_t left = end_msec - clock_now_usec() / 1000;
+		(void)poll(polls, 2, left > INT32_MAX ? INT32_MAX : left > 0 ? (int)left : 0);
+		has_ended = polls[0].revents;
+		is_late = left <= 0 && !has_ended;
+		if (polls[1].revents)
+			read_output(check);
+	}
+	if (is_late)
+		(void)pidfd_signal(check->child.pid_fd, SIGKILL);
+	while (waitpid(check->child.pid, &status, 0) < 0 && errno == EINTR)
+		;
+	/* What it wrote last; children that it has left behind are not waited for. */
+	while (check->output_fd >= 0 && check->size < OUTPUT_SIZE && read_output(check))
+		;
+	return is_late ? -1 : exit_code_of(status);
+}
+
+static void make_request(const struct container_spec *spec, struct exec_request *request)
+{
+	if (strcmp(spec->health_test.items[0], "CMD-SHELL") == 0) {
+		strlist_add(&request->command, "/bin/sh");
+		strlist_add(&request->command, "-c");
+	}
+	for (size_t i = 1; i < spec->health_test.count; i++)
+		strlist_add(&request->command, spec->health_test.items[i]);
 }
 
 /* Run the command; what it says, or why it cannot be run, becomes the output. -ESRCH: the container has ended. */
@@ -95,41 +102,38 @@ static int run_command(struct engine *engine, const struct container *container,
 		       const struct container_spec *spec, int *ret_exit_code, char **ret_output,
 		       struct err *err)
 {
-	struct exec_request request = { .with_client = true };
-	struct check check = { .process = { .client_fd = -1 } };
-	char output[OUTPUT_SIZE + 1] = "";
+	struct exec_request request = { 0 };
+	struct check check = { .output_fd = -1 };
+	int fds[2];
 
-	if (strcmp(spec->health_test.items[0], "CMD-SHELL") == 0) {
-		strlist_add(&request.command, "/bin/sh");
-		strlist_add(&request.command, "-c");
-	}
-	for (size_t i = 1; i < spec->health_test.count; i++)
-		strlist_add(&request.command, spec->health_test.items[i]);
-	autoclose int output_fd = memfd_create("davit health check", MFD_CLOEXEC);
-	int r = output_fd < 0 ? err_errno(err, "memory for a health check")
-			      : container_exec(engine, container, &request, &check.process,
-					       ret_exit_code, err);
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_errno(err, "create pipe");
+	check.output_fd = fds[0];
+	(void)fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	(void)fchmod(fds[1], 0666); /* it may open /dev/stderr again */
+	make_request(spec, &request);
+	int r = container_exec_child(engine, container, &request, fds[1], &check.child,
+				     ret_exit_code, err);
 	strlist_clear(&request.command);
-	if (r == -ESRCH || output_fd < 0)
-		return r;
-	if (r < 0) {
-		*ret_output = xstrdup(err->text);
-		return 0;
+	close(fds[1]);
+	if (r == 0) {
+		*ret_exit_code = await_command(&check, spec->health_timeout_nsec);
+		runtime_child_clear(&check.child);
 	}
-	*ret_exit_code = await_command(&check, spec->health_timeout_nsec, output_fd, err);
-	fd_close(&check.process.client_fd);
-	if (check.is_late) {
+	fd_close(&check.output_fd);
+	if (r == -ESRCH)
+		return r;
+	/* JSON holds text only. */
+	for (size_t i = 0; i < check.size; i++)
+		if (!check.output[i] || (unsigned char)check.output[i] >= 0x80)
+			check.output[i] = '?';
+	if (r < 0)
+		*ret_output = xstrdup(err->text);
+	else if (*ret_exit_code < 0)
 		*ret_output = xasprintf("the check took longer than %.3g s",
 					(double)spec->health_timeout_nsec / 1e9);
-		return 0;
-	}
-	ssize_t size = pread(output_fd, output, OUTPUT_SIZE, 0);
-	output[size > 0 ? size : 0] = '\0';
-	/* JSON holds text only. */
-	for (char *at = output; at < output + (size > 0 ? size : 0); at++)
-		if (!*at || (unsigned char)*at >= 0x80)
-			*at = '?';
-	*ret_output = xstrdup(output);
+	else
+		*ret_output = xstrdup(check.output);
 	return 0;
 }
 

@@ -84,7 +84,7 @@ image_with_check() {
 	wait_until 30 is unhealthy health_of d
 	davit inspect d | jq -e '.[0].State.Health.Log[0] | .ExitCode == 127 and (.Output | test("/no/such"))' >/dev/null || fail "$(davit inspect -f '{{json .State.Health}}' d)"
 	# One that says too much.
-	davit run -d --name e --health-cmd 'yes' --health-interval 1s --health-timeout 20s --health-retries 1 --network none "$BUSYBOX" sleep 1000 >/dev/null
+	davit run -d --name e --health-cmd 'head -c 300000 /dev/zero | tr "\0" x; echo more >/dev/stderr; exit 1' --health-interval 1s --health-timeout 20s --health-retries 1 --network none "$BUSYBOX" sleep 1000 >/dev/null
 	wait_until 40 is unhealthy health_of e
 	[ "$(davit inspect e | jq '.[0].State.Health.Log[0].Output | length')" = 500 ] || fail "the output is cut"
 }
