@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -56,6 +57,14 @@ struct exec {
 	struct err err;
 };
 
+static int not_running(const struct container *container, struct err *err)
+{
+	return err_set(err, ESRCH,
+		       "container '%s' does not run, so nothing can be executed in it; start it "
+		       "with 'davit start %s'",
+		       container->name, container->name);
+}
+
 /* The first process as a descriptor, checked to be the one that was written down. */
 static int open_target(struct exec *exec, struct err *err)
 {
@@ -69,11 +78,7 @@ static int open_target(struct exec *exec, struct err *err)
 	/* Asked after opening: had the number been given to another process before, this would tell. */
 	(void)run_directory_status(run_dir, &status);
 	if (exec->target.pid_fd < 0 || !status.is_running || status.pid != container->run.pid)
-		return err_set(
-			err, ESRCH,
-			"container '%s' does not run, so nothing can be executed in it; start it "
-			"with 'davit start %s'",
-			container->name, container->name);
+		return not_running(container, err);
 	if (status.is_paused)
 		return err_set(
 			err, EBUSY,
@@ -247,6 +252,16 @@ static int run_launcher(struct exec *exec, struct err *err)
 	return -err->code;
 }
 
+#define END_MSEC 100
+
+/* The container takes its other processes with it before it has ended itself. */
+static bool has_ended(const struct exec *exec)
+{
+	struct pollfd init = { .fd = exec->target.pid_fd, .events = POLLIN };
+
+	return init.fd >= 0 && poll(&init, 1, END_MSEC) > 0;
+}
+
 int container_exec(struct engine *engine, const struct container *container,
 		   const struct exec_request *request, struct exec_result *ret_result,
 		   int *ret_exit_code, struct err *err)
@@ -266,6 +281,10 @@ int container_exec(struct engine *engine, const struct container *container,
 		r = monitor_socketpair(exec.client_fds, err);
 	if (r == 0)
 		r = run_launcher(&exec, err);
+	/* No memory for a process in its namespace, or killed without a word: so it looks when the container
+	 * has just ended. */
+	if ((r == -ENOMEM || r == -EIO) && has_ended(&exec))
+		r = not_running(container, err);
 	*ret_exit_code = r == -ESRCH ? NOT_RUNNING : exec.exit_code;
 	if (r == 0)
 		*ret_result = (struct exec_result){ .pid = exec.pid,
