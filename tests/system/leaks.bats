@@ -75,8 +75,15 @@ store_files() { find "$STORE" "$RUNDIR" -mindepth 1 2>/dev/null | grep -vE 'davi
 	is_podman || check_nothing_left "$before"
 }
 
+# This user's processes that have the engine in their command line.
+engine_processes() {
+	pgrep -u "$(id -u)" -f 'davit|conmon' | grep -vx -e $$ -e "$BASHPID" | xargs -r ps -o args= -p | grep -vE 'bats|tests/system|registr'
+}
+
 @test "no daemon before, none after" {
-	is_podman || [ -z "$(pgrep -u "$(id -u)" -f 'davit|conmon' | grep -vx -e $$ -e "$BASHPID" | xargs -r ps -o args= -p | grep -vE 'bats|tests/system')" ] || fail "$(ps axf)"
+	need_davit
+	[ -z "$(engine_processes)" ] || fail "$(ps axf)"
 	davit run --rm --network none "$BUSYBOX" true
-	is_podman || [ -z "$(pgrep -u "$(id -u)" -f 'davit' | xargs -r ps -o args= -p | grep -vE 'bats|tests/system|registr')" ] || fail "$(ps axf)"
+	# The monitor's own end comes right behind its last words.
+	wait_until 5 eval '[ -z "$(engine_processes)" ]' || fail "$(ps axf)"
 }
