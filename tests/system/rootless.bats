@@ -62,6 +62,15 @@ teardown() { default_teardown; }
 	run_status 0 as_none run --rm --network none "$BUSYBOX" id -u
 	assert_output 0
 	[[ $stderr =~ "usermod --add-subuids" ]] || fail "the warning names the remedy"
+	# Its one ID may be any one inside.
+	run_status 0 as_none run --rm --network none --userns keep-id "$BUSYBOX" id -u
+	assert_output "$uid"
+	run_status 0 as_none run --rm --network none --uidmap 9:0:1 -u 9:9 "$BUSYBOX" id -u
+	assert_output 9
+	for mode in nomap auto; do
+		run --separate-stderr as_none run --rm --network none --userns $mode "$BUSYBOX" true
+		assert_error 125 "subordinate IDs" "usermod --add-subuids"
+	done
 }
 
 # bats test_tags=user

@@ -280,3 +280,26 @@ with_range() {
 	done
 	[ ! -e "$BATS_TEST_TMPDIR/dir/new" ] || fail "the directory was changed"
 }
+
+# bats test_tags=user
+@test "a copy of layers that was interrupted leaves nothing behind" {
+	need_davit
+	local pid tries=0
+	own_store
+	have_image "$BUSYBOX"
+	# Ended as soon as the copy has begun; where it was faster there is nothing to see either.
+	"$DAVIT" --root "$STORE" --runroot "$RUNDIR" run --rm --network none --userns keep-id "$BUSYBOX" true 3>&- >/dev/null 2>&1 &
+	pid=$!
+	until compgen -G "$STORE/layers/tmp-*" >/dev/null || ! kill -0 $pid 2>/dev/null; do
+		tries=$((tries + 1))
+	done
+	kill -9 $pid 2>/dev/null || :
+	wait $pid || :
+	run_davit run --rm --network none --userns keep-id "$BUSYBOX" stat -c %u /etc/passwd
+	assert_output 0
+	davit rm -f -a -t 0 >/dev/null 2>&1 || :
+	run_davit rmi "$BUSYBOX"
+	run_davit image prune -f
+	! compgen -G "$STORE/layers/*" >/dev/null || fail "left: $(echo "$STORE"/layers/*)"
+	remove_store
+}
