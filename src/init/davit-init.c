@@ -3,14 +3,14 @@
  *	davit-init [--] COMMAND [ARGUMENT…]
  *
  * Runs the command as its only child, hands on every signal it gets, reaps what is orphaned to it,
- *and ends with the command's status (128 + signal when it was killed). As PID 1 its end takes the
- *rest of the namespace along; elsewhere it is a subreaper, so that it still sees its orphans.
+ * and ends with the command's status (128 + signal when it was killed). As PID 1 its end takes the
+ * rest of the namespace along; elsewhere it is a subreaper, so that it still sees its orphans.
  *
  * All signals stay blocked and are taken by sigwaitinfo(2): there are no handlers, so none can be
- *missed. (A blocked signal reaches even a PID 1 that has no handler for it.) The command gets its
- *own process group, in the foreground of the terminal if there is one; otherwise a ctrl-C would
- *reach it twice, from the terminal and from us. Static, no stdio, no allocation: it has to live in
- *any image. */
+ * missed. (A blocked signal reaches even a PID 1 that has no handler for it.) The command gets its
+ * own process group, in the foreground of the terminal if there is one; otherwise a ctrl-C would
+ * reach it twice, from the terminal and from us. Static, no stdio, no allocation: it has to live in
+ * any image. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>

@@ -3,10 +3,10 @@
  *	helloweb [PORT]
  *
  * Answers GET /NAME with "Hey, NAME!" on PORT (else $PORT, else 88) of all addresses. It is the
- *only thing in its image, so it is static and runs as PID 1: it has handlers for the signals that
- *shall end it. One process with one poll(2) loop and a fixed table of connections; each gets one
- *answer and is closed. When the table is full, or a client takes too long, the oldest connection
- *makes room: a slow client costs only itself. */
+ * only thing in its image, so it is static and runs as PID 1: it has handlers for the signals that
+ * shall end it. One process with one poll(2) loop and a fixed table of connections; each gets one
+ * answer and is closed. When the table is full, or a client takes too long, the oldest connection
+ * makes room: a slow client costs only itself. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

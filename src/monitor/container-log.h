@@ -1,12 +1,12 @@
 /* Writing a container's log: lines in the format that Kubernetes, CRI-O and podman ("k8s-file")
- *share.
+ * share.
  *
  *	2016-10-06T00:17:09.669794202Z stdout F a whole line
  *	2016-10-06T00:17:09.669794202Z stderr P a piece of a line; its rest follows in this stream's
- *next entry
+ * next entry
  *
  * Everything between the third space and the newline is the container's, byte for byte. Output that
- *ends without a newline is a last "P". Part of davit-monitor: linked without any library of ours.
+ * ends without a newline is a last "P". Part of davit-monitor: linked without any library of ours.
  */
 #pragma once
 

@@ -1,18 +1,18 @@
 /* davit-pasta: stays with a container of an ordinary user and runs pasta(1) for it when it is
- *needed.
+ * needed.
  *
  *	davit-pasta now|later NETNS PASTA ARGUMENT…
  *
  * Descriptors: 2 where pasta's complaints go, 3 the tap interface, 4 a pidfd of the container's
- *init, 5 (with "now") what the arguments tell pasta to write its process ID to when it is ready, 6 (unless NETNS is
+ * init, 5 (with "now") what the arguments tell pasta to write its process ID to when it is ready, 6 (unless NETNS is
  *"-") the network namespace, which pasta shall find at the path NETNS: by a mount which only pasta sees, so that nothing of it
- *stays.
+ * stays.
  *
  * "later" starts pasta when the first packet waits in the tap; until then this is a process of a
- *few pages, against 20 MB. When the container ends, or a signal ends us, pasta is killed: this
- *pasta does not notice by itself when the namespaces of a process go. When pasta dies first it is
- *started again, for connections to come: the tap is still here; not for ever, though, if it keeps
- *dying.
+ * few pages, against 20 MB. When the container ends, or a signal ends us, pasta is killed: this
+ * pasta does not notice by itself when the namespaces of a process go. When pasta dies first it is
+ * started again, for connections to come: the tap is still here; not for ever, though, if it keeps
+ * dying.
  *
  * Static, no libraries, no allocation. */
 #include <errno.h>
