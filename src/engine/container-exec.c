@@ -236,7 +236,9 @@ static int launcher_main(void *arg)
 /* Start the launcher and hear how it went. */
 static int run_launcher(struct exec *exec, struct err *err)
 {
-	pid_t pid = launch_run(launcher_main, exec, -1, err);
+	/* Where the container's monitor is: not to end with what has started us. */
+	autoclose int monitors_fd = exec->cgroup ? cgroup_open_monitors(exec->cgroup) : -1;
+	pid_t pid = launch_run(launcher_main, exec, monitors_fd, err);
 
 	if (pid < 0)
 		return pid;

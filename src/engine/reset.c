@@ -78,7 +78,6 @@ static void remove_shared(void)
 
 	if (bridge_remove_default(&err) < 0)
 		log_debug("the default network stays: %s", err.text);
-	cgroup_remove_parent();
 }
 
 int engine_reset(struct engine *engine, struct err *err)
@@ -92,6 +91,7 @@ int engine_reset(struct engine *engine, struct err *err)
 		return r;
 	if (!engine->is_rootless)
 		remove_shared();
+	cgroup_tidy();
 	store_close(engine->store);
 	engine->store = NULL;
 	return engine_run_mapped(engine, remove_roots, engine, err);

@@ -18,21 +18,60 @@
 #include "base/mem.h"
 #include "kernel/systemd.h"
 
-#define MONITORS  "davit/monitors"
+#define PARENT	  "davit"
+#define MONITORS  PARENT "/monitors"
 #define MONITOR	  "monitor"
 #define CONTAINER "container"
+
+/* That of a group that was found again, where there is one. */
+static int open_beside(const struct cgroup *group)
+{
+	static const char *const names[] = { "monitors", MONITOR };
+	const char *path = cgroup_location(group);
+	int fd = -1;
+
+	if (!group->ops->clones_into)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(names) && fd < 0; i++) {
+		autofree char *beside =
+			xasprintf("%.*s/%s", (int)(strrchr(path, '/') - path), path, names[i]);
+		fd = open(beside, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	return fd;
+}
 
 int cgroup_open_monitors(const struct cgroup *group)
 {
 	bool ignored;
 
 	if (!group->base)
-		return -1;
+		return open_beside(group);
 	autofree char *path = xasprintf("%s/" MONITORS, group->base);
 	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT && cgroup_make_directory(path, &ignored) == 0)
 		fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return fd;
+}
+
+void cgroup_tidy(void)
+{
+	autostrbuf struct strbuf base = STRBUF_EMPTY;
+
+	if (!cgroup_is_v2())
+		return;
+	if (geteuid() == 0)
+		strbuf_adds(&base, CGROUP_ROOT);
+	else if (cgroup_v2_own_group(&base) < 0)
+		return;
+	/* What is in use refuses to go. */
+	while (base.size >= strlen(CGROUP_ROOT)) {
+		autofree char *monitors = xasprintf("%s/" MONITORS, strbuf_text(&base)),
+			      *parent = xasprintf("%s/" PARENT, strbuf_text(&base));
+		(void)rmdir(monitors);
+		(void)rmdir(parent);
+		base.size = (size_t)(strrchr(base.data, '/') - base.data);
+		base.data[base.size] = '\0';
+	}
 }
 
 /* Make the group "monitor" below `base` and move there. */

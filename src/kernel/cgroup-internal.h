@@ -69,8 +69,8 @@ int cgroup_v2_own_group(struct strbuf *path);
 /* Append a directory, which has to be there. */
 int cgroup_add_directory(struct cgroup *group, const char *path, enum cgroup_controller controller);
 
-/* mkdir with the missing parents below `base`, which are kept for ever: making and removing them
- * would race with other containers. *is_new is set if the last one was missing. 0 or -errno. */
+/* mkdir with the missing parents, which stay until cgroup_tidy(). *is_new is set if the last one
+ * was missing. 0 or -errno. */
 int cgroup_make_directory(const char *path, bool *is_new);
 
 /* Write a file of the directory. 0 or -errno. */

@@ -46,29 +46,34 @@ int cgroup_add_directory(struct cgroup *group, const char *path, enum cgroup_con
 	return 0;
 }
 
-int cgroup_make_directory(const char *path, bool *is_new)
+static int make_directory(const char *path, bool *is_new)
 {
 	if (mkdir(path, 0755) == 0) {
 		*is_new = true;
 		return 0;
 	}
-	if (errno == EEXIST)
-		return 0;
-	if (errno != ENOENT)
-		return -errno;
-	autofree char *parent = xstrdup(path);
-	char *slash = strrchr(parent, '/');
-	bool ignored;
-	if (!slash || slash - parent <= (ptrdiff_t)strlen(CGROUP_ROOT))
-		return -ENOENT;
-	*slash = '\0';
-	int r = cgroup_make_directory(parent, &ignored);
-	if (r < 0)
-		return r;
-	if (mkdir(path, 0755) < 0)
-		return errno == EEXIST ? 0 : -errno;
-	*is_new = true;
-	return 0;
+	return errno == EEXIST ? 0 : -errno;
+}
+
+int cgroup_make_directory(const char *path, bool *is_new)
+{
+	int r = make_directory(path, is_new);
+
+	/* The parent that was just made may be tidied away by somebody else. */
+	for (int attempt = 0; r == -ENOENT && attempt < 10; attempt++) {
+		autofree char *parent = xstrdup(path);
+		char *slash = strrchr(parent, '/');
+		bool ignored;
+		if (!slash || slash - parent <= (ptrdiff_t)strlen(CGROUP_ROOT))
+			return -ENOENT;
+		*slash = '\0';
+		r = cgroup_make_directory(parent, &ignored);
+		if (r == 0)
+			r = make_directory(path, is_new);
+		else
+			return r;
+	}
+	return r;
 }
 
 int cgroup_write(int dir_fd, const char *file, const char *value)
@@ -149,11 +154,6 @@ char *cgroup_path(const char *parent, const char *name)
 	if (parent && *parent)
 		return xasprintf("%s/%s", parent, name);
 	return xasprintf("davit%c%s", cgroup_is_v2() ? '/' : '-', name);
-}
-
-void cgroup_remove_parent(void)
-{
-	(void)rmdir(CGROUP_ROOT "/davit"); /* not there on v1, busy while groups are in it */
 }
 
 static struct cgroup *group_new(const char *path)

@@ -115,6 +115,9 @@ int cgroup_create_split(const char *name, const struct cgroup_resources *resourc
  * them: a descriptor for CLONE_INTO_CGROUP, the caller's, or -1 where there is none (v1). */
 int cgroup_open_monitors(const struct cgroup *cgroup);
 
+/* Remove the empty groups that stay on v2 where davit's groups are made. What is in use stays. */
+void cgroup_tidy(void);
+
 /* Find the group again by the path that cgroup_create() was given, or by cgroup_location(). -ENOENT
  * if there is none. */
 int cgroup_open(const char *path, struct cgroup **ret_cgroup, struct err *err);
@@ -125,8 +128,6 @@ void cgroup_free(struct cgroup *cgroup); /* forgets; the group stays */
  * the first and the last group. On v2 it is "davit", which keeps the controllers enabled that other
  * programs do not want. Owned by the caller. */
 char *cgroup_path(const char *parent, const char *name);
-/* Remove root's directory of that name, unless groups are in it. It is made again when needed. */
-void cgroup_remove_parent(void);
 
 /* Where the group is, absolute, borrowed: for cgroup_open() by a process that may be in another
  * group itself, which on v2 decides where an ordinary user's groups are. */

@@ -48,6 +48,30 @@ scope_of() {
 	done
 }
 
+@test "what exec started in a unit goes on when the unit ends" {
+	need_systemd
+	mkdir "$BATS_TEST_TMPDIR/go"
+	run_davit --cgroup-manager cgroupfs run -d --name host --network none -v "$BATS_TEST_TMPDIR/go:/go" "$BUSYBOX" sleep 1000
+	unit -p Type=oneshot -- exec -d host sh -c 'until [ -e /go/now ]; do sleep 0.1; done; touch /go/done'
+	[ "$status" -eq 0 ] || fail "not started"
+	touch "$BATS_TEST_TMPDIR/go/now"
+	wait_until 10 test -e "$BATS_TEST_TMPDIR/go/done"
+}
+
+@test "system reset takes the empty groups away" {
+	need_systemd
+	is_root || skip "others may have theirs in use"
+	run_davit --cgroup-manager cgroupfs run -d --name last --network none "$BUSYBOX" sleep 1000
+	[ -d /sys/fs/cgroup/davit/monitors ] || fail "no group for monitors"
+	run_davit rm -f -t 0 last
+	gone() {
+		davit --root "$BATS_TEST_TMPDIR/root" --runroot "$BATS_TEST_TMPDIR/run" volume ls >/dev/null # so that there is a store
+		davit --root "$BATS_TEST_TMPDIR/root" --runroot "$BATS_TEST_TMPDIR/run" system reset -f
+		[ ! -e /sys/fs/cgroup/davit ]
+	}
+	wait_until 10 gone # the monitors may just be ending
+}
+
 @test "with the manager systemd a container has a scope, which ends with it" {
 	need_systemd
 	run_davit --cgroup-manager systemd run -d --name scoped --network none "$BUSYBOX" sleep 1000
