@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "engine/container-layers.h"
 #include "engine/container-network.h"
+#include "engine/container-restart.h"
 #include "engine/container-size.h"
 #include "engine/container-users.h"
 #include "engine/container.h"
@@ -41,7 +42,7 @@ static void add_time(struct json_object *object, const char *key, int64_t nsec)
 	json_add_string(object, key, text);
 }
 
-static struct json_object *state_json(const struct container *container, const char *pid_file)
+static struct json_object *state_json(const struct container *container, const char *start_error)
 {
 	struct json_object *state = json_object_new_object();
 	bool running = container->state == CONTAINER_RUNNING;
@@ -61,7 +62,8 @@ static struct json_object *state_json(const struct container *container, const c
 			running && !container->run.monitor_lives
 				? "its monitor was killed: output is lost and the exit status will "
 				  "not be known"
-				: "");
+			: running ? ""
+				  : start_error ?: "");
 	add_time(state, "StartedAt", container->started_nsec);
 	add_time(state, "FinishedAt", running ? 0 : container->finished_nsec);
 	return state;
@@ -357,7 +359,8 @@ int container_inspect(struct engine *engine, const struct container *container,
 	add_time(json, "Created", container->created_nsec);
 	json_add_string(json, "Path", words->count ? words->items[0] : "");
 	json_object_object_add(json, "Args", args);
-	struct json_object *state = state_json(container, pid_file);
+	autofree char *start_error = container_restart_error(engine, container->id);
+	struct json_object *state = state_json(container, start_error);
 	if (health_has_check(spec))
 		json_object_object_add(state, "Health", health_to_json(engine, container));
 	json_object_object_add(json, "State", state);

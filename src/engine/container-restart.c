@@ -11,11 +11,14 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/strbuf.h"
 #include "engine/container-end.h"
 #include "engine/container-start.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "monitor/restart.h"
+
+#define ERROR_FILE "restart-error"
 
 int restart_policy_parse(const char *text, const char **ret_policy, int64_t *ret_retries,
 			 struct err *err)
@@ -122,6 +125,15 @@ static uint32_t last_delay(const struct container *container, const char *run_di
 		&restart, (container->run.finished_nsec - container->run.started_nsec) / 1000000);
 }
 
+static void write_error(const struct engine *engine, const char *id, const char *text)
+{
+	autofree char *directory = container_directory(engine, id);
+	autofree char *path = path_join(directory, ERROR_FILE);
+	struct err ignored; /* then inspect does not tell */
+
+	(void)file_write(AT_FDCWD, path, text, strlen(text), 0600, 0, &ignored);
+}
+
 int container_restart(struct engine *engine, const char *id,
 		      const struct restart_connections *connections, struct err *err)
 {
@@ -142,10 +154,33 @@ int container_restart(struct engine *engine, const char *id,
 		return container_cleanup_locked(engine, container, err);
 	uint32_t delay_msec = restart_next_delay(last_delay(container, run_dir));
 	r = container_start_again(engine, container, delay_msec, connections, &cause);
-	if (r < 0) {
-		(void)container_cleanup_locked(engine, container, err);
-		*err = cause;
-		return err_wrap(err, "start container '%s' again", container->name);
-	}
-	return 0;
+	if (r == 0)
+		return 0;
+	/* Nobody reads what we say, so it is kept for those who look. */
+	err_wrap(&cause, "start it again");
+	write_error(engine, container->id, cause.text);
+	fd_close(&lock_fd);
+	if (container->auto_remove)
+		(void)container_remove(engine, container, REMOVE_VOLUMES, 0, err);
+	*err = cause;
+	return err_wrap(err, "container '%s'", container->name);
+}
+
+char *container_restart_error(const struct engine *engine, const char *id)
+{
+	autofree char *directory = container_directory(engine, id);
+	autofree char *path = path_join(directory, ERROR_FILE);
+	struct strbuf text = STRBUF_EMPTY;
+	struct err ignored; /* there was no failure */
+
+	(void)file_read(AT_FDCWD, path, &text, 4096, &ignored);
+	return strbuf_take(&text);
+}
+
+void container_forget_restart_error(const struct engine *engine, const char *id)
+{
+	autofree char *directory = container_directory(engine, id);
+	autofree char *path = path_join(directory, ERROR_FILE);
+
+	(void)unlink(path); /* mostly there is none */
 }

@@ -45,3 +45,7 @@ struct restart_connections {
 /* Start a container again that waits for it; clean it up where it does not any more. */
 int container_restart(struct engine *engine, const char *id,
 		      const struct restart_connections *connections, struct err *err);
+
+/* Why the last start by policy has failed, which ended the policy; NULL or "" if none has. Owned by the caller. */
+char *container_restart_error(const struct engine *engine, const char *id);
+void container_forget_restart_error(const struct engine *engine, const char *id);

@@ -683,6 +683,9 @@ static int start_locked(struct start *start, enum start_flags flags,
 	struct container *container = start->container;
 	bool was_created = container->state == CONTAINER_CREATED;
 
+	if (!was_created)
+		container_forget_restart_error(engine, container->id);
+
 	*ret_exit_code = RUNTIME_FAILED;
 	start->directory = container_directory(engine, container->id);
 	start->run_dir = container_run_directory(engine, container->id);

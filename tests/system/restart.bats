@@ -147,6 +147,24 @@ kill_init() { kill "$@" 2>/dev/null || davit unshare kill "$@"; }
 	run_davit rm -f c
 }
 
+@test "a start by the policy that fails ends it, and inspect tells why" {
+	need_davit
+	mkdir "$BATS_TEST_TMPDIR/source"
+	davit run -d --name c --restart always --network none -v "$BATS_TEST_TMPDIR/source:/source" "$BUSYBOX" sleep 1000 >/dev/null
+	davit run -d --name r --rm --restart on-failure --network none -v "$BATS_TEST_TMPDIR/source:/source" "$BUSYBOX" sleep 1000 >/dev/null
+	rmdir "$BATS_TEST_TMPDIR/source"
+	kill_init -KILL "$(init_of c)"
+	kill_init -KILL "$(init_of r)"
+	wait_until 15 eval 'davit inspect -f "{{.State.Error}}" c | grep -q "$BATS_TEST_TMPDIR/source"'
+	run_davit inspect -f '{{.State.Status}} {{.State.ExitCode}}' c
+	assert_output "exited 137"
+	wait_until 15 eval '! container_exists r'
+	mkdir "$BATS_TEST_TMPDIR/source"
+	run_davit start c
+	run_davit inspect -f '{{.State.Status}}{{.State.Error}}' c
+	assert_output running
+}
+
 @test "what cannot be is refused" {
 	run_error 125 run --rm --restart always "$BUSYBOX" true -- "--rm" "--restart"
 	run_error 125 run --restart sometimes "$BUSYBOX" true -- "sometimes" "always"
