@@ -231,6 +231,7 @@ static int exec(struct program *program, void *arguments, int argc, char **argv,
 		r = err_set(err, EINVAL, "exec: a terminal with --detach needs --console-socket");
 	if (r == 0) {
 		process->preserve_fds = (unsigned)args->preserve_fds;
+		launch_limit_capabilities(container->config, process);
 		r = enter(program, container, process, args, &child, err);
 	}
 	if (r == 0) {

@@ -12,7 +12,9 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "kernel/caps.h"
 #include "kernel/cgroup.h"
 #include "kernel/process.h"
 #include "oci-runtime/container.h"
@@ -65,6 +67,29 @@ int launch_check_preserved(int64_t count, struct err *err)
 			return err_set(err, EBADF, "--preserve-fds %lld: descriptor %d is not open",
 				       (long long)count, fd);
 	return 0;
+}
+
+static void limit_set(uint64_t *set, uint64_t available, const char *name)
+{
+	for (int i = 0; i < 64 && capability_name(i); i++)
+		if ((*set & ~available) >> i & 1)
+			log_warn("process.capabilities.%s: %s cannot be granted here; going on "
+				 "without",
+				 name, capability_name(i));
+	*set &= available;
+}
+
+void launch_limit_capabilities(const struct oci_runtime_config *config, struct oci_process *process)
+{
+	struct capability_sets *sets = &process->capabilities;
+	uint64_t available =
+		config->namespaces[OCI_NS_USER].wanted ? capability_all() : capability_bounding();
+
+	limit_set(&sets->bounding, available, "bounding");
+	limit_set(&sets->permitted, available, "permitted");
+	limit_set(&sets->effective, sets->permitted, "effective");
+	limit_set(&sets->inheritable, available, "inheritable");
+	limit_set(&sets->ambient, sets->permitted & sets->inheritable, "ambient");
 }
 
 int launch_write_pid_file(const char *path, int pid, struct err *err)
@@ -264,6 +289,7 @@ int launch_container(const struct program *program, const char *id, const struct
 	container->config->no_pivot = args->no_pivot;
 	container->config->no_new_keyring = args->no_new_keyring;
 	r = check_terminal(&container->config->process, args, in_foreground, err);
+	launch_limit_capabilities(container->config, &container->config->process);
 	container->config->process.preserve_fds = (unsigned)args->preserve_fds;
 	if (r == 0)
 		r = spawn(program, container, args, &cgroup, ret_child, err);

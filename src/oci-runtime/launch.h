@@ -7,6 +7,8 @@
 #include "cli/options.h"
 
 struct container;
+struct oci_process;
+struct oci_runtime_config;
 struct err;
 struct program;
 struct runtime_child;
@@ -28,6 +30,10 @@ int launch_container(const struct program *program, const char *id, const struct
 
 /* What must be open for the command to inherit it. */
 int launch_check_preserved(int64_t count, struct err *err);
+
+/* Without the capabilities that we cannot grant, as the specification wants it: with a warning. */
+void launch_limit_capabilities(const struct oci_runtime_config *config,
+			       struct oci_process *process);
 
 /* A number, in one step, for whoever waits for the file. `path` may be NULL. */
 int launch_write_pid_file(const char *path, int pid, struct err *err);

@@ -302,10 +302,12 @@ run_it() { run_status 0 runtime run -b "$BUNDLE" "${1-c}"; }
 }
 
 @test "config: Linux process: a capability that cannot be granted is warned about" {
-	config '.process.capabilities.bounding += ["CAP_NOSUCH"]'
+	config '.process.capabilities.bounding += ["CAP_NOSUCH"] | .process.capabilities.ambient = ["CAP_KILL"]'
 	command_is true
 	run_status 0 runtime run -b "$BUNDLE" c
 	[[ $stderr == *CAP_NOSUCH* ]]
+	# Ambient is what is inheritable as well.
+	[[ $stderr == *"process.capabilities.ambient: CAP_KILL cannot be granted"* ]]
 }
 
 @test "config: Hostname and domain name" {
