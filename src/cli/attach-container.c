@@ -1,6 +1,7 @@
 #include "cli/attach-container.h"
 
 #include <errno.h>
+#include <string.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -48,6 +49,31 @@ static int attach(const struct attach_request *request, void (*on_signal)(int nu
 static void pass_signal_to_process(int number, void *arg)
 {
 	container_exec_signal(arg, number);
+}
+
+int attach_choose_streams(const struct strlist *streams, bool interactive,
+			  struct attach_request *request, struct err *err)
+{
+	if (!streams->count) {
+		request->wants_stdin = interactive;
+		request->wants_stdout = request->wants_stderr = true;
+		return 0;
+	}
+	for (size_t i = 0; i < streams->count; i++) {
+		const char *stream = streams->items[i];
+		if (strcasecmp(stream, "stdin") == 0)
+			request->wants_stdin = true;
+		else if (strcasecmp(stream, "stdout") == 0)
+			request->wants_stdout = true;
+		else if (strcasecmp(stream, "stderr") == 0)
+			request->wants_stderr = true;
+		else
+			return err_set(
+				err, EINVAL,
+				"invalid stream '%s' for --attach; it is stdin, stdout or stderr",
+				stream);
+	}
+	return 0;
 }
 
 int attach_process(const struct exec_result *process, const struct attach_request *request,

@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include "base/strlist.h"
+
 struct container;
 struct engine;
 struct err;
@@ -16,6 +18,10 @@ struct attach_request {
 	bool passes_signals; /* --sig-proxy */
 	const char *detach_keys;
 };
+
+/* The streams of --attach, in any case of letters; none means both outputs, and the input if `interactive`. */
+int attach_choose_streams(const struct strlist *streams, bool interactive,
+			  struct attach_request *request, struct err *err);
 
 /* One more process of a container, see container_exec(): the same, but when it ends nothing has to be cleaned up. */
 int attach_process(const struct exec_result *process, const struct attach_request *request,

@@ -1,4 +1,5 @@
 /* davit create: makes a container of an image, to be started later. */
+#include "cli/attach-container.h"
 #include "cli/command.h"
 #include "cli/container-options.h"
 #include "cli/create-container.h"
@@ -21,7 +22,11 @@ static int create(struct cli *cli, void *arguments, int argc, char **argv, struc
 	struct create_args *args = arguments;
 	autocontainer struct container *container = NULL;
 
-	int r = create_container(cli, &args->container, 0, true, argc, argv, &container, err);
+	int r = attach_choose_streams(&args->container.attach, false, &(struct attach_request){ 0 },
+				      err);
+	if (r < 0)
+		return r;
+	r = create_container(cli, &args->container, 0, true, argc, argv, &container, err);
 	if (r < 0)
 		return r;
 	puts(container->id);

@@ -11,12 +11,14 @@
 #include "network/ports.h"
 
 struct port_args {
-	bool all;
+	bool all, latest;
 };
 
 static const struct option_spec options[] = {
 	{ "all", 'a', OPTION_FLAG, offsetof(struct port_args, all), NULL,
 	  "Of every running container" },
+	{ "latest", 'l', OPTION_FLAG, offsetof(struct port_args, latest), NULL,
+	  "Of the container that was made last, instead of a name" },
 	OPTION_END,
 };
 
@@ -85,20 +87,22 @@ static int port(struct cli *cli, void *arguments, int argc, char **argv, struct 
 	autostrbuf struct strbuf text = STRBUF_EMPTY;
 	struct engine *engine;
 
-	if (args->all ? argc > 0 : argc == 0)
-		return err_set(err, EINVAL, "name one container, or give --all");
+	/* With --latest only a port may follow. */
+	if (args->all ? argc > 0 || args->latest : args->latest ? argc > 1 : argc == 0)
+		return err_set(err, EINVAL, "name one container, or give --latest or --all");
 	int r = cli_engine(cli, &engine, err);
 	if (r < 0)
 		return r;
 	if (args->all)
 		return show_all(engine, err);
-	r = container_find(engine, argv[0], 0, &container, err);
+	r = args->latest ? container_find_latest(engine, 0, &container, err)
+			 : container_find(engine, argv[0], 0, &container, err);
 	if (r == 0)
 		r = load_ports(container, &ports, err);
 	if (r < 0)
 		return r;
-	if (argc == 2)
-		return show_one(container, &ports, argv[1], err);
+	if (argc == (args->latest ? 1 : 2))
+		return show_one(container, &ports, argv[argc - 1], err);
 	ports_format_lines(&ports, &text);
 	fputs(strbuf_text(&text), stdout);
 	return EXIT_OK;

@@ -21,16 +21,12 @@
 struct run_args {
 	struct container_args container;
 	bool detach;
-	struct strlist attach;
 	const char *detach_keys;
 	enum option_tristate sig_proxy;
 };
 
 #define FIELD(f) offsetof(struct run_args, f)
 static const struct option_spec options[] = {
-	{ "attach", 'a', OPTION_STRINGS, FIELD(attach), "STREAM",
-	  "Attach only to stdin, stdout or stderr; repeatable", OPTION_COMMAS,
-	  .choices = "stdin|stdout|stderr" },
 	{ "detach", 'd', OPTION_FLAG, FIELD(detach), NULL, "Leave it running and print its ID" },
 	{ "detach-keys", 0, OPTION_STRING, FIELD(detach_keys), "KEYS",
 	  "Keys that leave its terminal; \"\" for none; the default is ctrl-p,ctrl-q" },
@@ -42,31 +38,6 @@ static const struct option_spec options[] = {
 	  .include = container_option_specs },
 	OPTION_END,
 };
-
-static int choose_streams(const struct run_args *args, struct attach_request *request,
-			  struct err *err)
-{
-	if (!args->attach.count) {
-		request->wants_stdin = args->container.interactive;
-		request->wants_stdout = request->wants_stderr = true;
-		return 0;
-	}
-	for (size_t i = 0; i < args->attach.count; i++) {
-		const char *stream = args->attach.items[i];
-		if (strcasecmp(stream, "stdin") == 0)
-			request->wants_stdin = true;
-		else if (strcasecmp(stream, "stdout") == 0)
-			request->wants_stdout = true;
-		else if (strcasecmp(stream, "stderr") == 0)
-			request->wants_stderr = true;
-		else
-			return err_set(
-				err, EINVAL,
-				"invalid stream '%s' for --attach; it is stdin, stdout or stderr",
-				stream);
-	}
-	return 0;
-}
 
 #define RUN_HEAP_BYTES (256 * 1024) /* what starting a container takes, most of it the database's */
 
@@ -80,7 +51,7 @@ static int run(struct cli *cli, void *arguments, int argc, char **argv, struct e
 	struct engine *engine;
 	int exit_code = EXIT_ENGINE;
 
-	if (args->detach && args->attach.count)
+	if (args->detach && args->container.attach.count)
 		return err_set(err, EINVAL,
 			       "--detach and --attach contradict each other; give one of them");
 	if (args->container.tty && args->container.interactive && !args->detach &&
@@ -94,7 +65,8 @@ static int run(struct cli *cli, void *arguments, int argc, char **argv, struct e
 		return err_set(err, ENOTTY,
 			       "--log-driver passthrough cannot be used on a terminal, which the "
 			       "container could type into; use k8s-file");
-	int r = choose_streams(args, &request, err);
+	int r = attach_choose_streams(&args->container.attach, args->container.interactive,
+				      &request, err);
 	if (passes_streams)
 		request.wants_stdin = false; /* the container reads it itself */
 	if (r == 0 && args->detach_keys)

@@ -63,15 +63,16 @@ static int start_one(struct engine *engine, struct container *container, const c
 		return r;
 	struct attach_request request = {
 		.fd = client_fd,
-		.wants_stdin = args->interactive,
-		.wants_stdout = true,
-		.wants_stderr = true,
 		.is_terminal = spec->tty,
 		.passes_signals = args->sig_proxy == TRISTATE_UNSET
 					  ? !spec->tty
 					  : args->sig_proxy == TRISTATE_TRUE,
 		.detach_keys = args->detach_keys ?: engine->settings.detach_keys,
 	};
+	r = attach_choose_streams(&spec->attach, args->interactive, &request, err);
+	if (r < 0)
+		return r;
+	request.wants_stdin = args->interactive;
 	return attach_container(engine, container, &request, err);
 }
 

@@ -40,6 +40,7 @@
 const struct option_spec container_option_specs[] = {
 	{ "add-host", 0, OPTION_STRINGS, FIELD(add_hosts), "NAME:IP", "Add a line to /etc/hosts; IP may be host-gateway" },
 	{ "annotation", 0, OPTION_STRINGS, FIELD(annotations), "KEY=VALUE", "Add an OCI annotation" },
+	{ "attach", 'a', OPTION_STRINGS, FIELD(attach), "STREAM", "Attach only to stdin, stdout or stderr; repeatable", OPTION_COMMAS, .choices = "stdin|stdout|stderr" },
 	{ "cap-add", 0, OPTION_STRINGS, FIELD(cap_add), "CAPABILITY", "Let the container have a capability, or all", OPTION_COMMAS },
 	{ "cap-drop", 0, OPTION_STRINGS, FIELD(cap_drop), "CAPABILITY", "Take a capability away, or all", OPTION_COMMAS },
 	{ "cgroup-parent", 0, OPTION_STRING, FIELD(cgroup_parent), "PATH", "Put the container's cgroup below this one" },
@@ -418,6 +419,7 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 		return r;
 	}
 	spec->auto_remove = args->remove || args->remove_image;
+	strlist_extend(&spec->attach, &args->attach);
 	spec->cid_file = xstrdup(args->cid_file);
 	spec->pid_file = absolute_path(args->pid_file);
 	spec->monitor_pid_file = absolute_path(args->monitor_pid_file);

@@ -17,6 +17,7 @@ struct image;
 
 struct container_args {
 	/* mode */
+	struct strlist attach;
 	bool interactive, tty, remove, remove_image, replace, quiet;
 	const char *name, *cid_file, *pid_file, *monitor_pid_file, *restart;
 	int64_t timeout_sec;

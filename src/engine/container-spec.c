@@ -56,7 +56,7 @@ static const struct {
 	STRING(log_driver), STRING(log_path), INT(log_size_max), INT(log_files), STRING(log_tag), STRINGS(log_labels),
 	STRINGS(health_test), INT(health_interval_nsec), INT(health_timeout_nsec), INT(health_start_period_nsec),
 	INT(health_retries), STRING(health_on_failure),
-	STRINGS(labels), STRINGS(annotations), BOOL(auto_remove), BOOL(detached), STRING(detach_keys),
+	STRINGS(labels), STRINGS(annotations), BOOL(auto_remove), BOOL(detached), STRING(detach_keys), STRINGS(attach),
 	BOOL(remove_image), STRING(pid_file), STRING(monitor_pid_file), STRING(cid_file),
 };
 /* clang-format on */

@@ -125,7 +125,8 @@ struct container_spec {
 	bool auto_remove;
 	bool detached;
 	char *detach_keys;
-	bool remove_image; /* with the container, unless others use it */
+	struct strlist attach; /* "stdout", …: streams that attaching means; empty: all */
+	bool remove_image;     /* with the container, unless others use it */
 	char *pid_file, *monitor_pid_file, *cid_file;
 };
 

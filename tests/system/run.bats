@@ -194,6 +194,35 @@ run_true() { run_davit run --rm --network none "$@"; }
 	run_davit run --network none -a stdin -i "$BUSYBOX" true </dev/null
 	assert_matches '^[0-9a-f]{64}$'
 	run_error 125 run --rm -a nothing "$BUSYBOX" true -- "nothing"
+	is_podman && return 0
+	davit create --name made -a stderr --network none "$BUSYBOX" sh -c 'echo out; echo err >&2'
+	run_davit start -a made
+	[ -z "$output" ] && [ "$stderr" = err ] || fail "start -a"
+	run_error 125 create -a nothing "$BUSYBOX" true -- "nothing"
+}
+
+@test "variables: later ones win: image, proxies, the host's, a file, -e" {
+	printf 'C=file\nD=file\n' >"$BATS_TEST_TMPDIR/env"
+	http_proxy=proxy B=host C=host D=host run_davit run --rm --network none --env-host --env-file "$BATS_TEST_TMPDIR/env" -e D=option "$BUSYBOX" sh -c 'echo $http_proxy $B $C $D'
+	assert_output 'proxy host file option'
+	run_davit run --rm -t --network none "$BUSYBOX" sh -c 'echo $TERM $HOME'
+	assert_contains 'xterm /root'
+}
+
+@test "/run/.containerenv tells that this is a container, and which when it is privileged" {
+	run_davit run --rm --network none "$BUSYBOX" stat -c %s /run/.containerenv
+	assert_output 0
+	run_davit run --rm --network none --privileged --name known "$BUSYBOX" cat /run/.containerenv
+	assert_matches 'engine="[a-z]+'
+	assert_contains 'name="known"'
+	assert_matches 'imageid="[0-9a-f]{64}"'
+	assert_matches 'rootless=[01]'
+}
+
+@test "--personality LINUX32 is a machine of 32 bits" {
+	[ "$(uname -m)" = x86_64 ] || skip "a machine of another kind"
+	run_davit run --rm --network none --personality LINUX32 "$BUSYBOX" uname -m
+	assert_output i686
 }
 
 @test "names: given, taken, invalid, random" {
