@@ -123,11 +123,14 @@ teardown() {
 
 @test "--mount type=image: the image stays while a container needs it" {
 	is_podman && skip "podman only looks at mounted ones"
+	own_store # others may have given the image a second name, and then only the first goes
+	have_image "$BUSYBOX"
 	davit pull -q "$REGISTRY/busybox:labelled" >/dev/null
 	davit create --name holds --mount "type=image,src=$REGISTRY/busybox:labelled,dst=/img" "$BUSYBOX" true
 	run_error 2 rmi "$REGISTRY/busybox:labelled" -- "in use"
 	davit rm holds
 	run_davit rmi "$REGISTRY/busybox:labelled"
+	remove_store
 }
 
 @test "--mount type=glob mounts all that matches" {
