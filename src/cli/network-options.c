@@ -167,6 +167,11 @@ static int check_joined(const struct container_args *args, const struct containe
 			err, EINVAL,
 			"cannot set extra host entries when the container is joined to "
 			"another container's network namespace; give --add-host to that one");
+	if (args->hosts_file && *args->hosts_file)
+		return err_set(
+			err, EINVAL,
+			"--hosts-file cannot be set when the network is another container's, "
+			"for so is /etc/hosts; give it to that one, or use --no-hosts");
 	if (args->dns.count || args->dns_searches.count || args->dns_options.count)
 		return err_set(err, EINVAL,
 			       "conflicting options: dns and the network mode: container; give "
@@ -272,7 +277,7 @@ int network_options_apply_ports(const struct container_args *args,
 		return r;
 	if (has_own_network)
 		published_ports_store(&ports, &spec->ports);
-	else if (args->publish.count)
+	else if (ports.count)
 		log_warn("published ports are left out: with --network %s this container has no "
 			 "network of its own that they could lead to",
 			 args->networks.count ? args->networks.items[0] : spec->network_mode);
@@ -280,6 +285,13 @@ int network_options_apply_ports(const struct container_args *args,
 }
 
 /* ---- the other namespaces ---- */
+
+static bool has_own_shm(const struct container_spec *spec)
+{
+	enum namespace_mode_kind kind = namespace_mode_of(spec, OCI_NS_IPC).kind;
+
+	return kind == NAMESPACE_PRIVATE || kind == NAMESPACE_SHAREABLE || kind == NAMESPACE_PATH;
+}
 
 int namespace_options_apply(struct engine *engine, const struct container_args *args,
 			    struct container_spec *spec, struct err *err)
@@ -296,6 +308,11 @@ int namespace_options_apply(struct engine *engine, const struct container_args *
 		r = container_resolve_requires(engine, spec, err);
 	if (r < 0)
 		return r;
+	if (args->shm_size > 0 && !has_own_shm(spec))
+		return err_set(err, EINVAL,
+			       "cannot set shmsize with --ipc %s: its /dev/shm is not this "
+			       "container's own; leave --shm-size out, or --ipc",
+			       args->ipc_mode ?: spec->ipc_mode);
 	if (args->time_offset) {
 		struct oci_time_offset offsets[OCI_CLOCK_COUNT];
 		r = time_offset_parse(args->time_offset, offsets, err);

@@ -83,6 +83,9 @@ sleeper() { davit run -d --name "$@" "$BUSYBOX" sleep 1000 >/dev/null; }
 	sleeper n --network none --ipc none
 	run_davit run --rm --network none --ipc container:n "$BUSYBOX" sh -c 'mount | grep -c " /dev/shm " || :'
 	is_podman || assert_output 0 # podman gives it one of its own
+	for mode in host none container:n; do
+		run_error 125 run --rm --network none --ipc $mode --shm-size 3m "$BUSYBOX" true -- "shmsize" "--ipc $mode"
+	done
 	sleeper s --network none --ipc shareable
 	run_davit inspect -f '{{.HostConfig.IpcMode}}' s
 	assert_output shareable
@@ -202,6 +205,7 @@ sleeper() { davit run -d --name "$@" "$BUSYBOX" sleep 1000 >/dev/null; }
 	run_error 125 run --rm --network container:c --add-host x:192.0.2.1 "$BUSYBOX" true -- "extra host entries" "--add-host"
 	run_error 125 run --rm --network container:c --dns 192.0.2.1 "$BUSYBOX" true -- "dns" "other container"
 	run_error 125 run --rm --network container:c --dns-search example.org "$BUSYBOX" true -- "dns"
+	is_podman || run_error 125 run --rm --network container:c --hosts-file none "$BUSYBOX" true -- "--hosts-file" "--no-hosts"
 	run --separate-stderr davit run --rm --network container:c -p 80:80 "$BUSYBOX" true
 	[ "$status" -eq 0 ] || fail "goes on"
 	is_podman || [[ $stderr =~ "published ports are left out" ]] || fail "a warning"
