@@ -163,6 +163,20 @@ int container_save(const struct container *container, struct err *err)
 	return file_write(container->directory_fd, STATE_FILE, text, strlen(text), 0600, 0, err);
 }
 
+/* What is to be warned about was warned about when the container was made; who reads what `state` prints may read
+ * standard error with it. */
+static int parse_again(struct container *container, const struct strbuf *text, const char *bundle,
+		       struct err *err)
+{
+	enum log_level before = log_level();
+
+	log_set_level(LOG_LEVEL_ERROR);
+	int r = oci_runtime_config_parse(strbuf_text(text), text->size, bundle, &container->config,
+					 err);
+	log_set_level(before);
+	return r;
+}
+
 static int load(struct container *container, const char *id, struct err *err)
 {
 	autostrbuf struct strbuf text = STRBUF_EMPTY, config = STRBUF_EMPTY;
@@ -180,9 +194,7 @@ static int load(struct container *container, const char *id, struct err *err)
 	container->owner = (uid_t)json_get_int(state, "owner", 0);
 	r = file_read(container->directory_fd, CONFIG_FILE, &config, MAX_CONFIG_BYTES, err);
 	if (r == 0)
-		r = oci_runtime_config_parse(strbuf_text(&config), config.size,
-					     json_get_string(state, "bundle", "/"),
-					     &container->config, err);
+		r = parse_again(container, &config, json_get_string(state, "bundle", "/"), err);
 	if (r == 0)
 		container->config->id = xstrdup(id);
 	return r;

@@ -308,6 +308,9 @@ run_it() { run_status 0 runtime run -b "$BUNDLE" "${1-c}"; }
 	[[ $stderr == *CAP_NOSUCH* ]]
 	# Ambient is what is inheritable as well.
 	[[ $stderr == *"process.capabilities.ambient: CAP_KILL cannot be granted"* ]]
+	create c
+	run_status 0 runtime state c
+	[ -z "$stderr" ]
 }
 
 @test "config: Hostname and domain name" {
