@@ -91,10 +91,17 @@ static int donor_namespace(const struct donor *donor, const char *file, struct e
 	autofree char *path = xasprintf("/proc/%d/ns/%s", (int)donor->container->run.pid, file);
 
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int code = errno;
+	/* A process that has ended has no namespaces, and its number may be another's. */
+	if ((fd < 0 && (code == ENOENT || code == ESRCH)) || pidfd_signal(donor->pid_fd, 0) < 0)
+		return err_set(
+			err, ESRCH,
+			"container %s has just ended, and its namespaces with it; see 'davit "
+			"logs %s'",
+			donor->container->name, donor->container->name);
+	errno = code;
 	if (fd < 0)
 		return err_errno(err, "container %s: open '%s'", donor->container->name, path);
-	if (pidfd_signal(donor->pid_fd, 0) < 0)
-		return err_set(err, ESRCH, "container %s has just ended", donor->container->name);
 	return take_fd(&fd);
 }
 
