@@ -356,8 +356,8 @@ run_it() { run_status 0 runtime run -b "$BUNDLE" "${1-c}"; }
 	assert_contains pts/ptmx
 }
 
+# bats test_tags=root
 @test "linux: Devices: mode, owner and numbers" {
-	need_root
 	config '.linux.devices = [{"type": "c", "path": "/dev/mine", "major": 1, "minor": 3, "fileMode": 416, "uid": 5, "gid": 6},
 		{"type": "p", "path": "/dev/pipe", "fileMode": 384}]'
 	script_is 'stat -c "%F %t:%T %a %u:%g" /dev/mine; stat -c "%F %a" /dev/pipe'
@@ -405,8 +405,8 @@ run_it() { run_status 0 runtime run -b "$BUNDLE" "${1-c}"; }
 	is_root && assert_contains "0 500000 10" || assert_contains "0 $(id -u) 1"
 }
 
+# bats test_tags=root
 @test "linux: Cgroups path and limits" {
-	need_root
 	config '.linux.cgroupsPath = "/davit-oci-test/c" | .linux.resources.pids = {"limit": 20}'
 	command_is sleep 50
 	create c
@@ -567,8 +567,8 @@ run_it() { run_status 0 runtime run -b "$BUNDLE" "${1-c}"; }
 	assert_error 1 "does not exist"
 }
 
+# bats test_tags=root
 @test "command line: pause, resume, ps and list" {
-	need_root
 	command_is sleep 50
 	create c
 	runtime start c
@@ -587,8 +587,8 @@ run_it() { run_status 0 runtime run -b "$BUNDLE" "${1-c}"; }
 	runtime delete --force c
 }
 
+# bats test_tags=root
 @test "command line: update and events" {
-	need_root
 	config '.linux.resources.pids = {"limit": 20}'
 	command_is sleep 50
 	create c
