@@ -28,9 +28,12 @@ static int link_file(const char *donor_dir, const char *run_dir, const char *nam
 	autofree char *from = path_join(donor_dir, name), *to = path_join(run_dir, name);
 
 	(void)unlink(to); /* of an earlier start */
-	if (access(from, F_OK) < 0)
+	/* A file of its own outlives the other's run directory, should that one end in this moment. */
+	if (link(from, to) == 0)
+		return 1;
+	if (errno == ENOENT)
 		return 0;
-	/* No hard link: a container with another mapping has its files owned by others. */
+	/* With a mapping of its own the other's files are its root's, whom the kernel lets nobody link to. */
 	return symlink(from, to) < 0 ? err_errno(err, "link '%s' to '%s'", to, from) : 1;
 }
 
@@ -125,7 +128,7 @@ int shared_hosts_link(struct engine *engine, const char *donor_dir, const char *
 	r = file_write(AT_FDCWD, note, line, strlen(line), 0600, 0, err);
 	if (r == 0)
 		r = change_hosts(engine, donor_dir, line, true, err);
-	return r < 0 ? r : 1;
+	return r < 0 && r != -ENOENT ? r : 1; /* gone since: nobody is left to be told */
 }
 
 int shared_resolv_link(const char *donor_dir, const char *run_dir, struct err *err)
