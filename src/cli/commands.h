@@ -30,7 +30,7 @@
 	X(login)                                                                                   \
 	X(logout)                                                                                  \
 	X(logs)                                                                                    \
-	X(pause)                                                                           \
+	X(pause)                                                                                   \
 	X(port)                                                                                    \
 	X(ps)                                                                                      \
 	X(pull)                                                                                    \
@@ -41,15 +41,15 @@
 	X(run)                                                                                     \
 	X(save)                                                                                    \
 	X(start)                                                                                   \
-	X(stats)                                                                           \
+	X(stats)                                                                                   \
 	X(stop)                                                                                    \
 	X(system_reset)                                                                            \
 	X(tag)                                                                                     \
-	X(top)                                                                             \
-	X(unpause)                                                                         \
+	X(top)                                                                                     \
+	X(unpause)                                                                                 \
 	X(unshare)                                                                                 \
 	X(untag)                                                                                   \
-	X(update)                                                                          \
+	X(update)                                                                                  \
 	X(version)                                                                                 \
 	X(volume_create)                                                                           \
 	X(volume_inspect)                                                                          \

@@ -12,7 +12,8 @@ struct err;
 
 /* Of an option --filter: what may stand in front of its values. */
 #define CONTAINER_FILTER_CHOICES                                                                   \
-	.choices = "id=|name=|label=|status=|exited=|ancestor=|before=|since=|volume=|network=|health="
+	.choices = "id=|name=|label=|status=|exited=|ancestor=|before=|since=|volume=|network=|"   \
+		   "health="
 
 /* Which containers are meant. */
 struct container_choice {

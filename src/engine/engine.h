@@ -18,16 +18,16 @@ struct err;
 struct store;
 
 struct engine_options {
-	const char *root;    /* --root, NULL: the default */
-	const char *runroot; /* --runroot, NULL: the default */
+	const char *root;	    /* --root, NULL: the default */
+	const char *runroot;	    /* --runroot, NULL: the default */
 	const char *cgroup_manager; /* --cgroup-manager, NULL: what containers.conf says */
 };
 
 struct engine {
-	char *root;	   /* what must last */
-	char *runroot;	   /* tmpfs: what is true until the next boot */
-	char *build_dir;   /* BUILD/src when this program runs from there, else NULL */
-	char *self_path;   /* this program, for what is started again later */
+	char *root;	 /* what must last */
+	char *runroot;	 /* tmpfs: what is true until the next boot */
+	char *build_dir; /* BUILD/src when this program runs from there, else NULL */
+	char *self_path; /* this program, for what is started again later */
 	bool is_rootless;
 	bool cgroup_manager_was_chosen; /* by an option, so there is no other way */
 	uid_t uid;

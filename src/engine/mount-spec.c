@@ -71,10 +71,10 @@ static int set_bind_source(struct mount_spec *mount, const char *text, const cha
 /* Options that -v and --mount share. Returns 1 if `option` is none of them. */
 static int apply_option(struct mount_spec *mount, const char *option)
 {
-	static const char *const passed_on[] = { "bind",    "rbind",   "shared",     "rshared",
-						 "slave",   "rslave",  "private",    "rprivate",
-						 "nosuid",  "suid",    "nodev",	     "dev",
-						 "noexec",  "exec",    "unbindable", "runbindable",
+	static const char *const passed_on[] = { "bind",    "rbind",	"shared",     "rshared",
+						 "slave",   "rslave",	"private",    "rprivate",
+						 "nosuid",  "suid",	"nodev",      "dev",
+						 "noexec",  "exec",	"unbindable", "runbindable",
 						 "noatime", "relatime", "idmap" };
 
 	if (strcmp(option, "ro") == 0 || strcmp(option, "readonly") == 0)

@@ -31,10 +31,11 @@ struct plan_input {
 	const char *container_dir; /* ROOT/containers/ID: the overlay's upper and work directory,
 				      the log */
 	const char *run_dir;	   /* RUNROOT/containers/ID: hosts, hostname, resolv.conf */
-	const char *map_name; /* of copies of layers, see layer_remap_path(); NULL: none are needed */
-	const char *volumes_dir;   /* ROOT/volumes */
-	const char *store_dir;	   /* ROOT */
-	const char *init_path;	   /* davit-init, for spec->init */
+	const char
+		*map_name; /* of copies of layers, see layer_remap_path(); NULL: none are needed */
+	const char *volumes_dir;	  /* ROOT/volumes */
+	const char *store_dir;		  /* ROOT */
+	const char *init_path;		  /* davit-init, for spec->init */
 	const struct strlist *layer_dirs; /* uppermost first; empty with spec->rootfs */
 	const char *skeleton;		  /* lies below them; NULL: none */
 	const char *cgroups_path;	  /* container_cgroup_path(); NULL: no group */

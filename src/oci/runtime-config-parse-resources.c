@@ -199,7 +199,8 @@ static void parse_rdma(const struct json_at *resources_at, struct cgroup_resourc
 			continue;
 		if (!*device || strpbrk(device, " \n/"))
 			json_at_fail(&at, NULL, "not the name of an adapter");
-		struct cgroup_rdma_limit *limit = OCI_APPEND(resources->rdma, resources->rdma_count);
+		struct cgroup_rdma_limit *limit =
+			OCI_APPEND(resources->rdma, resources->rdma_count);
 		*limit = (struct cgroup_rdma_limit){ xstrdup(device), UINT32_MAX, UINT32_MAX };
 		if (json_at_int(&at, "hcaHandles", 0, UINT32_MAX, &number))
 			limit->handles = (uint32_t)number;

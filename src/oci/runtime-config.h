@@ -85,7 +85,7 @@ struct oci_process {
 	struct strlist args;
 	struct strlist env;
 	char *cwd;
-	bool cwd_must_exist; /* not in config.json: runtimes make a directory that is missing */
+	bool cwd_must_exist;   /* not in config.json: runtimes make a directory that is missing */
 	unsigned preserve_fds; /* so many of our descriptors from 3 on are the command's, too */
 	uint32_t uid, gid;
 	uint32_t *additional_gids;

@@ -51,7 +51,8 @@ static void test_options_of_the_command(void **state)
 static void test_values_of_options(void **state)
 {
 	ASK("--log-level", "");
-	assert_string_equal(strbuf_text(&out), "debug\ninfo\nwarn\nerror\ntrace\nwarning\nfatal\npanic\n");
+	assert_string_equal(strbuf_text(&out),
+			    "debug\ninfo\nwarn\nerror\ntrace\nwarning\nfatal\npanic\n");
 	ASK("--log-level=d");
 	assert_string_equal(strbuf_text(&out), "--log-level=debug\n");
 	ASK("--timing=");

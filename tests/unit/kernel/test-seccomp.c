@@ -153,10 +153,8 @@ static void expect_like_libseccomp(const struct seccomp_profile *profile,
 				   the kernel at all of it. */
 				if (data.arch == AUDIT_ARCH_I386 || (number & 0x40000000))
 					data.args[0] &= 0xffffffff, data.args[2] &= 0xffffffff;
-				uint32_t theirs =
-					seccomp_filter_run(&peer_filter, &data);
-				uint32_t ours =
-					seccomp_filter_run(filter, &data);
+				uint32_t theirs = seccomp_filter_run(&peer_filter, &data);
+				uint32_t ours = seccomp_filter_run(filter, &data);
 				if (theirs != ours)
 					fail_msg("call %x of %x with %llx, %llx: libseccomp %x, "
 						 "here %x",

@@ -111,7 +111,8 @@ static void test_words_for_a_missing_command(void **state)
 	struct err err = { 0 };
 
 	assert_int_equal(launch_plan_explain(plan, &report, &err), -ENOENT);
-	assert_string_equal(err.text, "executable file 'sh' not found in $PATH: no such file or directory");
+	assert_string_equal(err.text,
+			    "executable file 'sh' not found in $PATH: no such file or directory");
 	launch_plan_free(plan);
 	oci_runtime_config_free(config);
 }
