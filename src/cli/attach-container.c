@@ -40,6 +40,7 @@ static int attach(const struct attach_request *request, void (*on_signal)(int nu
 		.is_terminal = request->is_terminal,
 		.on_signal = request->passes_signals ? on_signal : NULL,
 		.arg = arg,
+		.held = request->held,
 	};
 
 	int r = detach_keys_parse(request->detach_keys, &options.detach_keys, err);

@@ -1,6 +1,7 @@
 /* Staying with a container in the foreground, until it ends or the user detaches. */
 #pragma once
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "base/strlist.h"
@@ -17,6 +18,7 @@ struct attach_request {
 	bool is_terminal;    /* the container has one */
 	bool passes_signals; /* --sig-proxy */
 	const char *detach_keys;
+	const sigset_t *held; /* what attach_hold_signals() gave, or NULL */
 };
 
 /* The streams of --attach, in any case of letters; none means both outputs, and the input if `interactive`. */

@@ -90,6 +90,7 @@ static int exec_in(struct cli *cli, const struct exec_args *args, const char *na
 		return EXIT_OK;
 	struct attach_request attach = {
 		.fd = client_fd,
+		.held = &result.signals,
 		.wants_stdin = args->interactive,
 		.wants_stdout = true,
 		.wants_stderr = true,

@@ -103,6 +103,7 @@ static int run(struct cli *cli, void *arguments, int argc, char **argv, struct e
 		fflush(stdout);
 	}
 	request.fd = client_fd;
+	request.held = &started.signals;
 	request.is_terminal = args->container.tty;
 	request.passes_signals = args->sig_proxy == TRISTATE_UNSET
 					 ? !args->container.tty

@@ -44,6 +44,7 @@ static int start_one(struct engine *engine, struct container *container, const c
 
 	int r = container_start(engine, container, attached ? START_WITH_CLIENT : 0, &started,
 				&(int){ 0 }, err);
+	bool is_held = r == 0;
 	if (r == -EALREADY) /* as wished */
 		r = attached ? started.client_fd = attach_open(engine, container, err) : 0;
 	if (r < 0) { /* 126 and 127 are for run: here the command is not the user's word */
@@ -63,6 +64,7 @@ static int start_one(struct engine *engine, struct container *container, const c
 		return r;
 	struct attach_request request = {
 		.fd = client_fd,
+		.held = is_held ? &started.signals : NULL,
 		.is_terminal = spec->tty,
 		.passes_signals = args->sig_proxy == TRISTATE_UNSET
 					  ? !spec->tty

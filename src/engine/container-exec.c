@@ -31,6 +31,7 @@
 #include "kernel/cgroup.h"
 #include "kernel/pidfd.h"
 #include "kernel/seccomp.h"
+#include "monitor/attach.h"
 #include "monitor/launch.h"
 #include "oci/runtime-config.h"
 #include "runtime/runtime.h"
@@ -230,6 +231,7 @@ static _Noreturn void launcher(struct exec *exec)
 
 static int launcher_main(void *arg)
 {
+	launch_open_signals();
 	launcher(arg);
 }
 
@@ -281,17 +283,23 @@ int container_exec(struct engine *engine, const struct container *container,
 	int r = prepare(&exec, err);
 	if (r == 0 && request->with_client)
 		r = monitor_socketpair(exec.client_fds, err);
+	bool is_held = r == 0 && request->with_client;
+	if (is_held)
+		attach_hold_signals(&ret_result->signals);
 	if (r == 0)
 		r = run_launcher(&exec, err);
+	if (r < 0 && is_held)
+		attach_release_signals(&ret_result->signals);
 	/* No memory for a process in its namespace, or killed without a word: so it looks when the container
 	 * has just ended. */
 	if ((r == -ENOMEM || r == -EIO) && has_ended(&exec))
 		r = not_running(container, err);
 	*ret_exit_code = r == -ESRCH ? NOT_RUNNING : exec.exit_code;
-	if (r == 0)
-		*ret_result = (struct exec_result){ .pid = exec.pid,
-						    .monitor_pid = exec.monitor_pid,
-						    .client_fd = take_fd(&exec.client_fds[0]) };
+	if (r == 0) {
+		ret_result->pid = exec.pid;
+		ret_result->monitor_pid = exec.monitor_pid;
+		ret_result->client_fd = take_fd(&exec.client_fds[0]);
+	}
 	exec_clear(&exec);
 	return r;
 }

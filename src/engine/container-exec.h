@@ -1,6 +1,7 @@
 /* One more process in a container that runs. */
 #pragma once
 
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -24,6 +25,7 @@ struct exec_request {
 struct exec_result {
 	pid_t pid, monitor_pid;
 	int client_fd; /* for attach_run(), the caller's; -1 without with_client */
+	sigset_t signals; /* with_client: see attach_hold_signals(), they are held */
 };
 
 /* The process gets the limits, the filter and the confinement that the container's first process has, and a monitor of

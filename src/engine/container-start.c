@@ -54,6 +54,7 @@
 #include "kernel/caps.h"
 #include "kernel/cgroup.h"
 #include "kernel/seccomp.h"
+#include "monitor/attach.h"
 #include "monitor/journal.h"
 #include "monitor/launch.h"
 #include "monitor/restart.h"
@@ -596,6 +597,7 @@ static _Noreturn void launcher(struct start *start)
 
 static int launcher_main(void *arg)
 {
+	launch_open_signals();
 	launcher(arg);
 }
 
@@ -695,8 +697,13 @@ static int start_locked(struct start *start, enum start_flags flags,
 	timing_mark("record");
 	if (r == 0)
 		r = prepare(start, err);
+	bool is_held = r == 0 && (flags & START_WITH_CLIENT);
+	if (is_held)
+		attach_hold_signals(&ret_result->signals);
 	if (r == 0)
 		r = run_launcher(start, &ret_result->pid, ret_exit_code, err);
+	if (r < 0 && is_held)
+		attach_release_signals(&ret_result->signals);
 	if (r < 0) {
 		forget_start(start, was_created);
 	} else {

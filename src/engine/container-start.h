@@ -1,6 +1,7 @@
 /* Starting a container: from its record to a running process with a monitor beside it. */
 #pragma once
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,6 +19,7 @@ struct start_result {
 	pid_t pid;
 	int client_fd; /* connection to the monitor, for attach_run(); the caller's. -1 without
 			  START_WITH_CLIENT */
+	sigset_t signals; /* with START_WITH_CLIENT: see attach_hold_signals(), they are held */
 };
 
 /* Everything is made anew from the record: plan, network, cgroup. On failure nothing runs, nothing

@@ -1,6 +1,7 @@
 #include "engine/launch.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -57,4 +58,12 @@ pid_t launch_run(int (*body)(void *arg), void *arg, int cgroup_fd, struct err *e
 	int r = pid < 0 ? err_errno(err, "start the launcher") : 0;
 	munmap(stack, STACK_BYTES);
 	return r < 0 ? r : pid;
+}
+
+void launch_open_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 }

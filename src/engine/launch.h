@@ -29,3 +29,7 @@ int launch_load_filter(struct engine *engine, const struct container_spec *spec,
  * start. Its descriptors are its own. It is born in the control group `cgroup_fd`, see vfork_into(). Returns its
  * number; it has to be waited for only if it ends by itself. */
 pid_t launch_run(int (*body)(void *arg), void *arg, int cgroup_fd, struct err *err);
+
+/* The body's first step: signals that the command holds, see attach_hold_signals(), are not held in the processes that
+ * come of the launcher. */
+void launch_open_signals(void);

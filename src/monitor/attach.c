@@ -115,6 +115,12 @@ static int signals_take(struct attach *a, struct err *err)
 	blocked = taken;
 	sigaddset(&blocked, SIGPIPE); /* a closed output is seen as EPIPE */
 	sigprocmask(SIG_BLOCK, &blocked, &a->mask_before);
+	if (a->options->held) {
+		/* Those that were held but are not taken act now. */
+		a->mask_before = *a->options->held;
+		sigorset(&blocked, &blocked, &a->mask_before);
+		sigprocmask(SIG_SETMASK, &blocked, NULL);
+	}
 	a->signal_fd = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (a->signal_fd < 0) {
 		int r = err_errno(err, "make signalfd");
@@ -422,6 +428,21 @@ int attach_run(const struct attach_options *options, struct attach_outcome *ret_
 	signals_give_back(&a);
 	*ret_outcome = a.outcome;
 	return 0;
+}
+
+void attach_hold_signals(sigset_t *ret_before)
+{
+	static const int ending[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM };
+	sigset_t held;
+
+	sigemptyset(&held);
+	add_signals(&held, ending, sizeof(ending) / sizeof(ending[0]));
+	sigprocmask(SIG_BLOCK, &held, ret_before);
+}
+
+void attach_release_signals(const sigset_t *before)
+{
+	sigprocmask(SIG_SETMASK, before, NULL);
 }
 
 void attach_cleaned(int fd)

@@ -9,6 +9,7 @@
  * See protocol.h. */
 #pragma once
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "monitor/detach-keys.h"
@@ -30,6 +31,7 @@ struct attach_options {
 	 * always acts on us. */
 	void (*on_signal)(int number, void *arg);
 	void *arg;
+	const sigset_t *held; /* what attach_hold_signals() gave; NULL: they were not held */
 };
 
 enum attach_end {
@@ -49,6 +51,13 @@ struct attach_outcome {
 /* Connect to a running container by its run directory. -ENOENT or -ECONNREFUSED: no monitor is
  * there. Returns the descriptor, the caller's. */
 int attach_connect(int run_dir_fd, struct err *err);
+
+/* Hold the signals that would end us, from before there is anything to attach to: one that came between the start and
+ * attach_run() would end us and leave the container running. `ret_before` is the mask to go back to, which attach_run()
+ * does, or else attach_release_signals(); then those that came meanwhile act. Processes that are started in between have
+ * to open their mask themselves. */
+void attach_hold_signals(sigset_t *ret_before);
+void attach_release_signals(const sigset_t *before);
 
 /* Copy until one of the ends above. The terminal is as before when this returns, and also when a
  * signal ends the process. Fails only where it cannot begin. */
