@@ -192,6 +192,8 @@ static int list_once(struct engine *engine, const struct ps_args *args,
 	return output_list(&how, rows, err);
 }
 
+#define LIST_HEAP_BYTES (768 * 1024) /* what some hundred containers take */
+
 static int ps(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
 {
 	const struct ps_args *args = arguments;
@@ -208,6 +210,7 @@ static int ps(struct cli *cli, void *arguments, int argc, char **argv, struct er
 	if (cli_given(cli, "watch") && args->watch_sec < 1)
 		return err_set(err, EINVAL, "--watch %lld: give at least one second",
 			       (long long)args->watch_sec);
+	mem_expect(LIST_HEAP_BYTES);
 	int r = cli_engine(cli, &engine, err);
 	if (r == 0)
 		r = container_filter_parse(engine, &args->filters, &filter, err);

@@ -39,7 +39,7 @@ static const struct option_spec options[] = {
 	OPTION_END,
 };
 
-#define RUN_HEAP_BYTES (256 * 1024) /* what starting a container takes, most of it the database's */
+#define RUN_HEAP_BYTES (128 * 1024) /* most of what starting a container takes */
 
 static int run(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
 {

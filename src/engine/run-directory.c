@@ -110,17 +110,19 @@ int run_directory_status(const char *path, struct run_status *ret_status)
 	struct run_status status = { 0 };
 	int64_t numbers[5];
 
-	if (read_numbers(path, MONITOR_FILE_PID, numbers, 5)) {
-		status.was_started = true;
-		status.pid = (pid_t)numbers[0];
-		status.monitor_pid = (pid_t)numbers[2];
-		status.started_nsec = numbers[4];
-		status.is_running = process_is_alive(status.pid, (uint64_t)numbers[1]);
-		status.monitor_lives = process_is_alive(status.monitor_pid, (uint64_t)numbers[3]);
-	}
+	*ret_status = status;
+	/* Without this file there are no others to look at; lists of a thousand containers ask this of each. */
+	if (!read_numbers(path, MONITOR_FILE_PID, numbers, 5))
+		return 0;
+	status.was_started = true;
+	status.pid = (pid_t)numbers[0];
+	status.monitor_pid = (pid_t)numbers[2];
+	status.started_nsec = numbers[4];
+	status.is_running = process_is_alive(status.pid, (uint64_t)numbers[1]);
+	status.monitor_lives = process_is_alive(status.monitor_pid, (uint64_t)numbers[3]);
 	status.is_paused = status.is_running && is_paused(path);
 	read_exit(path, &status);
-	if (status.was_started && !status.is_running && !status.has_exit && status.monitor_lives)
+	if (!status.is_running && !status.has_exit && status.monitor_lives)
 		await_exit(path, &status);
 	/* Without the monitor nobody would. */
 	if (status.has_exit && status.monitor_lives)
