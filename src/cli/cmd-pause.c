@@ -10,17 +10,8 @@ struct pause_args {
 };
 
 #define FIELD(f) offsetof(struct pause_args, f)
-static const struct option_spec pause_options[] = {
-	{ "all", 'a', OPTION_FLAG, FIELD(all), NULL, "Pause every running container" },
-	{ "cidfile", 0, OPTION_STRINGS, FIELD(cid_files), "FILE", "Read the ID from a file",
-	  .complete = COMPLETE_FILES },
-	{ "filter", 'f', OPTION_STRINGS, FIELD(filters), "KEY=VALUE",
-	  "Those that match; keys are those of ps", CONTAINER_FILTER_CHOICES },
-	{ "latest", 'l', OPTION_FLAG, FIELD(latest), NULL, "The one that was made last" },
-	OPTION_END,
-};
-static const struct option_spec unpause_options[] = {
-	{ "all", 'a', OPTION_FLAG, FIELD(all), NULL, "Unpause every paused container" },
+static const struct option_spec options[] = {
+	{ "all", 'a', OPTION_FLAG, FIELD(all), NULL, "Every container that can be" },
 	{ "cidfile", 0, OPTION_STRINGS, FIELD(cid_files), "FILE", "Read the ID from a file",
 	  .complete = COMPLETE_FILES },
 	{ "filter", 'f', OPTION_STRINGS, FIELD(filters), "KEY=VALUE",
@@ -90,7 +81,7 @@ const struct command command_pause = {
 	.min_operands = 0,
 	.max_operands = -1,
 	.complete = COMPLETE_RUNNING,
-	.options = pause_options,
+	.options = options,
 	.args_size = sizeof(struct pause_args),
 	.run = pause_all,
 };
@@ -102,7 +93,7 @@ const struct command command_unpause = {
 	.min_operands = 0,
 	.max_operands = -1,
 	.complete = COMPLETE_RUNNING,
-	.options = unpause_options,
+	.options = options,
 	.args_size = sizeof(struct pause_args),
 	.run = unpause_all,
 };

@@ -9,7 +9,8 @@
 #include "engine/image-save.h"
 
 struct save_args {
-	bool multiple, quiet;
+	bool multiple; /* whether it was said makes no difference */
+	bool quiet;
 	const char *format, *output;
 };
 
@@ -18,7 +19,7 @@ static const struct option_spec options[] = {
 	{ "format", 0, OPTION_CHOICE, FIELD(format), "FORMAT", "What to write",
 	  .choices = "docker-archive|oci-archive|oci-dir|docker-dir", .initial = "docker-archive" },
 	{ "multi-image-archive", 'm', OPTION_FLAG, FIELD(multiple), NULL,
-	  "All operands are images, not names for the first one" },
+	  "Allow several images, as is always so; for scripts that say it" },
 	{ "output", 'o', OPTION_STRING, FIELD(output), "FILE",
 	  "File or directory to write; standard output without it", .complete = COMPLETE_FILES },
 	{ "quiet", 'q', OPTION_FLAG, FIELD(quiet), NULL, "Show no progress" },

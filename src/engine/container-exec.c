@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -51,11 +50,8 @@ struct exec {
 	struct cgroup *cgroup;
 	int client_fds[2]; /* command's end, monitor's end */
 	char *program;
-	/* What the launcher says. */
-	bool is_made;
-	int exit_code;
-	pid_t pid, monitor_pid;
-	struct err err;
+	pid_t monitor_pid;
+	struct launch_report report;
 };
 
 static int not_running(const struct container *container, struct err *err)
@@ -181,14 +177,14 @@ static int launch(struct exec *exec, const struct launch_pipes *pipes, struct ru
 	const struct runtime_stdio stdio = { { pipes->stdin_fds[0], pipes->stdout_fds[1],
 					       pipes->stderr_fds[1] } };
 
-	exec->exit_code = RUNTIME_FAILED;
+	exec->report.exit_code = RUNTIME_FAILED;
 	int r = runtime_enter(&exec->target, &exec->config->process, &exec->config->seccomp, &stdio,
 			      child, err);
 	timing_mark("entered");
 	if (r == 0)
 		r = runtime_ready(child, err);
 	if (r == 0)
-		r = runtime_exec(child, &exec->exit_code, err);
+		r = runtime_exec(child, &exec->report.exit_code, err);
 	timing_mark("exec");
 	return r;
 }
@@ -208,13 +204,13 @@ static _Noreturn void launcher(struct exec *exec)
 		r = launch_pipes_open(&pipes, exec->request->open_stdin, &err);
 	if (r == 0)
 		r = launch(exec, &pipes, &child, &err);
-	exec->is_made = true;
+	exec->report.is_made = true;
 	if (r < 0) {
-		exec->err = err;
+		exec->report.err = err;
 		_exit(1);
 	}
-	exec->exit_code = 0;
-	exec->pid = child.pid;
+	exec->report.exit_code = 0;
+	exec->report.pid = child.pid;
 	monitor.program = exec->program;
 	monitor.id = exec->container->id;
 	monitor.pid = child.pid;
@@ -240,20 +236,12 @@ static int run_launcher(struct exec *exec, struct err *err)
 {
 	/* Where the container's monitor is: not to end with what has started us. */
 	autoclose int monitors_fd = exec->cgroup ? cgroup_open_monitors(exec->cgroup) : -1;
-	pid_t pid = launch_run(launcher_main, exec, monitors_fd, err);
+	pid_t pid = launch_and_hear(launcher_main, exec, monitors_fd, &exec->report, err);
 
 	if (pid < 0)
 		return pid;
 	exec->monitor_pid = pid;
-	if (exec->is_made && exec->exit_code == 0)
-		return 0;
-	(void)waitpid(pid, NULL, 0); /* it ends by itself after a failure */
-	if (!exec->is_made) {
-		exec->exit_code = RUNTIME_FAILED;
-		return err_set(err, ECHILD, "the launching process was killed");
-	}
-	*err = exec->err;
-	return -err->code;
+	return 0;
 }
 
 #define END_MSEC 100
@@ -276,7 +264,7 @@ int container_exec(struct engine *engine, const struct container *container,
 		.request = request,
 		.target = { .pid_fd = -1 },
 		.client_fds = { -1, -1 },
-		.exit_code = RUNTIME_FAILED,
+		.report = { .exit_code = RUNTIME_FAILED },
 		.program = engine_helper_path(engine, "davit-monitor"),
 	};
 
@@ -294,9 +282,9 @@ int container_exec(struct engine *engine, const struct container *container,
 	 * has just ended. */
 	if ((r == -ENOMEM || r == -EIO) && has_ended(&exec))
 		r = not_running(container, err);
-	*ret_exit_code = r == -ESRCH ? NOT_RUNNING : exec.exit_code;
+	*ret_exit_code = r == -ESRCH ? NOT_RUNNING : exec.report.exit_code;
 	if (r == 0) {
-		ret_result->pid = exec.pid;
+		ret_result->pid = exec.report.pid;
 		ret_result->monitor_pid = exec.monitor_pid;
 		ret_result->client_fd = take_fd(&exec.client_fds[0]);
 	}
@@ -314,14 +302,14 @@ int container_exec_child(struct engine *engine, const struct container *containe
 		.request = request,
 		.target = { .pid_fd = -1 },
 		.client_fds = { -1, -1 },
-		.exit_code = RUNTIME_FAILED,
+		.report = { .exit_code = RUNTIME_FAILED },
 	};
 	const struct launch_pipes output = { { -1, -1 }, { -1, output_fd }, { -1, output_fd } };
 
 	int r = prepare(&exec, err);
 	if (r == 0)
 		r = launch(&exec, &output, ret_child, err);
-	*ret_exit_code = r == -ESRCH ? NOT_RUNNING : exec.exit_code;
+	*ret_exit_code = r == -ESRCH ? NOT_RUNNING : exec.report.exit_code;
 	exec_clear(&exec);
 	return r;
 }

@@ -20,7 +20,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,14 +61,6 @@
 #include "runtime/runtime.h"
 #include "store/store.h"
 
-/* What the launcher tells the command. */
-struct start_report {
-	bool is_made;  /* false: it was killed before it could say anything */
-	int exit_code; /* 0: it runs */
-	pid_t pid;
-	struct err err;
-};
-
 /* All that the launcher needs, made before it starts. */
 struct start {
 	struct engine *engine;
@@ -94,7 +85,7 @@ struct start {
 	uint32_t restart_delay_msec;
 	const struct restart_connections *connections; /* of the run before, NULL: none */
 	bool is_announced; /* its row says already that it is being started */
-	struct start_report report;
+	struct launch_report report;
 };
 
 static void start_clear(struct start *start)
@@ -542,9 +533,9 @@ static _Noreturn void launcher(struct start *start)
 		r = launch(start, &pipes, &child, &exit_code, &err);
 	if (r < 0) {
 		container_network_abandon(&start->network);
-		start->report = (struct start_report){ .is_made = true,
-						       .exit_code = exit_code,
-						       .err = err };
+		start->report = (struct launch_report){ .is_made = true,
+							.exit_code = exit_code,
+							.err = err };
 		_exit(1);
 	}
 
@@ -585,7 +576,7 @@ static _Noreturn void launcher(struct start *start)
 	monitor.timeout_seconds = start->spec->timeout;
 	if (health_has_check(start->spec))
 		monitor.health_msec = (unsigned)(start->spec->health_interval_nsec / 1000000);
-	start->report = (struct start_report){ .is_made = true, .pid = child.pid };
+	start->report = (struct launch_report){ .is_made = true, .pid = child.pid };
 	(void)monitor_exec(&monitor, &err);
 
 	/* Nobody would mind the container: end it rather than leave it to itself. The command has
@@ -604,23 +595,18 @@ static int launcher_main(void *arg)
 /* Start the launcher and hear how it went. */
 static int run_launcher(struct start *start, pid_t *ret_pid, int *ret_exit_code, struct err *err)
 {
-	pid_t pid = launch_run(launcher_main, start, start->cgroup.monitors_fd, err);
-	int r = pid < 0 ? pid : 0;
+	pid_t pid = launch_and_hear(launcher_main, start, start->cgroup.monitors_fd, &start->report,
+				    err);
+
 	fd_close(&start->client_fds[1]);
-	if (r < 0)
-		return r;
-	if (start->report.is_made && start->report.exit_code == 0) {
-		*ret_pid = start->report.pid;
-		return 0;
+	if (pid < 0) {
+		*ret_exit_code = start->report.exit_code ?: RUNTIME_FAILED;
+		return pid == -ECHILD
+			       ? err_wrap(err, "start container '%s'", start->container->name)
+			       : pid;
 	}
-	(void)waitpid(pid, NULL, 0); /* it ends by itself after a failure */
-	if (!start->report.is_made)
-		return err_set(err, ECHILD,
-			       "start container '%s': the launching process was killed",
-			       start->container->name);
-	*ret_exit_code = start->report.exit_code;
-	*err = start->report.err;
-	return -err->code;
+	*ret_pid = start->report.pid;
+	return 0;
 }
 
 /* Undo what the command itself prepared. */

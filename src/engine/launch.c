@@ -1,10 +1,12 @@
 #include "engine/launch.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -13,6 +15,7 @@
 #include "engine/engine.h"
 #include "kernel/seccomp.h"
 #include "kernel/vfork.h"
+#include "runtime/runtime.h"
 #include "store/store.h"
 
 #define STACK_BYTES (512 * 1024)
@@ -66,4 +69,20 @@ void launch_open_signals(void)
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+pid_t launch_and_hear(int (*body)(void *arg), void *arg, int cgroup_fd,
+		      struct launch_report *report, struct err *err)
+{
+	pid_t pid = launch_run(body, arg, cgroup_fd, err);
+
+	if (pid < 0 || (report->is_made && report->exit_code == 0))
+		return pid;
+	(void)waitpid(pid, NULL, 0); /* it ends by itself after a failure */
+	if (!report->is_made) {
+		report->exit_code = RUNTIME_FAILED;
+		return err_set(err, ECHILD, "the launching process was killed");
+	}
+	*err = report->err;
+	return -err->code;
 }

@@ -5,9 +5,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/err.h"
+
 struct container_spec;
 struct engine;
-struct err;
 struct seccomp_filter;
 
 /* The standard streams of a process without a terminal: [0] to read, [1] to write, -1 where there is none. */
@@ -29,6 +30,19 @@ int launch_load_filter(struct engine *engine, const struct container_spec *spec,
  * start. Its descriptors are its own. It is born in the control group `cgroup_fd`, see vfork_into(). Returns its
  * number; it has to be waited for only if it ends by itself. */
 pid_t launch_run(int (*body)(void *arg), void *arg, int cgroup_fd, struct err *err);
+
+/* What a launcher tells the command, in the memory that they share. */
+struct launch_report {
+	bool is_made;  /* false: it was killed before it could say anything */
+	int exit_code; /* 0: it runs */
+	pid_t pid;     /* of what was launched */
+	struct err err;
+};
+
+/* launch_run(), and what came of it: the launcher's number when `report` says that all is well, else its error, and it
+ * has been waited for. */
+pid_t launch_and_hear(int (*body)(void *arg), void *arg, int cgroup_fd,
+		      struct launch_report *report, struct err *err);
 
 /* The body's first step: signals that the command holds, see attach_hold_signals(), are not held in the processes that
  * come of the launcher. */
