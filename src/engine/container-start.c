@@ -32,7 +32,7 @@
 #include "engine/container-cgroup.h"
 #include "engine/container-dependencies.h"
 #include "engine/container-end.h"
-#include "engine/container-layers.h"
+#include "engine/container-files.h"
 #include "engine/container-map.h"
 #include "engine/container-network.h"
 #include "engine/container-restart.h"
@@ -43,13 +43,9 @@
 #include "engine/identity.h"
 #include "engine/launch.h"
 #include "engine/log-driver.h"
-#include "engine/mount-spec.h"
 #include "engine/plan.h"
 #include "engine/shared-namespaces.h"
 #include "engine/shared-userns.h"
-#include "engine/skeleton.h"
-#include "engine/volume-backing.h"
-#include "engine/volume.h"
 #include "kernel/caps.h"
 #include "kernel/cgroup.h"
 #include "kernel/seccomp.h"
@@ -69,14 +65,11 @@ struct start {
 	struct oci_runtime_config *config;
 	struct identity identity;
 	struct container_map map;
-	struct strlist layer_dirs; /* as they were unpacked: for looking into files */
-	struct strlist
-		mapped_dirs;	  /* with the owners of this container's mapping; empty: the same */
-	struct strlist own_paths; /* that the child gives to the container's root */
+	struct container_files files;
 	struct container_network network;
 	struct container_cgroup cgroup;
 	struct shared_namespaces shared;
-	char *directory, *run_dir, *init_path, *skeleton, *hostname;
+	char *directory, *run_dir, *init_path, *hostname;
 	int userns_fd;	   /* to join, -1: make one */
 	int client_fds[2]; /* command's end, monitor's end */
 	int journal_fd;
@@ -94,16 +87,13 @@ static void start_clear(struct start *start)
 	oci_runtime_config_free(start->config);
 	identity_clear(&start->identity);
 	container_map_clear(&start->map);
-	strlist_clear(&start->layer_dirs);
-	strlist_clear(&start->mapped_dirs);
-	strlist_clear(&start->own_paths);
+	container_files_clear(&start->files);
 	container_network_clear(&start->network);
 	shared_namespaces_clear(&start->shared);
 	container_cgroup_clear(&start->cgroup);
 	free(start->directory);
 	free(start->run_dir);
 	free(start->init_path);
-	free(start->skeleton);
 	free(start->hostname);
 	strlist_clear(&start->journal_fields);
 	fd_close(&start->journal_fd);
@@ -112,74 +102,14 @@ static void start_clear(struct start *start)
 	fd_close(&start->client_fds[1]);
 }
 
-static int find_layers(struct start *start, struct err *err)
-{
-	int r = container_layer_dirs(start->engine, start->spec, &start->layer_dirs, err);
-	if (r < 0 || (start->spec->rootfs && !start->spec->rootfs_is_lower))
-		return r;
-	container_map_layer_dirs(start->engine, &start->map, start->spec, &start->mapped_dirs);
-	/* The skeleton belongs to the caller. Where that is not the container's root, mount points are
-	 * made in the container's own layer instead. */
-	return start->mapped_dirs.count ? 0 : skeleton_open(start->engine, &start->skeleton, err);
-}
-
-static int make_directory(const char *parent, const char *name, mode_t mode, struct err *err)
-{
-	autofree char *path = path_join(parent, name);
-
-	if (mkdir(path, mode) < 0 && errno != EEXIST)
-		return err_errno(err, "create directory '%s'", path);
-	return 0;
-}
-
-/* The upper directory's own attributes are those of "/" inside, so they follow the uppermost
- * layer's. */
-static int make_directories(struct start *start, struct err *err)
-{
-	struct stat st;
-	int r = make_directory(start->directory, "upper", 0755, err);
-
-	if (r == 0)
-		r = make_directory(start->directory, "work", 0700, err);
-	if (r == 0 && start->layer_dirs.count && stat(start->layer_dirs.items[0], &st) == 0 &&
-	    (st.st_mode & 07777) != 0755) {
-		autofree char *upper = path_join(start->directory, "upper");
-		(void)chmod(upper,
-			    st.st_mode & 07777); /* a root directory of mode 755 serves as well */
-	}
-	for (size_t i = 0; r == 0 && i < start->spec->mounts.count; i++) {
-		struct mount_spec mount;
-		r = mount_spec_load(start->spec->mounts.items[i], &mount, err);
-		if (r < 0)
-			break;
-		if (mount.is_overlay || (mount.kind == MOUNT_IMAGE && !mount.read_only)) {
-			autofree char *name = xasprintf("overlay-%zu", i);
-			autofree char *directory = path_join(start->directory, name);
-			r = make_directory(start->directory, name, 0700, err);
-			if (r == 0)
-				r = make_directory(directory, "upper", 0755, err);
-			if (r == 0)
-				r = make_directory(directory, "work", 0700, err);
-		}
-		mount_spec_clear(&mount);
-	}
-	return r;
-}
-
-/* What lies on disk for a container with a mapping of its own has to belong to its root: its own
- * layer, and the files that are mounted into it. Where the kernel maps the layer when it is mounted,
- * it has the image's IDs on disk. */
+/* The files that are mounted into it, too, have to belong to the container's root. */
 static int map_files(struct start *start, struct err *err)
 {
 	static const char *const files[] = { "hostname", ".containerenv", "hosts", "resolv.conf" };
-	autostrlist struct strlist paths = STRLIST_EMPTY, layers = STRLIST_EMPTY;
+	autostrlist struct strlist paths = STRLIST_EMPTY;
 
 	if (!start->map.is_own)
 		return 0;
-	if (!container_map_is_mounted(start->engine, &start->map)) {
-		strlist_take(&paths, path_join(start->directory, "upper"));
-		strlist_take(&paths, path_join(start->directory, "work"));
-	}
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		autofree char *path = path_join(start->run_dir, files[i]);
 		struct stat st;
@@ -191,64 +121,8 @@ static int map_files(struct start *start, struct err *err)
 		strlist_take(&paths, path_join(start->run_dir, "passwd"));
 	if (start->identity.group_line)
 		strlist_take(&paths, path_join(start->run_dir, "group"));
-	strlist_extend(&layers, &start->spec->layers);
-	for (size_t i = 0; i < start->spec->mounts.count; i++) {
-		struct mount_spec mount;
-		int r = mount_spec_load(start->spec->mounts.items[i], &mount, err);
-		if (r < 0)
-			return r;
-		strlist_extend(&layers, &mount.layers);
-		/* There where the mount has one. */
-		strlist_addf(&paths, "%s/overlay-%zu/upper", start->directory, i);
-		strlist_addf(&paths, "%s/overlay-%zu/work", start->directory, i);
-		mount_spec_clear(&mount);
-	}
-	return container_map_files(start->engine, &start->map, &layers, &paths, &start->own_paths,
-				   err);
-}
-
-static int fill_volume(struct start *start, const struct mount_spec *mount, struct err *err)
-{
-	const struct strlist *dirs =
-		start->mapped_dirs.count ? &start->mapped_dirs : &start->layer_dirs;
-	bool is_volume = mount->kind == MOUNT_VOLUME;
-	const char *backing = is_volume ? volume_backing_of(mount) : NULL;
-	struct identity owner = start->identity;
-
-	/* This works under the caller's mapping. What is mapped when it is mounted has the image's IDs
-	 * on disk. */
-	if (!container_map_is_mounted(start->engine, &start->map) ||
-	    !(is_volume || strlist_contains(&mount->options, "idmap")))
-		container_map_identity(&start->map, &owner);
-	int r = 0;
-	if (backing && backing[0] != '/')
-		return 0;
-	if (is_volume && !backing)
-		r = volume_fill(start->engine, mount->source, dirs, mount->destination,
-				!mount->no_copy, &owner, err);
-	/* A file system that is made anew belongs to the user from its beginning. */
-	if (r < 0 || !mount->chown_to_user || (!is_volume && mount->kind != MOUNT_BIND))
-		return r;
-	autofree char *data =
-		backing	    ? xstrdup(backing)
-		: is_volume ? xasprintf("%s/volumes/%s/_data", start->engine->root, mount->source)
-			    : xstrdup(mount->source);
-	return volume_chown(start->engine, data, &owner, err);
-}
-
-static int fill_volumes(struct start *start, struct err *err)
-{
-	for (size_t i = 0; i < start->spec->mounts.count; i++) {
-		struct mount_spec mount;
-		int r = mount_spec_load(start->spec->mounts.items[i], &mount, err);
-		if (r < 0)
-			return r;
-		r = fill_volume(start, &mount, err);
-		mount_spec_clear(&mount);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return container_files_map(start->engine, start->spec, &start->map, start->directory,
+				   &paths, &start->files, err);
 }
 
 /* /run/.containerenv tells programs that they run in a container; for privileged ones it also tells
@@ -312,6 +186,7 @@ static int start_needed(struct start *start, struct err *err)
 static int prepare(struct start *start, struct err *err)
 {
 	struct sysinfo host;
+	const struct strlist *layers = &start->files.layer_dirs;
 	struct store *store;
 
 	int r = container_spec_of(start->container, &start->spec, err);
@@ -330,23 +205,23 @@ static int prepare(struct start *start, struct err *err)
 	if (r == 0)
 		r = prepare_log(start, err);
 	if (r == 0)
-		r = find_layers(start, err);
+		r = container_files_find(start->engine, start->spec, &start->map, &start->files,
+					 err);
 	if (r == 0)
-		r = identity_resolve(&start->layer_dirs, start->spec->user, &start->spec->groups,
+		r = identity_resolve(layers, start->spec->user, &start->spec->groups,
 				     &start->identity, err);
 	if (r == 0)
-		container_users_plan(&start->layer_dirs, start->spec, &start->identity);
+		container_users_plan(layers, start->spec, &start->identity);
 	if (r == 0)
-		r = make_directories(start, err);
+		r = container_files_make(start->spec, &start->files, start->directory, err);
 	if (r == 0)
-		r = container_users_write(&start->layer_dirs, &start->identity, start->run_dir,
-					  err);
+		r = container_users_write(layers, &start->identity, start->run_dir, err);
 	if (r == 0) {
 		start->hostname = shared_namespaces_hostname(start->engine, start->container->id,
 							     start->spec);
 		r = container_network_prepare(&start->network, start->engine, start->container,
-					      start->spec, &start->shared, &start->layer_dirs,
-					      start->hostname, start->run_dir, err);
+					      start->spec, &start->shared, layers, start->hostname,
+					      start->run_dir, err);
 	}
 	if (r == 0)
 		r = write_container_env(start, err);
@@ -358,7 +233,8 @@ static int prepare(struct start *start, struct err *err)
 	if (r == 0)
 		r = map_files(start, err);
 	if (r == 0)
-		r = fill_volumes(start, err);
+		r = container_files_fill_volumes(start->engine, start->spec, &start->map,
+						 &start->identity, &start->files, err);
 	if (r < 0)
 		return r;
 	timing_mark("directories and files");
@@ -383,8 +259,8 @@ static int prepare(struct start *start, struct err *err)
 		.volumes_dir = volumes,
 		.store_dir = start->engine->root,
 		.init_path = start->init_path,
-		.layer_dirs = start->mapped_dirs.count ? &start->mapped_dirs : &start->layer_dirs,
-		.skeleton = start->skeleton,
+		.layer_dirs = container_files_dirs(&start->files),
+		.skeleton = start->files.skeleton,
 		.cgroups_path = cgroups_path,
 		.host_memory_bytes =
 			sysinfo(&host) == 0 ? (uint64_t)host.totalram * host.mem_unit : 0,
@@ -394,7 +270,7 @@ static int prepare(struct start *start, struct err *err)
 	};
 	r = plan_container(&input, &start->config, err);
 	if (r == 0)
-		strlist_extend(&start->config->own_paths, &start->own_paths);
+		strlist_extend(&start->config->own_paths, &start->files.own_paths);
 	if (r == 0)
 		r = launch_load_filter(start->engine, start->spec,
 				       start->config->process.capabilities.bounding,
