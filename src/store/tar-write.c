@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/fd.h"
@@ -17,6 +18,7 @@
 #define BLOCK	     512
 #define ID_MAX	     07777777
 #define SIZE_MAX_TAR UINT64_C(077777777777)
+#define COPY_SIZE    (256 << 10)
 
 struct record {
 	char *key; /* owned */
@@ -31,7 +33,8 @@ struct tar_writer {
 	unsigned padding;
 	struct record *records;
 	size_t record_count;
-	struct strbuf path, pax;
+	struct strbuf path, pax, map;
+	void *buffer; /* for tar_writer_copy(); NULL until it is needed */
 };
 
 struct tar_writer *tar_writer_new(const struct tar_sink *sink)
@@ -59,6 +62,8 @@ void tar_writer_free(struct tar_writer *writer)
 	free(writer->records);
 	strbuf_clear(&writer->path);
 	strbuf_clear(&writer->pax);
+	strbuf_clear(&writer->map);
+	free(writer->buffer);
 	free(writer);
 }
 
@@ -235,6 +240,31 @@ static void set_number(struct tar_writer *writer, char *field, size_t field_size
 	put_octal(field, field_size, value > max ? 0 : value);
 }
 
+/* A sparse file in the format 1.0: the map in front of the data, padded, and the real name and size
+ * in the pax header. Who does not know it sees a file of a telling name. Returns the size of map and
+ * data. See the manual of GNU tar, "Storing Sparse Files". */
+static uint64_t set_sparse(struct tar_writer *writer, const struct tar_entry *entry)
+{
+	uint64_t size = 0;
+
+	strbuf_reset(&writer->map);
+	strbuf_addf(&writer->map, "%zu\n", entry->extent_count);
+	for (size_t i = 0; i < entry->extent_count; i++) {
+		strbuf_addf(&writer->map, "%" PRIu64 "\n%" PRIu64 "\n", entry->extents[i].offset,
+			    entry->extents[i].size);
+		size += entry->extents[i].size;
+	}
+	while (writer->map.size % BLOCK)
+		strbuf_addc(&writer->map, '\0');
+	add_text(writer, "GNU.sparse.major", "1");
+	add_text(writer, "GNU.sparse.minor", "0");
+	add_made_text(writer, "GNU.sparse.name", xstrdup(strbuf_text(&writer->path)));
+	add_made_text(writer, "GNU.sparse.realsize", xasprintf("%" PRIu64, entry->size));
+	strbuf_reset(&writer->path);
+	strbuf_adds(&writer->path, "GNUSparseFile.0/file");
+	return size + writer->map.size;
+}
+
 int tar_writer_entry(struct tar_writer *writer, const struct tar_entry *entry, struct err *err)
 {
 	static const char types[] = {
@@ -264,6 +294,9 @@ int tar_writer_entry(struct tar_writer *writer, const struct tar_entry *entry, s
 	    (path_size == 0 || writer->path.data[path_size - 1] != '/'))
 		strbuf_addc(&writer->path, '/');
 
+	bool is_sparse = entry->type == TAR_FILE && entry->extents;
+	if (is_sparse)
+		size = set_sparse(writer, entry);
 	set_names(writer, header, entry);
 	put_octal(header + 100, 8, entry->mode & 07777);
 	set_number(writer, header + 108, 8, entry->uid, ID_MAX, "uid");
@@ -289,9 +322,11 @@ int tar_writer_entry(struct tar_writer *writer, const struct tar_entry *entry, s
 	r = put_pax(writer, err);
 	if (r >= 0)
 		r = put(writer, header, BLOCK, err);
+	if (r >= 0 && is_sparse)
+		r = put(writer, writer->map.data, writer->map.size, err);
 	if (r < 0)
 		return r;
-	writer->data_left = size;
+	writer->data_left = is_sparse ? size - writer->map.size : size;
 	writer->padding = (unsigned)(-size & (BLOCK - 1));
 	return 0;
 }
@@ -302,6 +337,63 @@ int tar_writer_data(struct tar_writer *writer, const void *data, size_t size, st
 		return err_set(err, EINVAL, "a file in the archive has more data than announced");
 	writer->data_left -= size;
 	return put(writer, data, size, err);
+}
+
+static int put_zeros(struct tar_writer *writer, uint64_t size, struct err *err)
+{
+	int r = 0;
+
+	memset(writer->buffer, 0, COPY_SIZE);
+	for (uint64_t n; r >= 0 && size > 0; size -= n) {
+		n = size < COPY_SIZE ? size : COPY_SIZE;
+		r = put(writer, writer->buffer, (size_t)n, err);
+	}
+	return r;
+}
+
+/* A piece of a file by way of our memory. Returns how much, 0 at its end. */
+static ssize_t copy_piece(struct tar_writer *writer, int fd, uint64_t offset, uint64_t size,
+			  struct err *err)
+{
+	ssize_t n;
+
+	do
+		n = pread(fd, writer->buffer, size < COPY_SIZE ? (size_t)size : COPY_SIZE,
+			  (off_t)offset);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_errno(err, "read '%.200s'", strbuf_text(&writer->path));
+	int r = put(writer, writer->buffer, (size_t)n, err);
+	return r < 0 ? r : n;
+}
+
+int tar_writer_copy(struct tar_writer *writer, int fd, uint64_t offset, uint64_t size,
+		    uint64_t *ret_missing, struct err *err)
+{
+	bool by_sink = writer->sink.copy;
+
+	if (size > writer->data_left)
+		return err_set(err, EINVAL, "a file in the archive has more data than announced");
+	writer->data_left -= size;
+	if (!writer->buffer)
+		writer->buffer = xmalloc(COPY_SIZE);
+	while (size > 0) {
+		ssize_t n = by_sink ? writer->sink.copy(writer->sink.arg, fd, offset, size, err)
+				    : copy_piece(writer, fd, offset, size, err);
+		if (n == -EOPNOTSUPP && by_sink) {
+			by_sink = false;
+			continue;
+		}
+		if (n < 0)
+			return (int)n;
+		if (n == 0)
+			break;
+		offset += (uint64_t)n;
+		size -= (uint64_t)n;
+	}
+	if (ret_missing)
+		*ret_missing = size;
+	return put_zeros(writer, size, err);
 }
 
 int tar_writer_finish(struct tar_writer *writer, struct err *err)

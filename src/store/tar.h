@@ -88,6 +88,9 @@ void tar_fd_source_free(struct tar_fd_source *source);
 struct tar_sink {
 	int (*write)(void *arg, const void *data, size_t size, struct err *err);
 	void *arg;
+	/* Take up to `size` bytes of a file from `offset` on without the writer seeing them. Returns how
+	 * many, 0 at the end of the file; -EOPNOTSUPP: read and write them. NULL: always so. */
+	ssize_t (*copy)(void *arg, int fd, uint64_t offset, uint64_t size, struct err *err);
 };
 
 struct tar_writer;
@@ -96,21 +99,39 @@ struct tar_writer *tar_writer_new(const struct tar_sink *sink);
 void tar_writer_free(struct tar_writer *writer);
 
 /* Begin an entry: ustar, with a pax header in front where ustar cannot say it. Files are followed
- * by exactly `size` bytes in tar_writer_data(). `extents` is ignored: holes are written as zeros.
- * The same entries give the same bytes, whatever the order of xattrs. */
+ * by exactly `size` bytes in tar_writer_data() or tar_writer_copy(); with `extents` by just the
+ * bytes of those, and the holes are written as GNU's sparse format 1.0 has them. The same entries
+ * give the same bytes, whatever the order of xattrs. */
 int tar_writer_entry(struct tar_writer *writer, const struct tar_entry *entry, struct err *err);
 int tar_writer_data(struct tar_writer *writer, const void *data, size_t size, struct err *err);
+/* `size` bytes of the file `fd` from `offset` on. Where the file has become shorter zeros follow, so
+ * that the archive stays whole; *ret_missing (may be NULL) tells how many. */
+int tar_writer_copy(struct tar_writer *writer, int fd, uint64_t offset, uint64_t size,
+		    uint64_t *ret_missing, struct err *err);
 /* Write the end of the archive. -EINVAL if the last file lacks data. */
 int tar_writer_finish(struct tar_writer *writer, struct err *err);
 
 /* A sink that writes to a descriptor: .arg = &fd. */
 int tar_sink_write_fd(void *fd_pointer, const void *data, size_t size, struct err *err);
 
+/* A sink for a descriptor that collects what is small and lets the kernel copy what is large: for
+ * whole trees. The descriptor is borrowed. What is collected is written by tar_fd_sink_flush(). */
+struct tar_fd_sink;
+struct tar_fd_sink *tar_fd_sink_new(int fd, struct tar_sink *ret_sink);
+int tar_fd_sink_flush(struct tar_fd_sink *sink, struct err *err);
+void tar_fd_sink_free(struct tar_fd_sink *sink);
+
 static inline void tar_reader_free_auto(struct tar_reader **at)
 {
 	tar_reader_free(*at);
 }
 #define autotarreader __attribute__((cleanup(tar_reader_free_auto)))
+
+static inline void tar_fd_sink_free_auto(struct tar_fd_sink **at)
+{
+	tar_fd_sink_free(*at);
+}
+#define autotarfdsink __attribute__((cleanup(tar_fd_sink_free_auto)))
 
 static inline void tar_writer_free_auto(struct tar_writer **at)
 {
