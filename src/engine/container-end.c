@@ -364,10 +364,7 @@ int container_cleanup(struct engine *engine, const char *id, struct err *err)
 	autocontainer struct container *container = NULL;
 	autoclose int lock_fd = -1;
 
-	int r = container_lock(engine, id, &lock_fd, err);
-	if (r == 0)
-		r = container_find(engine, id, CONTAINER_WITH_SPEC | CONTAINER_IS_LOCKED,
-				   &container, err);
+	int r = container_find_locked(engine, id, &container, &lock_fd, err);
 	if (r == -ENOENT)
 		return 0; /* somebody else has done it all */
 	if (r < 0)

@@ -48,10 +48,7 @@ static int set_paused(struct engine *engine, struct container *container, bool p
 {
 	autoclose int lock_fd = -1;
 
-	int r = container_lock(engine, container->id, &lock_fd, err);
-	if (r == 0)
-		r = container_find_again(engine, container,
-					 CONTAINER_WITH_SPEC | CONTAINER_IS_LOCKED, err);
+	int r = container_lock_found(engine, container, &lock_fd, err);
 	if (r < 0)
 		return r;
 	if (container->state != CONTAINER_RUNNING)

@@ -100,10 +100,7 @@ int container_end_restarts(struct engine *engine, const char *id, struct err *er
 	autoclose int lock_fd = -1;
 
 	/* It cannot be between two runs under the lock. */
-	int r = container_lock(engine, id, &lock_fd, err);
-	if (r == 0)
-		r = container_find(engine, id, CONTAINER_WITH_SPEC | CONTAINER_IS_LOCKED,
-				   &container, err);
+	int r = container_find_locked(engine, id, &container, &lock_fd, err);
 	if (r == -ENOENT)
 		return CONTAINER_EXITED;
 	if (r < 0)
@@ -142,10 +139,7 @@ int container_restart(struct engine *engine, const char *id,
 	autoclose int lock_fd = -1;
 	struct err cause;
 
-	int r = container_lock(engine, id, &lock_fd, err);
-	if (r == 0)
-		r = container_find(engine, id, CONTAINER_WITH_SPEC | CONTAINER_IS_LOCKED,
-				   &container, err);
+	int r = container_find_locked(engine, id, &container, &lock_fd, err);
 	if (r == -ENOENT)
 		return 0; /* it was removed while we waited */
 	if (r < 0)

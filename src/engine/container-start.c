@@ -14,72 +14,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/sysinfo.h>
+#include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "base/mem.h"
+#include "base/strlist.h"
 #include "base/timing.h"
-#include "engine/container-cgroup.h"
-#include "engine/container-dependencies.h"
 #include "engine/container-end.h"
-#include "engine/container-files.h"
-#include "engine/container-map.h"
-#include "engine/container-network.h"
 #include "engine/container-restart.h"
-#include "engine/container-users.h"
+#include "engine/container-spec.h"
+#include "engine/container-start-internal.h"
 #include "engine/container.h"
 #include "engine/engine.h"
-#include "engine/health.h"
-#include "engine/identity.h"
-#include "engine/launch.h"
-#include "engine/log-driver.h"
-#include "engine/plan.h"
-#include "engine/shared-namespaces.h"
-#include "engine/shared-userns.h"
-#include "kernel/caps.h"
-#include "kernel/cgroup.h"
-#include "kernel/seccomp.h"
 #include "monitor/attach.h"
-#include "monitor/journal.h"
 #include "monitor/launch.h"
 #include "monitor/restart.h"
 #include "oci/runtime-config.h"
 #include "runtime/runtime.h"
-#include "store/store.h"
-
-/* All that the launcher needs, made before it starts. */
-struct start {
-	struct engine *engine;
-	struct container *container;
-	struct container_spec *spec;
-	struct oci_runtime_config *config;
-	struct identity identity;
-	struct container_map map;
-	struct container_files files;
-	struct container_network network;
-	struct container_cgroup cgroup;
-	struct shared_namespaces shared;
-	char *directory, *run_dir, *init_path, *hostname;
-	int userns_fd;	   /* to join, -1: make one */
-	int client_fds[2]; /* command's end, monitor's end */
-	int journal_fd;
-	struct strlist journal_fields;
-	int64_t restart_count;
-	uint32_t restart_delay_msec;
-	const struct restart_connections *connections; /* of the run before, NULL: none */
-	bool is_announced; /* its row says already that it is being started */
-	struct launch_report report;
-};
 
 static void start_clear(struct start *start)
 {
@@ -102,377 +56,11 @@ static void start_clear(struct start *start)
 	fd_close(&start->client_fds[1]);
 }
 
-/* The files that are mounted into it, too, have to belong to the container's root. */
-static int map_files(struct start *start, struct err *err)
-{
-	static const char *const files[] = { "hostname", ".containerenv", "hosts", "resolv.conf" };
-	autostrlist struct strlist paths = STRLIST_EMPTY;
-
-	if (!start->map.is_own)
-		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		autofree char *path = path_join(start->run_dir, files[i]);
-		struct stat st;
-		/* One with two names is another container's too, whose root it belongs to. */
-		if (stat(path, &st) == 0 && st.st_nlink == 1)
-			strlist_take(&paths, take_ptr(&path));
-	}
-	if (start->identity.passwd_line)
-		strlist_take(&paths, path_join(start->run_dir, "passwd"));
-	if (start->identity.group_line)
-		strlist_take(&paths, path_join(start->run_dir, "group"));
-	return container_files_map(start->engine, start->spec, &start->map, start->directory,
-				   &paths, &start->files, err);
-}
-
-/* /run/.containerenv tells programs that they run in a container; for privileged ones it also tells
- * in which. */
-static int write_container_env(struct start *start, struct err *err)
-{
-	const struct container *container = start->container;
-	autofree char *text = xstrdup("");
-
-	if (start->spec->privileged) {
-		free(text);
-		text = xasprintf("engine=\"davit\"\nname=\"%s\"\nid=\"%s\"\nimage=\"%s\"\nimageid="
-				 "\"%s\"\nrootless=%d\n",
-				 container->name, container->id, start->spec->image_name ?: "",
-				 start->spec->image_id ?: "", start->engine->is_rootless);
-	}
-	autofree char *path = path_join(start->run_dir, ".containerenv");
-	return file_write(AT_FDCWD, path, text, strlen(text), 0644, FILE_WRITE_IN_PLACE, err);
-}
-
-static int open_join_namespace(struct engine *engine, const struct userns_map *map)
-{
-	pid_t pid = engine_join_pid_of(engine, map);
-
-	if (pid <= 0)
-		return -1;
-	autofree char *path = xasprintf("/proc/%d/ns/user", (int)pid);
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
-static int prepare_log(struct start *start, struct err *err)
-{
-	const char *name = start->container->name;
-
-	if (log_driver_is(start->spec, "passthrough") &&
-	    (start->spec->tty || isatty(STDIN_FILENO) || isatty(STDOUT_FILENO) ||
-	     isatty(STDERR_FILENO)))
-		return err_set(err, ENOTTY,
-			       "container '%s': the log driver passthrough cannot be used on a "
-			       "terminal, which the container could type into; use k8s-file",
-			       name);
-	if (!log_driver_is(start->spec, "journald"))
-		return 0;
-	start->journal_fd = journal_connect();
-	if (start->journal_fd < 0)
-		return err_set(err, -start->journal_fd,
-			       "container '%s': journald does not listen on '%s': %s; use "
-			       "--log-driver k8s-file",
-			       name, JOURNAL_SOCKET, strerror(-start->journal_fd));
-	return log_driver_journal_fields(start->engine, start->container, start->spec,
-					 &start->journal_fields, err);
-}
-
-/* Only for who asks for a start: a container that its policy starts again does not bring back another
- * one that somebody has stopped. */
-static int start_needed(struct start *start, struct err *err)
-{
-	return start->connections ? 0 : container_start_needed(start->engine, start->spec, err);
-}
-
-static int prepare(struct start *start, struct err *err)
-{
-	struct sysinfo host;
-	const struct strlist *layers = &start->files.layer_dirs;
-	struct store *store;
-
-	int r = container_spec_of(start->container, &start->spec, err);
-	if (r == 0)
-		r = container_map_of(start->engine, start->spec, &start->map, err);
-	if (r == 0)
-		r = engine_store(start->engine, &store, err);
-	if (r == 0)
-		r = start_needed(start, err);
-	if (r == 0)
-		r = shared_userns_open(start->engine, start->spec, &start->map,
-				       &start->shared.userns_fd, err);
-	if (r == 0)
-		r = shared_namespaces_open(start->engine, start->spec, &start->map.map,
-					   &start->shared, err);
-	if (r == 0)
-		r = prepare_log(start, err);
-	if (r == 0)
-		r = container_files_find(start->engine, start->spec, &start->map, &start->files,
-					 err);
-	if (r == 0)
-		r = identity_resolve(layers, start->spec->user, &start->spec->groups,
-				     &start->identity, err);
-	if (r == 0)
-		container_users_plan(layers, start->spec, &start->identity);
-	if (r == 0)
-		r = container_files_make(start->spec, &start->files, start->directory, err);
-	if (r == 0)
-		r = container_users_write(layers, &start->identity, start->run_dir, err);
-	if (r == 0) {
-		start->hostname = shared_namespaces_hostname(start->engine, start->container->id,
-							     start->spec);
-		r = container_network_prepare(&start->network, start->engine, start->container,
-					      start->spec, &start->shared, layers, start->hostname,
-					      start->run_dir, err);
-	}
-	if (r == 0)
-		r = write_container_env(start, err);
-	if (r == 0)
-		r = health_begin(start->run_dir, start->spec, err);
-	if (r == 0)
-		r = container_write_restart(start->run_dir, start->spec, start->restart_count,
-					    start->restart_delay_msec, err);
-	if (r == 0)
-		r = map_files(start, err);
-	if (r == 0)
-		r = container_files_fill_volumes(start->engine, start->spec, &start->map,
-						 &start->identity, &start->files, err);
-	if (r < 0)
-		return r;
-	timing_mark("directories and files");
-
-	start->init_path = engine_helper_path(start->engine, "davit-init");
-	autofree char *volumes = store_path(store, STORE_VOLUMES);
-	autofree char *cgroups_path = container_cgroup_path(start->spec, start->container->id);
-	struct plan_input input = {
-		.spec = start->spec,
-		.settings = &start->engine->settings,
-		.identity = &start->identity,
-		.map = &start->map.map,
-		.is_rootless = start->engine->is_rootless,
-		.id = start->container->id,
-		.name = start->container->name,
-		.shared = &start->shared,
-		.hostname = start->hostname,
-		.container_dir = start->directory,
-		.run_dir = start->run_dir,
-		.map_name = container_map_is_copied(start->engine, &start->map) ? start->map.name
-										: NULL,
-		.volumes_dir = volumes,
-		.store_dir = start->engine->root,
-		.init_path = start->init_path,
-		.layer_dirs = container_files_dirs(&start->files),
-		.skeleton = start->files.skeleton,
-		.cgroups_path = cgroups_path,
-		.host_memory_bytes =
-			sysinfo(&host) == 0 ? (uint64_t)host.totalram * host.mem_unit : 0,
-		.available_capabilities =
-			start->map.map.is_identity ? capability_bounding() : capability_all(),
-		.host_has_mqueue = access("/dev/mqueue", F_OK) == 0,
-	};
-	r = plan_container(&input, &start->config, err);
-	if (r == 0)
-		strlist_extend(&start->config->own_paths, &start->files.own_paths);
-	if (r == 0)
-		r = launch_load_filter(start->engine, start->spec,
-				       start->config->process.capabilities.bounding,
-				       &start->config->seccomp, err);
-	if (r < 0)
-		return r;
-	/* With --userns private and auto it has one that no other container lives in. */
-	bool is_private =
-		start->spec->userns_size || (start->spec->userns_mode && !start->map.is_own);
-	if (start->shared.userns_fd >= 0)
-		start->userns_fd = take_fd(&start->shared.userns_fd);
-	else if (!start->map.map.is_identity && !is_private)
-		start->userns_fd = open_join_namespace(start->engine, &start->map.map);
-	timing_mark("plan and filter");
-	r = container_cgroup_prepare(&start->cgroup, start->engine, start->spec,
-				     start->container->id, start->config, start->run_dir, err);
-	timing_mark("cgroup");
-	return r;
-}
-
-static int open_log(const char *path, struct err *err)
-{
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return fd < 0 ? err_errno(err, "open log '%s'", path) : fd;
-}
-
-static int write_pid_file(const char *path, pid_t pid, struct err *err)
-{
-	if (!path)
-		return 0;
-	autofree char *text = xasprintf("%d", (int)pid);
-	return file_write(AT_FDCWD, path, text, strlen(text), 0644, 0, err);
-}
-
-/* For service managers. Before the command runs, so that one that cannot be written leaves nothing that would have to be
- * ended again. We shall be the monitor. */
-static int write_pid_files(const struct container_spec *spec, pid_t pid, struct err *err)
-{
-	int r = write_pid_file(spec->pid_file, pid, err);
-
-	return r < 0 ? r : write_pid_file(spec->monitor_pid_file, getpid(), err);
-}
-
-/* Of a command that could not be executed. */
-static void remove_pid_files(const struct container_spec *spec)
-{
-	if (spec->pid_file)
-		(void)unlink(spec->pid_file);
-	if (spec->monitor_pid_file)
-		(void)unlink(spec->monitor_pid_file);
-}
-
-/* In the launcher: make the container. On failure nothing of it is left. */
-static int launch(struct start *start, const struct launch_pipes *pipes,
-		  struct runtime_child *child, int *exit_code, struct err *err)
-{
-	struct timespec now;
-	struct runtime_stdio stdio = { { pipes->stdin_fds[0], pipes->stdout_fds[1],
-					 pipes->stderr_fds[1] } };
-	const struct runtime_stdio own = { { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO } };
-
-	if (log_driver_is(start->spec, "passthrough"))
-		stdio = own;
-
-	*exit_code = RUNTIME_FAILED;
-	int r = container_cgroup_enter(&start->cgroup, start->engine, start->config, start->run_dir,
-				       err);
-	if (r < 0)
-		return r;
-	timing_mark("scope");
-	r = runtime_spawn(start->config, start->cgroup.group, start->userns_fd, &stdio, child, err);
-	if (r < 0)
-		return r;
-	timing_mark("namespaces");
-	r = container_network_start(&start->network, child, err);
-	timing_mark("network");
-	if (r == 0)
-		r = runtime_ready(child, err);
-	timing_mark("mounts");
-	if (r == 0)
-		r = container_network_wait(&start->network, err);
-	timing_mark("network ready");
-	if (r < 0) {
-		runtime_abandon(child);
-		return r;
-	}
-	/* Written down before its command runs: were we killed in between, the child would end with us, and what is
-	 * written would be seen to be dead. The other way round it would run and nobody would know. */
-	clock_gettime(CLOCK_REALTIME, &now);
-	r = run_directory_write_pid(start->run_dir, child->pid, getpid(),
-				    now.tv_sec * INT64_C(1000000000) + now.tv_nsec, err);
-	if (r == 0)
-		r = write_pid_files(start->spec, child->pid, err);
-	if (r < 0) {
-		remove_pid_files(start->spec);
-		runtime_abandon(child);
-		return r;
-	}
-	timing_mark("pid file");
-	r = runtime_exec(child, exit_code, err);
-	if (r < 0)
-		remove_pid_files(start->spec);
-	timing_mark("exec");
-	return r;
-}
-
-static _Noreturn void launcher(struct start *start)
-{
-	struct launch_pipes pipes = LAUNCH_PIPES_NONE;
-	struct runtime_child child = { .pid = -1,
-				       .pid_fd = -1,
-				       .console_fd = -1,
-				       .mount_ns_fd = -1,
-				       .net_ns_fd = -1,
-				       .control_fd = -1 };
-	struct monitor_launch monitor = MONITOR_LAUNCH_EMPTY;
-	struct err err = { 0 };
-	int exit_code = RUNTIME_FAILED;
-	autofree char *program = engine_helper_path(start->engine, "davit-monitor");
-	autofree char *log_path = log_driver_path(start->spec, start->directory);
-
-	int run_dir_fd = open(start->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = run_dir_fd < 0 ? err_errno(&err, "open '%s'", start->run_dir) : 0;
-	/* Whatever could fail comes before there is a container that would have to be ended again.
-	 */
-	if (r == 0 && access(program, X_OK) < 0)
-		r = err_errno(&err, "'%s', a part of davit", program);
-	if (r == 0 && log_driver_is_file(start->spec))
-		r = monitor.log_fd = open_log(log_path, &err);
-	if (r >= 0)
-		r = monitor.listen_fd = monitor_listen(run_dir_fd, &err);
-	bool needs_pipes = !start->spec->tty && !log_driver_is(start->spec, "passthrough");
-	if (r >= 0)
-		r = needs_pipes ? launch_pipes_open(&pipes, start->spec->open_stdin, &err) : 0;
-	if (r == 0)
-		r = launch(start, &pipes, &child, &exit_code, &err);
-	if (r < 0) {
-		container_network_abandon(&start->network);
-		start->report = (struct launch_report){ .is_made = true,
-							.exit_code = exit_code,
-							.err = err };
-		_exit(1);
-	}
-
-	const int hold[] = { child.mount_ns_fd, child.net_ns_fd };
-	const char *cleanup[] = { start->engine->self_path,
-				  "--root",
-				  start->engine->root,
-				  "--runroot",
-				  start->engine->runroot,
-				  "container",
-				  "cleanup",
-				  start->container->id,
-				  NULL };
-	monitor.program = program;
-	monitor.id = start->container->id;
-	monitor.pid = child.pid;
-	monitor.stdin_fd = pipes.stdin_fds[1];
-	monitor.stdout_fd = pipes.stdout_fds[0];
-	monitor.stderr_fd = pipes.stderr_fds[0];
-	monitor.console_fd = child.console_fd;
-	monitor.client_fd = start->client_fds[1];
-	monitor.run_dir_fd = run_dir_fd;
-	if (start->connections) {
-		monitor.late_fds = start->connections->late_fds;
-		monitor.late_count = start->connections->late_count;
-		monitor.is_again = true;
-	}
-	if (start->cgroup.group)
-		monitor.oom_fd = cgroup_open_oom_events(start->cgroup.group);
-	monitor.hold_fds = hold;
-	monitor.hold_count = ARRAY_SIZE(hold);
-	monitor.cleanup = cleanup;
-	monitor.log_path = log_path;
-	monitor.log_max_bytes = start->spec->log_size_max > 0 ? start->spec->log_size_max : 0;
-	monitor.log_max_files = (unsigned)start->spec->log_files;
-	monitor.journal_fd = start->journal_fd;
-	monitor.journal_fields = &start->journal_fields;
-	monitor.timeout_seconds = start->spec->timeout;
-	if (health_has_check(start->spec))
-		monitor.health_msec = (unsigned)(start->spec->health_interval_nsec / 1000000);
-	start->report = (struct launch_report){ .is_made = true, .pid = child.pid };
-	(void)monitor_exec(&monitor, &err);
-
-	/* Nobody would mind the container: end it rather than leave it to itself. The command has
-	 * been told that it runs, so it will see it end. */
-	log_write(LOG_LEVEL_ERROR, "%s", err.text);
-	runtime_abandon(&child);
-	_exit(1);
-}
-
-static int launcher_main(void *arg)
-{
-	launch_open_signals();
-	launcher(arg);
-}
-
 /* Start the launcher and hear how it went. */
 static int run_launcher(struct start *start, pid_t *ret_pid, int *ret_exit_code, struct err *err)
 {
-	pid_t pid = launch_and_hear(launcher_main, start, start->cgroup.monitors_fd, &start->report,
-				    err);
+	pid_t pid = launch_and_hear(start_launcher, start, start->cgroup.monitors_fd,
+				    &start->report, err);
 
 	fd_close(&start->client_fds[1]);
 	if (pid < 0) {
@@ -509,7 +97,7 @@ static void forget_start(struct start *start, bool was_created)
 static int look_again(struct engine *engine, struct container *container, struct err *err)
 {
 	for (;;) {
-		int r = container_find_again(engine, container, CONTAINER_IS_LOCKED, err);
+		int r = container_find_again(engine, container, err);
 		if (r < 0)
 			return r;
 		if (container->state == CONTAINER_RUNNING)
@@ -558,7 +146,7 @@ static int start_locked(struct start *start, enum start_flags flags,
 		r = monitor_socketpair(start->client_fds, err);
 	timing_mark("record");
 	if (r == 0)
-		r = prepare(start, err);
+		r = start_prepare(start, err);
 	bool is_held = r == 0 && (flags & START_WITH_CLIENT);
 	if (is_held)
 		attach_hold_signals(&ret_result->signals);
@@ -580,18 +168,12 @@ static int start_locked(struct start *start, enum start_flags flags,
 int container_start(struct engine *engine, struct container *container, enum start_flags flags,
 		    struct start_result *ret_result, int *ret_exit_code, struct err *err)
 {
-	struct start start = {
-		.engine = engine,
-		.container = container,
-		.cgroup = CONTAINER_CGROUP_EMPTY,
-		.userns_fd = -1,
-		.shared = SHARED_NAMESPACES_EMPTY,
-		.journal_fd = -1,
-		.client_fds = { -1, -1 },
-		.restart_delay_msec = RESTART_DELAY_MSEC,
-	};
+	struct start start = START_EMPTY;
 	autoclose int lock_fd = -1;
 
+	start.engine = engine;
+	start.container = container;
+	start.restart_delay_msec = RESTART_DELAY_MSEC;
 	*ret_exit_code = RUNTIME_FAILED;
 	if (container->lock_fd >= 0) { /* made for this start: nobody else has touched it */
 		lock_fd = take_fd(&container->lock_fd);
@@ -607,19 +189,13 @@ int container_start(struct engine *engine, struct container *container, enum sta
 int container_start_again(struct engine *engine, struct container *container, uint32_t delay_msec,
 			  const struct restart_connections *connections, struct err *err)
 {
-	struct start start = {
-		.engine = engine,
-		.container = container,
-		.cgroup = CONTAINER_CGROUP_EMPTY,
-		.userns_fd = -1,
-		.shared = SHARED_NAMESPACES_EMPTY,
-		.journal_fd = -1,
-		.client_fds = { -1, -1 },
-		.restart_count = container->restart_count + 1,
-		.restart_delay_msec = delay_msec,
-		.connections = connections,
-	};
+	struct start start = START_EMPTY;
 
+	start.engine = engine;
+	start.container = container;
+	start.restart_count = container->restart_count + 1;
+	start.restart_delay_msec = delay_msec;
+	start.connections = connections;
 	int r = container_put_away_locked(engine, container, err);
 	if (r < 0)
 		return r;

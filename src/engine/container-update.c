@@ -67,10 +67,7 @@ int container_update(struct engine *engine, struct container *container,
 {
 	autoclose int lock_fd = -1;
 
-	int r = container_lock(engine, container->id, &lock_fd, err);
-	if (r == 0)
-		r = container_find_again(engine, container,
-					 CONTAINER_WITH_SPEC | CONTAINER_IS_LOCKED, err);
+	int r = container_lock_found(engine, container, &lock_fd, err);
 	if (r == 0)
 		r = update_locked(engine, container, change, arg, err);
 	return r < 0 ? err_wrap(err, "update container '%s'", container->name) : 0;

@@ -616,12 +616,12 @@ int container_lock(struct engine *engine, const char *id, int *ret_fd, struct er
 	return 0;
 }
 
-int container_find_again(struct engine *engine, struct container *container,
-			 enum container_details details, struct err *err)
+int container_find_again(struct engine *engine, struct container *container, struct err *err)
 {
 	struct container *now;
 
-	int r = container_find(engine, container->id, CONTAINER_WITH_SPEC | details, &now, err);
+	int r = container_find(engine, container->id, CONTAINER_WITH_SPEC | CONTAINER_IS_LOCKED,
+			       &now, err);
 	if (r < 0)
 		return r;
 	struct container before = *container;
@@ -631,14 +631,40 @@ int container_find_again(struct engine *engine, struct container *container,
 	return 0;
 }
 
+int container_find_locked(struct engine *engine, const char *id, struct container **ret_container,
+			  int *ret_lock_fd, struct err *err)
+{
+	autoclose int lock_fd = -1;
+
+	int r = container_lock(engine, id, &lock_fd, err);
+	if (r == 0)
+		r = container_find(engine, id, CONTAINER_WITH_SPEC | CONTAINER_IS_LOCKED,
+				   ret_container, err);
+	if (r == 0)
+		*ret_lock_fd = take_fd(&lock_fd);
+	return r;
+}
+
+int container_lock_found(struct engine *engine, struct container *container, int *ret_lock_fd,
+			 struct err *err)
+{
+	autoclose int lock_fd = -1;
+
+	int r = container_lock(engine, container->id, &lock_fd, err);
+	if (r == 0)
+		r = container_find_again(engine, container, err);
+	if (r == 0)
+		*ret_lock_fd = take_fd(&lock_fd);
+	return r;
+}
+
 int container_settle(struct engine *engine, struct container *container, struct err *err)
 {
 	autoclose int lock_fd = -1;
 
-	if (container->state != CONTAINER_STARTING)
-		return 0;
-	int r = container_lock(engine, container->id, &lock_fd, err);
-	return r < 0 ? r : container_find_again(engine, container, CONTAINER_IS_LOCKED, err);
+	return container->state == CONTAINER_STARTING
+		       ? container_lock_found(engine, container, &lock_fd, err)
+		       : 0;
 }
 
 static int run_statement(struct engine *engine, const char *sql, const char *id,

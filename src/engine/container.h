@@ -113,9 +113,16 @@ void container_refresh(struct engine *engine, struct container *container,
 /* If somebody is starting it, wait until that is over, and find it again. -ENOENT: it is gone. */
 int container_settle(struct engine *engine, struct container *container, struct err *err);
 
-/* Find it again, with its spec, in place. The caller has the lock, or none needs it. */
-int container_find_again(struct engine *engine, struct container *container,
-			 enum container_details details, struct err *err);
+/* Find it again, with its spec, in place. The caller has the lock. */
+int container_find_again(struct engine *engine, struct container *container, struct err *err);
+
+/* The lock, and then the container as it is under it, with its spec: others may have started, ended or removed it since
+ * the caller has learned of it. The lock goes with *ret_lock_fd. -ENOENT: it was removed meanwhile. */
+int container_find_locked(struct engine *engine, const char *id, struct container **ret_container,
+			  int *ret_lock_fd, struct err *err);
+/* The same for one that was found before, in place. */
+int container_lock_found(struct engine *engine, struct container *container, int *ret_lock_fd,
+			 struct err *err);
 
 /* Rows, for the rest of this folder. How it ended the last time stays in the row while it runs, and
  * counts again if the start comes to nothing. */

@@ -25,12 +25,6 @@ int launch_pipes_open(struct launch_pipes *pipes, bool with_stdin, struct err *e
 int launch_load_filter(struct engine *engine, const struct container_spec *spec, uint64_t bounding,
 		       struct seccomp_filter *filter, struct err *err);
 
-/* Run `body` in a child process that works on our memory while we stand still, as after vfork(2), until it executes
- * another program or ends: copying our page tables, only to drop them at the execve(2), would cost a tenth of a whole
- * start. Its descriptors are its own. It is born in the control group `cgroup_fd`, see vfork_into(). Returns its
- * number; it has to be waited for only if it ends by itself. */
-pid_t launch_run(int (*body)(void *arg), void *arg, int cgroup_fd, struct err *err);
-
 /* What a launcher tells the command, in the memory that they share. */
 struct launch_report {
 	bool is_made;  /* false: it was killed before it could say anything */
@@ -39,8 +33,10 @@ struct launch_report {
 	struct err err;
 };
 
-/* launch_run(), and what came of it: the launcher's number when `report` says that all is well, else its error, and it
- * has been waited for. */
+/* Run `body` in a child process that works on our memory while we stand still, until it executes another program or
+ * ends, and hear what came of it. It is born in the control group `cgroup_fd`, see vfork_into(). Returns the launcher's
+ * number when `report` says that all is well: it has to be waited for only if it ends by itself. Else its error, and
+ * it has been waited for. */
 pid_t launch_and_hear(int (*body)(void *arg), void *arg, int cgroup_fd,
 		      struct launch_report *report, struct err *err);
 
