@@ -11,9 +11,13 @@ COMMANDS(DECLARE)
 const struct command *const commands[] = { COMMANDS(POINTER) NULL };
 
 const struct command_group command_groups[] = {
-	{ "container", "Manage containers" }, { "healthcheck", "Manage health checks" },
-	{ "image", "Manage images" },	      { "system", "Manage davit itself" },
-	{ "volume", "Manage volumes" },	      { NULL, NULL },
+	{ "container", "Manage containers" },
+	{ "healthcheck", "Manage health checks" },
+	{ "image", "Manage images" },
+	{ "secret", "Manage secrets" },
+	{ "system", "Manage davit itself" },
+	{ "volume", "Manage volumes" },
+	{ NULL, NULL },
 };
 
 #define FIELD(f) offsetof(struct cli_globals, f)

@@ -40,6 +40,11 @@
 	X(rmi)                                                                                     \
 	X(run)                                                                                     \
 	X(save)                                                                                    \
+	X(secret_create)                                                                           \
+	X(secret_exists)                                                                           \
+	X(secret_inspect)                                                                          \
+	X(secret_ls)                                                                               \
+	X(secret_rm)                                                                               \
 	X(start)                                                                                   \
 	X(stats)                                                                                   \
 	X(stop)                                                                                    \

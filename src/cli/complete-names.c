@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/secret.h"
 #include "engine/volume.h"
 #include "store/image.h"
 
@@ -65,6 +66,19 @@ static void add_volumes(struct engine *engine, struct strlist *names)
 	volume_list_free(list, count);
 }
 
+static void add_secrets(struct engine *engine, struct strlist *names)
+{
+	struct secret **list;
+	struct err ignored;
+	size_t count;
+
+	if (secret_list(engine, &list, &count, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < count; i++)
+		strlist_add(names, list[i]->name);
+	secret_list_free(list, count);
+}
+
 void complete_names(struct cli *cli, enum completion_source source, struct strlist *names)
 {
 	struct engine *engine;
@@ -79,4 +93,6 @@ void complete_names(struct cli *cli, enum completion_source source, struct strli
 		add_images(engine, names);
 	if (source == COMPLETE_VOLUMES || source == COMPLETE_OBJECTS)
 		add_volumes(engine, names);
+	if (source == COMPLETE_SECRETS)
+		add_secrets(engine, names);
 }

@@ -133,6 +133,7 @@ static void offer_source(struct cli *cli, enum completion_source source, const c
 	case COMPLETE_CONTAINERS:
 	case COMPLETE_RUNNING:
 	case COMPLETE_IMAGES:
+	case COMPLETE_SECRETS:
 	case COMPLETE_VOLUMES:
 	case COMPLETE_OBJECTS:
 		break;

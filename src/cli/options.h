@@ -49,6 +49,7 @@ enum completion_source {
 	COMPLETE_RUNNING, /* containers that run */
 	COMPLETE_IMAGES,
 	COMPLETE_VOLUMES,
+	COMPLETE_SECRETS,
 	COMPLETE_OBJECTS,  /* containers, images, volumes */
 	COMPLETE_COMMANDS, /* davit's own */
 };

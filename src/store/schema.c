@@ -109,4 +109,18 @@ const char *const schema_migrations[SCHEMA_VERSION] = {
 	"	needed_id TEXT NOT NULL REFERENCES containers(id),"
 	"	PRIMARY KEY(container_id, needed_id)) WITHOUT ROWID;"
 	"CREATE INDEX container_dependencies_needed ON container_dependencies(needed_id);",
+
+	/* All of a secret but its value, which is the file. */
+	"CREATE TABLE secrets("
+	"	id TEXT PRIMARY KEY NOT NULL,"
+	"	name TEXT NOT NULL UNIQUE,"
+	"	driver TEXT NOT NULL,"
+	"	options TEXT," /* JSON object */
+	"	labels TEXT,"  /* JSON object */
+	"	created_nsec INTEGER NOT NULL,"
+	"	updated_nsec INTEGER NOT NULL,"
+	"	file TEXT NOT NULL UNIQUE);"
+
+	/* The user wanted it to end, so that the next boot does not start it. */
+	"ALTER TABLE containers ADD COLUMN stopped_by_user INTEGER NOT NULL DEFAULT 0;",
 };
