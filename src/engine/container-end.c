@@ -46,9 +46,8 @@
 #include "kernel/pidfd.h"
 #include "monitor/attach.h"
 
-/* The init as a descriptor, checked to be the one that was written down. -ESRCH if it is gone. */
-static int open_init(struct engine *engine, const struct container *container, int *ret_fd,
-		     struct err *err)
+int container_open_init(struct engine *engine, const struct container *container, int *ret_fd,
+			struct err *err)
 {
 	autofree char *directory = container_run_directory(engine, container->id);
 	struct run_status status;
@@ -89,7 +88,7 @@ int container_kill(struct engine *engine, struct container *container, int signa
 	if (r == CONTAINER_RESTARTING)
 		return 0; /* it does not run, and will not any more */
 	if (r >= 0)
-		r = open_init(engine, container, &fd, err);
+		r = container_open_init(engine, container, &fd, err);
 	if (r < 0)
 		return r;
 	if (pidfd_signal(fd, signal) < 0)
@@ -160,7 +159,7 @@ int container_stop(struct engine *engine, struct container *container, int64_t t
 	if (r >= 0)
 		r = container_spec_of(container, &spec, err);
 	if (r == 0)
-		r = open_init(engine, container, &fd, err);
+		r = container_open_init(engine, container, &fd, err);
 	if (r == -ESRCH) {
 		r = container_cleanup(engine, container->id, err);
 		return r < 0 ? r : STOP_WAS_STOPPED;
@@ -182,7 +181,7 @@ int container_end_to_restart(struct engine *engine, struct container *container,
 
 	int r = container_spec_of(container, &spec, err);
 	if (r == 0)
-		r = open_init(engine, container, &fd, err);
+		r = container_open_init(engine, container, &fd, err);
 	if (r == 0)
 		r = container_want_restart(engine, container, err);
 	if (r == 0)

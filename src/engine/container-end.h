@@ -12,6 +12,10 @@ struct err;
 
 /* Each of these waits for a start that is going on, and then means the container that is there. */
 
+/* The init as a descriptor, checked to be the one that was written down. -ESRCH if it is gone. */
+int container_open_init(struct engine *engine, const struct container *container, int *ret_fd,
+			struct err *err);
+
 /* Send a signal to the container's init. -ESRCH if it does not run. A signal that asks it to end also ends the restarts
  * by its policy, and is enough to end one that waits for such a restart. */
 int container_kill(struct engine *engine, struct container *container, int signal, struct err *err);

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
@@ -30,6 +31,7 @@
 #include "engine/settings.h"
 #include "engine/shared-namespaces.h"
 #include "engine/time-offset.h"
+#include "engine/volume-backing.h"
 #include "oci/runtime-config.h"
 
 #define INIT_TARGET "/run/davit-init"
@@ -445,10 +447,22 @@ static int plan_mounts(const struct plan_input *input, struct oci_runtime_config
 	return 0;
 }
 
-static void plan_namespaces(const struct plan_input *input, struct oci_runtime_config *config)
+static void plan_id_maps(const struct plan_input *input, struct oci_runtime_config *config)
 {
 	config->namespaces[OCI_NS_MOUNT].wanted = true;
 	config->namespaces[OCI_NS_USER].wanted = !input->map->is_identity;
+	if (input->map->is_identity)
+		return;
+	config->uid_maps =
+		xmemdup(input->map->uid, input->map->uid_count * sizeof(*input->map->uid));
+	config->uid_map_count = input->map->uid_count;
+	config->gid_maps =
+		xmemdup(input->map->gid, input->map->gid_count * sizeof(*input->map->gid));
+	config->gid_map_count = input->map->gid_count;
+}
+
+static void plan_namespaces(const struct plan_input *input, struct oci_runtime_config *config)
+{
 	for (size_t i = 0; i < NAMESPACE_MODE_COUNT; i++) {
 		struct namespace_source source = source_of(input, namespace_mode_list[i]);
 		config->namespaces[namespace_mode_list[i]] = (struct oci_namespace_config){
@@ -456,14 +470,7 @@ static void plan_namespaces(const struct plan_input *input, struct oci_runtime_c
 			.path = xstrdup(source.path),
 		};
 	}
-	if (!input->map->is_identity) {
-		config->uid_maps =
-			xmemdup(input->map->uid, input->map->uid_count * sizeof(*input->map->uid));
-		config->uid_map_count = input->map->uid_count;
-		config->gid_maps =
-			xmemdup(input->map->gid, input->map->gid_count * sizeof(*input->map->gid));
-		config->gid_map_count = input->map->gid_count;
-	}
+	plan_id_maps(input, config);
 	if (input->spec->time_offset) {
 		struct err ignored; /* checked when the container was made */
 		(void)time_offset_parse(input->spec->time_offset, config->time_offsets, &ignored);
@@ -600,6 +607,71 @@ int plan_process_only(const struct plan_input *input, struct oci_runtime_config 
 		oci_runtime_config_free(config);
 		return r;
 	}
+	*ret_config = config;
+	return 0;
+}
+
+/* Whether it shows the same in the next start, or to others: not memory that a container gets anew. */
+static bool mount_lasts(const struct mount_spec *mount)
+{
+	const char *backing = mount->kind == MOUNT_VOLUME ? volume_backing_of(mount) : NULL;
+
+	if (backing && backing[0] == '/')
+		return access(backing, F_OK) == 0;
+	switch (mount->kind) {
+	case MOUNT_VOLUME:
+		return !backing;
+	case MOUNT_BIND:
+		return access(mount->source, F_OK) == 0;
+	case MOUNT_IMAGE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Nothing is to reach the host, or to come from there, while somebody looks. */
+static void drop_propagation(struct mount_spec *mount)
+{
+	static const char *const words[] = { "shared",	"rshared",  "slave",	  "rslave",
+					     "private", "rprivate", "unbindable", "runbindable" };
+
+	for (size_t i = mount->options.count; i > 0; i--)
+		for (size_t k = 0; k < ARRAY_SIZE(words); k++)
+			if (strcmp(mount->options.items[i - 1], words[k]) == 0) {
+				strlist_remove(&mount->options, i - 1);
+				break;
+			}
+}
+
+int plan_files_only(const struct plan_input *input, bool with_mounts,
+		    struct oci_runtime_config **ret_config, struct err *err)
+{
+	struct oci_runtime_config *config = oci_runtime_config_new();
+	int r = 0;
+
+	config->id = xstrdup(input->id);
+	config->no_devices = true;
+	config->no_new_keyring = true;
+	plan_root(input, config);
+	config->root_readonly = false;
+	plan_id_maps(input, config);
+	strlist_add(&config->process.args, "/"); /* never executed */
+	for (size_t i = 0; r == 0 && with_mounts && i < input->spec->mounts.count; i++) {
+		struct mount_spec mount;
+		r = mount_spec_load(input->spec->mounts.items[i], &mount, err);
+		if (r < 0)
+			break;
+		drop_propagation(&mount);
+		if (mount_lasts(&mount))
+			r = plan_user_mount(input, &mount, i, config, err);
+		mount_spec_clear(&mount);
+	}
+	if (r < 0) {
+		oci_runtime_config_free(config);
+		return r;
+	}
+	sort_by_depth(config);
 	*ret_config = config;
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* The plan: from what a container shall be to what the runtime is told to do.
  *
- * Pure but for stat(2) of the devices asked for: everything else it needs is in the input, so that
- * plans can be compared in tests without privileges. */
+ * Pure but for stat(2) of the devices asked for, and of what is mounted to be looked at: everything
+ * else it needs is in the input, so that plans can be compared in tests without privileges. */
 #pragma once
 
 #include <stdbool.h>
@@ -52,6 +52,12 @@ int plan_container(const struct plan_input *input, struct oci_runtime_config **r
  * process. The rest of the configuration stays empty. */
 int plan_process_only(const struct plan_input *input, struct oci_runtime_config **ret_config,
 		      struct err *err);
+
+/* Only the file systems that last, for who looks into a container that does not run: its root, which can be written, and
+ * with `with_mounts` the user's directories, volumes and images in their places. There is no command, no device, and of
+ * the namespaces only those for mounts and IDs. Mounts whose directory is not there any more are left out. */
+int plan_files_only(const struct plan_input *input, bool with_mounts,
+		    struct oci_runtime_config **ret_config, struct err *err);
 
 /* The capabilities a container of this spec may have at most (its bounding set). */
 int plan_capabilities(const struct container_spec *spec, const struct settings *settings,

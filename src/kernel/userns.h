@@ -71,3 +71,16 @@ int userns_spawn(const struct userns_map *map, pid_t join_pid,
 int userns_worker_fd(const struct userns_worker *worker); /* readable when it has ended; borrowed */
 int userns_wait(struct userns_worker *worker,
 		struct err *err); /* frees it; returns what the body returned */
+
+/* Namespaces that are there already, by descriptors. */
+struct userns_place {
+	int user_ns_fd; /* -1: ours */
+	int mount_ns_fd;
+	uid_t uid; /* who is root there */
+	gid_t gid;
+};
+
+/* A worker in such a place: its "/" is that of the mount namespace, it has all capabilities there, nobody who
+ * lives there may look into it, and writing to a closed pipe is EPIPE. What it sees is not to be trusted. */
+int userns_spawn_in(const struct userns_place *place, int (*body)(void *arg, struct err *err),
+		    void *arg, struct userns_worker **ret_worker, struct err *err);

@@ -162,6 +162,7 @@ struct oci_runtime_config {
 	/* Not the specification's: files of the caller that are given to the container's root before
 	 * anything is mounted; where they are missing that is fine. */
 	struct strlist own_paths;
+	bool no_devices; /* leave /dev as it is: no nodes or links that every container has */
 	bool root_readonly;
 	char *rootfs_propagation; /* "private", "slave", "shared", "unbindable"; NULL: private */
 	struct oci_mount *mounts; /* in order */

@@ -383,7 +383,7 @@ static int plan_mounts(struct launch_plan *plan, struct err *err)
 {
 	const struct oci_runtime_config *config = plan->config;
 
-	plan->make_default_devices = true;
+	plan->make_default_devices = !config->no_devices;
 	plan->mounts = xcalloc(config->mount_count, sizeof(*plan->mounts));
 	plan->mount_count = config->mount_count;
 	if (config->mount_label && access("/sys/fs/selinux/enforce", F_OK) < 0)

@@ -387,6 +387,42 @@ static void test_init_stands_in_front_of_the_command(void **state)
 	oci_runtime_config_free(config);
 }
 
+static void test_only_what_lasts_is_mounted_to_be_looked_at(void **state)
+{
+	static const char *const texts[] = { "data:/srv/data", "/etc:/host/etc:rslave",
+					     "/nonexistent/directory:/gone" };
+	struct ground *ground = *state;
+	struct oci_runtime_config *config = NULL;
+	struct mount_spec mount;
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		assert_int_equal(mount_spec_parse_volume(texts[i], "/", &mount, &err), 0);
+		strlist_take(&ground->spec->mounts, mount_spec_store(&mount));
+		mount_spec_clear(&mount);
+	}
+	assert_int_equal(mount_spec_parse_tmpfs("/memory", &mount, &err), 0);
+	strlist_take(&ground->spec->mounts, mount_spec_store(&mount));
+	mount_spec_clear(&mount);
+	ground->spec->read_only = true;
+
+	assert_int_equal(plan_files_only(&ground->input, true, &config, &err), 0);
+	assert_int_equal(config->mount_count, 2);
+	assert_string_equal(find_mount(config, "/srv/data", NULL)->source,
+			    "/root/volumes/data/_data");
+	assert_false(strlist_contains(&find_mount(config, "/host/etc", NULL)->options, "rslave"));
+	assert_true(config->no_devices);
+	assert_false(config->root_readonly);
+	assert_string_equal(config->overlay.upper, "/root/containers/x/upper");
+	for (int i = 0; i < OCI_NS_COUNT; i++)
+		assert_int_equal(config->namespaces[i].wanted, i == OCI_NS_MOUNT);
+	oci_runtime_config_free(config);
+
+	assert_int_equal(plan_files_only(&ground->input, false, &config, &err), 0);
+	assert_int_equal(config->mount_count, 0);
+	oci_runtime_config_free(config);
+}
+
 static void test_bad_wishes_are_told(void **state)
 {
 	struct ground *ground = *state;
@@ -425,6 +461,7 @@ int main(void)
 		TEST(test_users_mount_replaces_a_default),
 		TEST(test_host_network_keeps_the_hosts_sysctls),
 		TEST(test_init_stands_in_front_of_the_command),
+		TEST(test_only_what_lasts_is_mounted_to_be_looked_at),
 		TEST(test_bad_wishes_are_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
