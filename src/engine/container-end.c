@@ -28,6 +28,7 @@
 #include "engine/container-cgroup.h"
 #include "engine/container-dependencies.h"
 #include "engine/container-network.h"
+#include "engine/container-own-layers.h"
 #include "engine/container-pause.h"
 #include "engine/container-repair.h"
 #include "engine/container-restart.h"
@@ -217,8 +218,10 @@ static int remove_anonymous_volumes(struct engine *engine, const struct strlist 
 }
 
 /* The lock is held, nothing runs. */
-static int remove_locked(struct engine *engine, const char *id, bool with_volumes, struct err *err)
+static int remove_locked(struct engine *engine, const struct container *container,
+			 bool with_volumes, struct err *err)
 {
+	const char *id = container->id;
 	autostrlist struct strlist volumes = STRLIST_EMPTY;
 	autofree char *directory = container_directory(engine, id);
 	autofree char *run_dir = container_run_directory(engine, id);
@@ -227,12 +230,14 @@ static int remove_locked(struct engine *engine, const char *id, bool with_volume
 	if (with_volumes)
 		r = container_anonymous_volumes(engine, id, &volumes, err);
 	if (r == 0)
-		r = container_delete_row(engine, id, err);
+		r = container_delete_record(engine, container, err);
 	/* Its own directory goes last: as long as that is there, a sweep finds what is left. */
 	if (r == 0)
 		r = file_remove_tree(AT_FDCWD, run_dir, err);
 	if (r == 0)
 		r = container_remove_files(engine, directory, err);
+	if (r == 0 && container->head_layer)
+		r = image_empty_trash(engine, err);
 	if (r == 0)
 		r = remove_anonymous_volumes(engine, &volumes, err);
 	return r;
@@ -330,7 +335,7 @@ static int put_away(struct engine *engine, const struct container *container, bo
 	if (r < 0)
 		return r;
 	if (remove && !dependents.count) {
-		r = remove_locked(engine, container->id, true, err);
+		r = remove_locked(engine, container, true, err);
 		if (r == 0 && spec->remove_image && spec->image_name)
 			remove_image(engine, spec);
 	} else { /* it stays while others need it */
@@ -398,7 +403,7 @@ static int remove_if_stopped(struct engine *engine, const char *id, enum remove_
 			r = container_release(engine, now, spec, err);
 	}
 	if (r == 0)
-		r = remove_locked(engine, id, (flags & REMOVE_VOLUMES) || now->auto_remove, err);
+		r = remove_locked(engine, now, (flags & REMOVE_VOLUMES) || now->auto_remove, err);
 	return r;
 }
 

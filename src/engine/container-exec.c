@@ -20,6 +20,7 @@
 #include "base/timing.h"
 #include "engine/container-cgroup.h"
 #include "engine/container-layers.h"
+#include "engine/container-own-layers.h"
 #include "engine/container-map.h"
 #include "engine/container.h"
 #include "engine/engine.h"
@@ -144,7 +145,9 @@ static int prepare(struct exec *exec, struct err *err)
 	/* Users are those of the container as it is now. */
 	if (!exec->spec->rootfs)
 		strlist_take(&exec->directories, path_join(directory, "upper"));
-	r = container_layer_dirs(exec->engine, exec->spec, &exec->directories, err);
+	r = container_frozen_dirs(exec->engine, exec->container, &exec->directories, err);
+	if (r == 0)
+		r = container_layer_dirs(exec->engine, exec->spec, &exec->directories, err);
 	if (r == 0)
 		r = identity_resolve(&exec->directories, exec->spec->user, &exec->spec->groups,
 				     &exec->identity, err);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "engine/container-layers.h"
 #include "engine/container-map.h"
+#include "engine/container-own-layers.h"
 #include "engine/container-spec.h"
 #include "engine/engine.h"
 #include "engine/identity.h"
@@ -25,15 +26,23 @@ void container_files_clear(struct container_files *files)
 	*files = (struct container_files){ .skeleton = NULL };
 }
 
-int container_files_find(struct engine *engine, const struct container_spec *spec,
-			 const struct container_map *map, struct container_files *files,
-			 struct err *err)
+int container_files_find(struct engine *engine, const struct container *container,
+			 const struct container_spec *spec, const struct container_map *map,
+			 struct container_files *files, struct err *err)
 {
-	int r = container_layer_dirs(engine, spec, &files->layer_dirs, err);
+	autostrlist struct strlist copies = STRLIST_EMPTY;
+	int r = container_frozen_dirs(engine, container, &files->layer_dirs, err);
 
+	if (r == 0) { /* what was frozen has the container's owners anyway */
+		strlist_extend(&files->mapped_dirs, &files->layer_dirs);
+		r = container_layer_dirs(engine, spec, &files->layer_dirs, err);
+	}
 	if (r < 0 || (spec->rootfs && !spec->rootfs_is_lower))
 		return r;
-	container_map_layer_dirs(engine, map, spec, &files->mapped_dirs);
+	container_map_layer_dirs(engine, map, spec, &copies);
+	strlist_extend(&files->mapped_dirs, &copies);
+	if (!copies.count)
+		strlist_clear(&files->mapped_dirs);
 	/* The skeleton belongs to the caller. Where that is not the container's root, mount points are
 	 * made in the container's own layer instead. */
 	return files->mapped_dirs.count ? 0 : skeleton_open(engine, &files->skeleton, err);

@@ -4,6 +4,7 @@
 
 #include "base/strlist.h"
 
+struct container;
 struct container_map;
 struct container_spec;
 struct engine;
@@ -20,10 +21,10 @@ struct container_files {
 
 void container_files_clear(struct container_files *files);
 
-/* Where the image's files are. `files` is empty before. */
-int container_files_find(struct engine *engine, const struct container_spec *spec,
-			 const struct container_map *map, struct container_files *files,
-			 struct err *err);
+/* Where the files of the image are, and those that the container has frozen. `files` is empty before. */
+int container_files_find(struct engine *engine, const struct container *container,
+			 const struct container_spec *spec, const struct container_map *map,
+			 struct container_files *files, struct err *err);
 
 /* The layers to mount, uppermost first; borrowed. */
 const struct strlist *container_files_dirs(const struct container_files *files);

@@ -18,6 +18,7 @@
 #include "engine/container-end.h"
 #include "engine/container-files.h"
 #include "engine/container-map.h"
+#include "engine/container-own-layers.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/identity.h"
@@ -158,7 +159,8 @@ static int prepare(struct engine *engine, const struct container *container, boo
 	if (r == 0)
 		r = container_map_of(engine, prep->spec, &prep->map, err);
 	if (r == 0)
-		r = container_files_find(engine, prep->spec, &prep->map, &prep->files, err);
+		r = container_files_find(engine, container, prep->spec, &prep->map, &prep->files,
+					 err);
 	if (r == 0)
 		(void)identity_resolve(&prep->files.layer_dirs, prep->spec->user,
 				       &prep->spec->groups, &prep->identity, &ignored);
@@ -274,7 +276,8 @@ static int enter(struct container_inside *inside, struct engine *engine,
 		return r;
 	if (container->state != CONTAINER_RUNNING) {
 		inside->lock_fd = take_fd(&lock_fd);
-		return enter_stopped(inside, engine, container, err);
+		r = container_finish_move(engine, container, err);
+		return r < 0 ? r : enter_stopped(inside, engine, container, err);
 	}
 	r = container_open_init(engine, container, &init_fd, err);
 	return r < 0 ? r : enter_running(inside, container, init_fd, err);

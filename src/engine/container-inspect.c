@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "engine/container-layers.h"
 #include "engine/container-network.h"
+#include "engine/container-own-layers.h"
 #include "engine/container-restart.h"
 #include "engine/container-size.h"
 #include "engine/container-users.h"
@@ -300,12 +301,14 @@ static struct json_object *capabilities_json(uint64_t set)
 	return list;
 }
 
-static struct json_object *graph_json(const struct engine *engine,
+static struct json_object *graph_json(struct engine *engine, const struct container *container,
 				      const struct container_spec *spec, const char *directory)
 {
 	struct json_object *graph = json_object_new_object(), *data = json_object_new_object();
 	autostrlist struct strlist lowers = STRLIST_EMPTY;
+	struct err ignored; /* of a damaged record the rest is still shown */
 
+	(void)container_frozen_dirs(engine, container, &lowers, &ignored);
 	for (size_t i = spec->layers.count; i > 0; i--)
 		strlist_take(&lowers, store_layer_path(engine->store, spec->layers.items[i - 1]));
 	autofree char *lower = strlist_join(&lowers, ":"), *upper = path_join(directory, "upper"),
@@ -386,7 +389,8 @@ int container_inspect(struct engine *engine, const struct container *container,
 	json_object_object_add(json, "BoundingCaps", capabilities_json(bounding));
 	json_object_object_add(json, "ExecIDs", json_object_new_array());
 	if (!spec->rootfs)
-		json_object_object_add(json, "GraphDriver", graph_json(engine, spec, directory));
+		json_object_object_add(json, "GraphDriver",
+				       graph_json(engine, container, spec, directory));
 	json_object_object_add(json, "Mounts", mounts_json(engine, spec));
 	autostrlist struct strlist needed = STRLIST_EMPTY;
 	shared_namespaces_needed(spec, &needed);

@@ -10,13 +10,14 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "engine/container-own-layers.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/image.h"
 #include "store/store.h"
 
 struct measuring {
-	char **paths;
+	struct strlist *layers; /* of each */
 	size_t count;
 	int64_t *bytes; /* shared with the child that measures */
 };
@@ -44,7 +45,8 @@ static int measure(void *arg, struct err *err)
 	const struct measuring *measuring = arg;
 
 	for (size_t i = 0; i < measuring->count; i++)
-		measuring->bytes[i] = tree_bytes(measuring->paths[i]);
+		for (size_t k = 0; k < measuring->layers[i].count; k++)
+			measuring->bytes[i] += tree_bytes(measuring->layers[i].items[k]);
 	return 0;
 }
 
@@ -70,15 +72,13 @@ static int64_t image_bytes(struct store *store, const char *id)
 int container_sizes(struct engine *engine, struct container *const *list, size_t count,
 		    struct container_size *ret_sizes, struct err *err)
 {
-	struct measuring measuring = { .paths = xcalloc(count + 1, sizeof(char *)),
+	struct measuring measuring = { .layers = xcalloc(count + 1, sizeof(struct strlist)),
 				       .count = count };
 	struct store *store;
 
 	int r = engine_store(engine, &store, err);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		autofree char *directory = container_directory(engine, list[i]->id);
-		measuring.paths[i] = path_join(directory, "upper");
-	}
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = container_own_layers(engine, list[i], &measuring.layers[i], err);
 	if (r == 0 && count)
 		r = measure_mapped(engine, &measuring, err);
 	for (size_t i = 0; r == 0 && i < count; i++) {
@@ -88,7 +88,7 @@ int container_sizes(struct engine *engine, struct container *const *list, size_t
 	if (measuring.bytes && measuring.bytes != MAP_FAILED)
 		(void)munmap(measuring.bytes, count * sizeof(*measuring.bytes));
 	for (size_t i = 0; i < count; i++)
-		free(measuring.paths[i]);
-	free(measuring.paths);
+		strlist_clear(&measuring.layers[i]);
+	free(measuring.layers);
 	return r;
 }

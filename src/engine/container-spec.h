@@ -20,6 +20,7 @@ struct container_spec {
 	char *image_id;	  /* 64 hex digits */
 	char *image_digest;
 	struct strlist layers; /* diff IDs, lowest first */
+	char *base_layer;      /* the frozen layer that it began on, above these; NULL: none */
 	char *rootfs;
 	bool rootfs_is_lower; /* written to is a layer of the container: --rootfs DIR:O */
 

@@ -227,8 +227,8 @@ int start_prepare(struct start *start, struct err *err)
 	if (r == 0)
 		r = find_needed(start, err);
 	if (r == 0)
-		r = container_files_find(start->engine, start->spec, &start->map, &start->files,
-					 err);
+		r = container_files_find(start->engine, start->container, start->spec, &start->map,
+					 &start->files, err);
 	if (r == 0)
 		r = find_user(start, err);
 	if (r < 0)

@@ -24,6 +24,7 @@
 #include "base/strlist.h"
 #include "base/timing.h"
 #include "engine/container-end.h"
+#include "engine/container-own-layers.h"
 #include "engine/container-restart.h"
 #include "engine/container-spec.h"
 #include "engine/container-start-internal.h"
@@ -108,7 +109,7 @@ static int look_again(struct engine *engine, struct container *container, struct
 		else if (container->needs_cleanup)
 			r = container_cleanup_locked(engine, container, err);
 		else
-			return 0;
+			return container_finish_move(engine, container, err);
 		if (r < 0)
 			return r;
 	}

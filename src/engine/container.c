@@ -39,8 +39,8 @@ _Static_assert(ARRAY_SIZE(state_names) == CONTAINER_STATE_COUNT, "every state ha
 #define COLUMNS                                                                                    \
 	"id, name, image_id, image_name, command, ports, labels, created_nsec, state, "            \
 	"started_nsec, finished_nsec, "                                                            \
-	"exit_code, oom_killed, auto_remove, restart_count"
-#define COLUMN_SPEC 15
+	"exit_code, oom_killed, auto_remove, restart_count, head_layer, upper_move"
+#define COLUMN_SPEC 17
 
 const char *container_state_name(enum container_state state)
 {
@@ -76,6 +76,8 @@ void container_free(struct container *container)
 	free(container->ports);
 	free(container->labels);
 	free(container->spec_text);
+	free(container->head_layer);
+	free(container->upper_move);
 	free(container);
 }
 
@@ -227,6 +229,8 @@ static struct container *container_of_row(struct statement *row, enum container_
 	container->oom_killed = statement_int(row, 12);
 	container->auto_remove = statement_int(row, 13);
 	container->restart_count = statement_int(row, 14);
+	container->head_layer = xstrdup(statement_text(row, 15));
+	container->upper_move = xstrdup(statement_text(row, 16));
 	container->state = state_of_name(statement_text(row, 8));
 	container->lock_fd = -1;
 	if (details & CONTAINER_WITH_SPEC)
@@ -417,10 +421,10 @@ static int insert_row(struct database *db, const char *id, const char *name,
 	int r = database_prepare(
 		db,
 		"INSERT INTO containers(id, name, image_id, image_name, spec, command, ports, "
-		"labels, created_nsec, auto_remove, state, started_nsec) "
+		"labels, created_nsec, auto_remove, state, started_nsec, head_layer) "
 		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, "
 		"COALESCE((SELECT ports FROM containers WHERE id = ?13), ?7), "
-		"?8, ?9, ?10, ?11, ?12)",
+		"?8, ?9, ?10, ?11, ?12, ?14)",
 		&insert, err);
 	if (r < 0)
 		return r;
@@ -437,6 +441,7 @@ static int insert_row(struct database *db, const char *id, const char *name,
 	statement_bind_int(insert, 10, spec->auto_remove);
 	statement_bind_text(insert, 11, state_names[state]);
 	statement_bind_int(insert, 12, state == CONTAINER_RUNNING ? now : 0);
+	statement_bind_text(insert, 14, spec->base_layer);
 	if (network.kind == NAMESPACE_CONTAINER) /* what leads to that one leads here */
 		statement_bind_text(insert, 13, network.value);
 	return statement_run(insert, err);

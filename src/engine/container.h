@@ -39,6 +39,7 @@ struct container {
 					the container whose network it shares */
 	char *labels;	 /* JSON object, NULL for none */
 	char *spec_text; /* JSON, NULL when not asked for */
+	char *head_layer, *upper_move; /* see container-own-layers.h; mostly NULL both */
 	int64_t created_nsec, started_nsec, finished_nsec; /* since the epoch, 0: not yet */
 	enum container_state state;
 	int exit_code;

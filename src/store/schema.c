@@ -123,4 +123,22 @@ const char *const schema_migrations[SCHEMA_VERSION] = {
 
 	/* The user wanted it to end, so that the next boot does not start it. */
 	"ALTER TABLE containers ADD COLUMN stopped_by_user INTEGER NOT NULL DEFAULT 0;",
+
+	/* See frozen-layer.h, and container-own-layers.h for `upper_move`. A container that has snapshots stands on a layer. */
+	"CREATE TABLE frozen_layers("
+	"	id TEXT PRIMARY KEY NOT NULL,"
+	"	parent_id TEXT REFERENCES frozen_layers(id)," /* NULL: the image is next */
+	"	container_id TEXT NOT NULL,"		      /* has written it; may be gone */
+	"	created_nsec INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE INDEX frozen_layers_parent ON frozen_layers(parent_id);"
+	"CREATE TABLE snapshots("
+	"	container_id TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,"
+	"	tag TEXT NOT NULL,"
+	"	layer_id TEXT NOT NULL REFERENCES frozen_layers(id),"
+	"	created_nsec INTEGER NOT NULL,"
+	"	PRIMARY KEY(container_id, tag)) WITHOUT ROWID;"
+	"CREATE INDEX snapshots_layer ON snapshots(layer_id);"
+	"ALTER TABLE containers ADD COLUMN head_layer TEXT REFERENCES frozen_layers(id);"
+	"ALTER TABLE containers ADD COLUMN upper_move TEXT;"
+	"CREATE INDEX containers_head ON containers(head_layer) WHERE head_layer IS NOT NULL;",
 };

@@ -5,7 +5,7 @@ struct err;
 
 /* The version that this davit reads and writes, and the statements that lead from version N to N+1:
  * schema_migrations[0] makes an empty file into version 1. */
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 extern const char *const schema_migrations[SCHEMA_VERSION];
 
 /* The part behind "sha256:", which is the name of a file or directory; borrowed. */
