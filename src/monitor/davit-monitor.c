@@ -12,414 +12,37 @@
  * in an epoll set: a descriptor whose data cannot be passed on now is simply not waited for, and
  * with at most 22 of them nothing is slower.
  *
- * Flow of output. There is one chunk, filled by one read. It goes to the log first, then to each
- * client. If a client cannot take it, nothing more is read until it can: a container whose output
- * nobody takes waits, as it would without us. The client the monitor was born with may hold it as
- * long as it likes (ctrl-S in a foreground run); others only for STALL_SECONDS, then their output
- * is skipped until they read again, and they are told how much they missed. When the init has ended
- * nobody may hold anything any more: what is left in the pipes goes to the log at once, and for
- * clients that are behind into a spill file in memory, from which each is served at its own pace.
- *
  * Ends of things. Every process of the container's PID namespace is gone when its init can be
  * waited for, so its pipes end then. Outsiders can hold them (shared PID namespace, an exec
  * session): we give those GRACE_MSEC. Of a terminal we hold the container's side open ourselves, so
- * that its last user closing it does not look like the end.
- *
- * Starting again. Where restart.h says so, clients are not told of the end. We wait out the delay, as nobody else waits
- * so cheaply, then become `davit container cleanup --restart`, which makes the container anew with a new monitor and
- * hands it the connections that we have left open. Whoever takes the restart file away meanwhile makes it an ordinary
- * end.
- *
- * Health checks. When one is due we start `davit container cleanup --health`, which knows how, and wait for its end before
- * we count the time to the next. */
+ * that its last user closing it does not look like the end. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "monitor/container-log.h"
-#include "monitor/journal.h"
-#include "monitor/protocol.h"
-#include "monitor/restart.h"
+#include "monitor/monitor-clients.h"
+#include "monitor/monitor-end.h"
+#include "monitor/monitor-state.h"
 
-#ifndef CLOSE_RANGE_CLOEXEC
-#define CLOSE_RANGE_CLOEXEC (1U << 2)
-#endif
 #ifndef TIOCGPTPEER
 #define TIOCGPTPEER _IO('T', 0x41)
 #endif
 
 enum {
-	CLIENTS = 16,
-	PAGE = 4096,
-	STALL_SECONDS = 1,
-	/* how long a client that came later may hold the container */ GRACE_MSEC =
-		100, /* for outsiders that hold the output after the init's end */
+	/* for outsiders that hold the output after the init's end */
+	GRACE_MSEC = 100,
 	DRAIN_READS = 4096,
-	FINISH_SECONDS = 2, /* for late clients to take what was left for them */
 	TRIM_MSEC = 1000,
-	CLEANUP_WORDS = 32,
 };
-
-struct client {
-	int fd;	       /* -1: a free place */
-	bool is_first; /* the one we were born with */
-	bool owes;     /* has not taken the chunk yet; `since_msec` tells from when on */
-	bool is_behind_in_spill;
-	bool is_taken_due; /* it has to be told that its input was taken */
-	bool has_input;	   /* its next packet is input, for which there is no room yet */
-	bool is_told;	   /* MONITOR_EXIT has been sent */
-	bool is_mute;	   /* it wants no output */
-	int64_t since_msec;
-	uint64_t skipped; /* > 0: output is skipped until it reads again */
-	off_t spill_at;
-};
-
-struct monitor {
-	pid_t init_pid;
-	int wait_status;
-	bool has_ended;
-	bool is_oom_killed;
-	bool is_cleaned;
-	int output_fds[2];   /* by enum container_stream; the first is the terminal, if there is one
-			      */
-	int stdin_fd;	     /* the terminal, a pipe, or -1 */
-	int console_peer_fd; /* the container's side of the terminal, held */
-	bool is_console;
-	bool is_console_parked; /* reading it makes no sense before the init's end */
-	int listen_fd, signal_fd, run_dir_fd, oom_fd;
-	int spill_fd; /* packets for clients that are behind, each after its size in 4 bytes */
-	off_t spill_size;
-	int64_t finish_by_msec;
-	int64_t kill_at_msec; /* the container's time is up; 0: never */
-	bool is_restarting;   /* it has ended, and is to be started again */
-	int64_t started_msec, restart_at_msec;
-	int64_t check_every_msec, check_at_msec; /* of health; 0: none */
-	pid_t check_pid;			 /* it runs; 0: none does */
-	int watch_fd; /* tells while we wait for that when the run directory changes */
-	struct container_log log;
-	struct journal journal;
-	char **cleanup;	   /* argument vector, NULL: there is nothing to do */
-	size_t chunk_size; /* of the packet in `chunk`, type included; clients that owe still need
-			      it */
-	size_t input_at, input_end; /* what the container has yet to take of `input` */
-	struct client *input_from;
-	bool is_touched; /* the buffers hold pages */
-	struct client clients[CLIENTS];
-	/* A byte of packet type before the data. */
-	char chunk[MONITOR_PACKET_MAX + PAGE - MONITOR_PACKET_MAX % PAGE]
-		__attribute__((aligned(PAGE)));
-	char input[MONITOR_PACKET_MAX + PAGE - MONITOR_PACKET_MAX % PAGE]
-		__attribute__((aligned(PAGE)));
-};
-
-static int64_t now_msec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * (int64_t)1000 + now.tv_nsec / 1000000;
-}
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
-static ssize_t send_packet(int fd, const void *packet, size_t size)
-{
-	ssize_t n;
-
-	do
-		n = send(fd, packet, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	return n;
-}
-
-static bool is_full(int code)
-{
-	return code == EAGAIN || code == ENOBUFS || code == ENOMEM;
-}
-
-/* ---- clients ---- */
-
-static void client_drop(struct client *client)
-{
-	close_fd(&client->fd);
-	client->owes = client->is_behind_in_spill = client->is_taken_due = client->has_input =
-		false;
-	client->skipped = 0;
-}
-
-/* Tell it about the end, if all output has reached it. */
-static void client_tell_exit(struct monitor *m, struct client *client)
-{
-	struct {
-		char type;
-		struct monitor_exit exit;
-	} __attribute__((packed)) packet = {
-		.type = MONITOR_EXIT,
-		.exit = { .wait_status = m->wait_status,
-			  .oom_killed = m->is_oom_killed,
-			  .you_clean_up = client->is_first },
-	};
-
-	if (client->fd < 0 || client->is_told || client->is_behind_in_spill || client->skipped)
-		return;
-	if (send_packet(client->fd, &packet, sizeof(packet)) >= 0)
-		client->is_told = true;
-	else if (!is_full(errno))
-		client_drop(client);
-}
-
-/* Keep a packet for clients that cannot take it now. */
-static void spill(struct monitor *m, const char *packet, size_t size)
-{
-	uint32_t header = (uint32_t)size;
-
-	if (m->spill_fd < 0)
-		m->spill_fd = memfd_create("davit-monitor output", MFD_CLOEXEC);
-	if (m->spill_fd >= 0 &&
-	    pwrite(m->spill_fd, &header, sizeof(header), m->spill_size) == sizeof(header) &&
-	    pwrite(m->spill_fd, packet, size, m->spill_size + (off_t)sizeof(header)) ==
-		    (ssize_t)size)
-		m->spill_size += (off_t)(sizeof(header) + size);
-	/* No memory: these bytes are in the log, and nowhere else. */
-}
-
-/* Send what was kept for it until it is full or has all. */
-static void client_unspill(struct monitor *m, struct client *client)
-{
-	while (client->spill_at < m->spill_size) {
-		uint32_t size;
-
-		if (pread(m->spill_fd, &size, sizeof(size), client->spill_at) != sizeof(size) ||
-		    pread(m->spill_fd, m->input, size, client->spill_at + (off_t)sizeof(size)) !=
-			    (ssize_t)size)
-			break;
-		if (send_packet(client->fd, m->input, size) < 0) {
-			if (!is_full(errno))
-				client_drop(client);
-			return;
-		}
-		client->spill_at += (off_t)(sizeof(size) + size);
-	}
-	client->is_behind_in_spill = false;
-}
-
-/* Give the chunk to everybody. `keep` is set after the container's end, when nobody can be waited
- * for. */
-static void deliver(struct monitor *m, bool keep)
-{
-	off_t spill_at = m->spill_size;
-	bool is_kept = false;
-
-	for (struct client *client = m->clients; client < m->clients + CLIENTS; client++) {
-		if (client->fd < 0 || client->is_mute)
-			continue;
-		if (client->skipped) {
-			client->skipped += m->chunk_size - 1;
-			continue;
-		}
-		if (!client->is_behind_in_spill) {
-			if (send_packet(client->fd, m->chunk, m->chunk_size) >= 0)
-				continue;
-			if (!is_full(errno)) {
-				client_drop(client);
-				continue;
-			}
-			if (!keep) {
-				client->owes = true;
-				client->since_msec = now_msec();
-				continue;
-			}
-			client->is_behind_in_spill = true;
-			client->spill_at = spill_at;
-		}
-		if (!is_kept)
-			spill(m, m->chunk, m->chunk_size);
-		is_kept = true;
-	}
-}
-
-/* The container has this client's input, or does not want any. */
-static void client_tell_taken(struct client *client)
-{
-	const char packet = MONITOR_STDIN_TAKEN;
-
-	if (client->fd < 0)
-		return;
-	client->is_taken_due = send_packet(client->fd, &packet, 1) < 0;
-	if (client->is_taken_due && !is_full(errno))
-		client_drop(client);
-}
-
-static void client_retry(struct monitor *m, struct client *client)
-{
-	if (client->is_taken_due)
-		client_tell_taken(client);
-	if (client->fd < 0)
-		return;
-	if (client->owes) {
-		if (send_packet(client->fd, m->chunk, m->chunk_size) >= 0)
-			client->owes = false;
-		else if (!is_full(errno))
-			client_drop(client);
-	} else if (client->skipped) {
-		char packet[1 + sizeof(uint64_t)] = { MONITOR_SKIPPED };
-
-		memcpy(packet + 1, &client->skipped, sizeof(client->skipped));
-		if (send_packet(client->fd, packet, sizeof(packet)) >= 0)
-			client->skipped = 0;
-		else if (!is_full(errno))
-			client_drop(client);
-	} else if (client->is_behind_in_spill) {
-		client_unspill(m, client);
-	}
-}
-
-static void client_add(struct monitor *m, int fd, bool is_first)
-{
-	for (struct client *client = m->clients; client < m->clients + CLIENTS; client++) {
-		if (client->fd >= 0)
-			continue;
-		*client = (struct client){ .fd = fd, .is_first = is_first };
-		if (m->input_from == client)
-			m->input_from = NULL; /* that was who had this place before */
-		return;
-	}
-	close(fd);
-}
-
-/* ---- input ---- */
-
-/* There is room for input again. */
-static void input_done(struct monitor *m)
-{
-	m->input_at = m->input_end = 0;
-	for (int i = 0; i < CLIENTS; i++)
-		m->clients[i].has_input = false;
-	if (m->input_from)
-		client_tell_taken(m->input_from);
-	m->input_from = NULL;
-}
-
-static void stdin_close(struct monitor *m, bool tell)
-{
-	const char packet = MONITOR_STDIN_CLOSED;
-
-	input_done(m);
-	if (m->is_console || m->stdin_fd < 0)
-		return;
-	close_fd(&m->stdin_fd);
-	for (int i = 0; tell && i < CLIENTS; i++)
-		if (m->clients[i].fd >= 0)
-			(void)send_packet(m->clients[i].fd, &packet,
-					  1); /* it saves work, no more */
-}
-
-static void stdin_write(struct monitor *m)
-{
-	while (m->input_at < m->input_end) {
-		ssize_t n = write(m->stdin_fd, m->input + m->input_at, m->input_end - m->input_at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return;
-		if (n < 0) {
-			stdin_close(m, true);
-			return;
-		}
-		m->input_at += (size_t)n;
-	}
-	input_done(m);
-}
-
-static void client_read(struct monitor *m, struct client *client)
-{
-	struct monitor_resize resize;
-	char small[64], *packet = m->input;
-	ssize_t n;
-
-	if (m->input_at < m->input_end) {
-		/* The buffer is taken. Input has to wait, everything else is short and gets
-		 * through. */
-		n = recv(client->fd, small, 1, MSG_DONTWAIT | MSG_PEEK);
-		client->has_input =
-			n == 1 && (small[0] == MONITOR_STDIN || small[0] == MONITOR_STDIN_EOF);
-		if (client->has_input)
-			return;
-		packet = small;
-		n = recv(client->fd, small, sizeof(small), MSG_DONTWAIT);
-	} else {
-		m->is_touched = true;
-		n = recv(client->fd, m->input, MONITOR_PACKET_MAX, MSG_DONTWAIT);
-	}
-	if (n <= 0) {
-		if (n == 0 || (errno != EAGAIN && errno != EINTR))
-			client_drop(client);
-		return;
-	}
-	switch (packet[0]) {
-	case MONITOR_STDIN:
-		m->input_from = client;
-		if (m->stdin_fd < 0 || m->has_ended) {
-			input_done(m);
-			break;
-		}
-		m->input_at = 1;
-		m->input_end = (size_t)n;
-		stdin_write(m);
-		break;
-	case MONITOR_STDIN_EOF:
-		stdin_close(m, false);
-		break;
-	case MONITOR_OUTPUT_CLOSED:
-		/* What it writes from now on fails, as it would without us between it and the
-		 * reader. */
-		if (client->is_first && !m->is_console && !m->has_ended && n == 2)
-			close_fd(&m->output_fds[packet[1] == MONITOR_STDERR]);
-		break;
-	case MONITOR_RESIZE:
-		if (!m->is_console || m->output_fds[0] < 0 || (size_t)n != 1 + sizeof(resize))
-			break;
-		memcpy(&resize, packet + 1, sizeof(resize));
-		(void)ioctl(m->output_fds[0], TIOCSWINSZ,
-			    &(struct winsize){ .ws_row = resize.rows, .ws_col = resize.columns });
-		break;
-	case MONITOR_MUTE:
-		client->is_mute = true;
-		client->owes = client->is_behind_in_spill = false;
-		client->skipped = 0;
-		break;
-	case MONITOR_CLEANED:
-		if (client->is_first && m->has_ended)
-			m->is_cleaned = true;
-		break;
-	default:
-		break; /* from a newer davit */
-	}
-}
 
 /* ---- output ---- */
 
@@ -450,31 +73,14 @@ static bool output_read(struct monitor *m, enum container_stream stream)
 		journal_add(&m->journal, stream, m->chunk + 1, (size_t)n);
 	else
 		container_log_add(&m->log, stream, m->chunk + 1, (size_t)n);
-	deliver(m, m->has_ended);
+	clients_deliver(m, m->has_ended);
 	return true;
-}
-
-static bool is_held(const struct monitor *m)
-{
-	for (int i = 0; i < CLIENTS; i++)
-		if (m->clients[i].owes)
-			return true;
-	return false;
 }
 
 /* The init has ended: take what is left of its output, without waiting for any client. */
 static void drain(struct monitor *m)
 {
-	if (is_held(m)) {
-		for (struct client *client = m->clients; client < m->clients + CLIENTS; client++) {
-			if (!client->owes)
-				continue;
-			client->owes = false;
-			client->is_behind_in_spill = true;
-			client->spill_at = 0;
-		}
-		spill(m, m->chunk, m->chunk_size);
-	}
+	clients_stop_holding(m);
 	close_fd(&m->console_peer_fd);
 	if (!m->is_console)
 		close_fd(&m->stdin_fd);
@@ -502,243 +108,6 @@ static void drain(struct monitor *m)
 	close_fd(&m->output_fds[1]);
 }
 
-/* ---- the end ---- */
-
-static size_t put_number(char *at, uint64_t value)
-{
-	char digits[20];
-	size_t size = 0;
-
-	do
-		digits[size++] = (char)('0' + value % 10);
-	while (value /= 10);
-	for (size_t i = 0; i < size; i++)
-		at[i] = digits[size - 1 - i];
-	return size;
-}
-
-/* Whether the group's memory limit has killed something: the line "oom_kill N" of memory.events
- * (v2) or memory.oom_control (v1). */
-static bool read_oom_killed(int fd)
-{
-	char text[512];
-	ssize_t n = fd < 0 ? -1 : pread(fd, text, sizeof(text) - 1, 0);
-
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
-	for (const char *line = text; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncmp(line, "oom_kill ", 9) == 0)
-			return line[9] != '0';
-	}
-	return false;
-}
-
-static void write_exit_file(const struct monitor *m)
-{
-	static const char aside[] = MONITOR_FILE_EXIT ".tmp";
-	char text[64];
-	size_t size;
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	size = put_number(text, (uint32_t)m->wait_status);
-	text[size++] = ' ';
-	text[size++] = m->is_oom_killed ? '1' : '0';
-	text[size++] = ' ';
-	size += put_number(text + size, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
-	text[size++] = '\n';
-
-	int fd = openat(m->run_dir_fd, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return; /* the run directory is gone: whoever took it away knows the container ended
-			 */
-	if (write(fd, text, size) == (ssize_t)size)
-		(void)renameat(m->run_dir_fd, aside, m->run_dir_fd, MONITOR_FILE_EXIT);
-	close(fd);
-}
-
-/* sigaction(2) as signal(3) has it. */
-static void handle_signal(int number, void (*handler)(int))
-{
-	struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
-
-	sigaction(number, &action, NULL);
-}
-
-/* Nothing of ours but these connections outlives execve(2). */
-static void keep_only_clients(const struct monitor *m)
-{
-	if (syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
-		for (int fd = 3; fd < 1024; fd++) /* before Linux 5.11 */
-			(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-	for (int i = 0; m->is_restarting && i < CLIENTS; i++)
-		if (m->clients[i].fd >= 0)
-			(void)fcntl(m->clients[i].fd, F_SETFD, 0);
-}
-
-/* Execute a command of davit with signals as a fresh process has them. */
-static _Noreturn void execute(char **arguments)
-{
-	sigset_t none;
-
-	for (int number = 1; number < 32; number++)
-		handle_signal(number,
-			      SIG_IGN); /* this also forgets those that came while blocked */
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	for (int number = 1; number < 32; number++)
-		handle_signal(number, SIG_DFL);
-	execv(arguments[0], arguments);
-	_exit(127); /* the next davit command finds the exit file and cleans */
-}
-
-static size_t copy_cleanup(const struct monitor *m, char **arguments)
-{
-	size_t count = 0;
-
-	while (count < CLEANUP_WORDS && m->cleanup[count]) {
-		arguments[count] = m->cleanup[count];
-		count++;
-	}
-	return count;
-}
-
-static void start_check(struct monitor *m)
-{
-	char *arguments[CLEANUP_WORDS + 2];
-	size_t count = copy_cleanup(m, arguments);
-
-	arguments[count++] = (char *)"--health";
-	arguments[count] = NULL;
-	m->check_pid = fork();
-	if (m->check_pid == 0) {
-		keep_only_clients(m);
-		execute(arguments);
-	}
-	if (m->check_pid < 0) { /* no memory or no processes left: later, perhaps */
-		m->check_pid = 0;
-		m->check_at_msec = now_msec() + m->check_every_msec;
-	}
-}
-
-/* Become the command that cleans up. */
-static void become_cleanup(const struct monitor *m)
-{
-	char words[CLIENTS][24], *arguments[CLEANUP_WORDS + CLIENTS + 2];
-	size_t count = copy_cleanup(m, arguments);
-
-	if (m->is_restarting)
-		arguments[count++] = (char *)"--restart";
-	for (int i = 0; m->is_restarting && i < CLIENTS; i++) {
-		const char *name = m->clients[i].is_first ? "--client=" : "--late=";
-		size_t size = strlen(name);
-
-		if (m->clients[i].fd < 0)
-			continue;
-		memcpy(words[i], name, size);
-		size += put_number(words[i] + size, (uint64_t)m->clients[i].fd);
-		words[i][size] = '\0';
-		arguments[count++] = words[i];
-	}
-	arguments[count] = NULL;
-	keep_only_clients(m);
-	execute(arguments);
-}
-
-/* Before the exit file is written, so that nobody sees one without the other. */
-static void plan_restart(struct monitor *m)
-{
-	struct restart restart;
-	char path[32] = "/proc/self/fd/";
-
-	if (!m->cleanup || restart_read(m->run_dir_fd, &restart) < 0 ||
-	    !restart_applies(&restart, m->wait_status))
-		return;
-	int64_t now = now_msec();
-	m->is_restarting = true;
-	m->restart_at_msec = now + restart_delay(&restart, now - m->started_msec);
-	path[14 + put_number(path + 14, (uint64_t)m->run_dir_fd)] = '\0';
-	m->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (m->watch_fd >= 0)
-		(void)inotify_add_watch(m->watch_fd, path, IN_DELETE | IN_DELETE_SELF);
-}
-
-static void on_init_end(struct monitor *m)
-{
-	input_done(m);
-	drain(m);
-	m->is_oom_killed = read_oom_killed(m->oom_fd);
-	plan_restart(m);
-	write_exit_file(m);
-	m->finish_by_msec = now_msec() + FINISH_SECONDS * 1000;
-}
-
-/* Start the container again, once it is time and the clients have all that the last run has said: the first one may
- * take its time for that, as it may while the container runs. */
-static void finish_by_restart(struct monitor *m)
-{
-	int64_t now = now_msec();
-	char events[512];
-
-	while (m->watch_fd >= 0 && read(m->watch_fd, events, sizeof(events)) > 0)
-		;
-	if (faccessat(m->run_dir_fd, RESTART_FILE, F_OK, 0) < 0) {
-		m->is_restarting = false;
-		close_fd(&m->watch_fd);
-		return;
-	}
-	if (now < m->restart_at_msec)
-		return;
-	for (struct client *client = m->clients; client < m->clients + CLIENTS; client++) {
-		if (client->fd < 0 || (!client->is_behind_in_spill && !client->skipped))
-			continue;
-		if (client->is_first || now < m->finish_by_msec)
-			return;
-		client_drop(client);
-	}
-	become_cleanup(m);
-}
-
-static void accept_clients(struct monitor *m)
-{
-	int fd;
-
-	while ((fd = accept4(m->listen_fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
-		client_add(m, fd, false);
-}
-
-/* After the end: tell everybody, and stop once the first client has cleaned or left, and the others
- * have all or have had their time. */
-static void finish(struct monitor *m)
-{
-	bool has_first = false, has_late = false;
-
-	if (m->is_restarting)
-		finish_by_restart(m);
-	if (m->is_restarting)
-		return;
-	/* Whoever has connected before the exit file was there counts on being told. */
-	accept_clients(m);
-	for (struct client *client = m->clients; client < m->clients + CLIENTS; client++) {
-		client_tell_exit(m, client);
-		if (client->fd < 0)
-			continue;
-		if (client->is_first)
-			has_first = true;
-		else if (!client->is_told)
-			has_late = true;
-	}
-	if (m->is_cleaned)
-		has_first = false;
-	if (has_first || (has_late && now_msec() < m->finish_by_msec))
-		return;
-	if (!m->is_cleaned && m->cleanup)
-		become_cleanup(m);
-	_exit(0);
-}
-
 static void reap(struct monitor *m)
 {
 	int status;
@@ -758,8 +127,11 @@ static void reap(struct monitor *m)
 		m->wait_status = 255 << 8;
 		m->has_ended = true;
 	}
-	if (m->has_ended && !m->finish_by_msec)
-		on_init_end(m);
+	if (m->has_ended && !m->finish_by_msec) {
+		input_done(m);
+		drain(m);
+		end_begin(m);
+	}
 }
 
 /* ---- the loop ---- */
@@ -792,7 +164,7 @@ static int sooner(int timeout_msec, int64_t at_msec, int64_t now)
 /* What to wait for, given what could be passed on. Returns the timeout for poll(2). */
 static int plan_polls(const struct monitor *m, struct pollfd polls[AT_COUNT])
 {
-	bool has_input = m->input_at < m->input_end, held = is_held(m);
+	bool has_input = m->input_at < m->input_end, held = clients_hold(m);
 	int timeout_msec = m->is_touched ? TRIM_MSEC : -1;
 	int64_t now =
 		held || m->has_ended || m->kill_at_msec || m->check_every_msec ? now_msec() : 0;
@@ -817,8 +189,7 @@ static int plan_polls(const struct monitor *m, struct pollfd polls[AT_COUNT])
 		    (m->has_ended && !m->is_restarting && !client->is_told))
 			events |= POLLOUT;
 		if (client->owes && !client->is_first)
-			timeout_msec = sooner(timeout_msec,
-					      client->since_msec + STALL_SECONDS * 1000, now);
+			timeout_msec = sooner(timeout_msec, client_stalls_at(client), now);
 		polls[AT_CLIENT + i] = (struct pollfd){ client->fd, events, 0 };
 	}
 	if (!m->has_ended && m->kill_at_msec)
@@ -832,31 +203,6 @@ static int plan_polls(const struct monitor *m, struct pollfd polls[AT_COUNT])
 	return timeout_msec;
 }
 
-/* Late clients have held the container long enough. */
-static void skip_stalled(struct monitor *m)
-{
-	int64_t now = now_msec();
-
-	for (struct client *client = m->clients; client < m->clients + CLIENTS; client++)
-		if (client->owes && !client->is_first &&
-		    now - client->since_msec >= STALL_SECONDS * 1000) {
-			client->owes = false;
-			client->skipped = m->chunk_size - 1;
-		}
-}
-
-static void handle_client(struct monitor *m, struct client *client, short events)
-{
-	if (events & POLLOUT)
-		client_retry(m, client);
-	if (client->fd < 0)
-		return;
-	if (events & POLLIN)
-		client_read(m, client);
-	else if (events & (POLLHUP | POLLERR))
-		client_drop(client);
-}
-
 static void run(struct monitor *m)
 {
 	struct pollfd polls[AT_COUNT];
@@ -865,13 +211,14 @@ static void run(struct monitor *m)
 	reap(m); /* it may have ended before the signals were blocked */
 	for (;;) {
 		if (m->has_ended)
-			finish(m);
+			end_finish(m);
 		int timeout_msec = plan_polls(m, polls);
 		int count = poll(polls, AT_COUNT, timeout_msec);
 
 		if (count < 0)
 			continue;
-		if (count == 0 && m->is_touched && !is_held(m) && m->input_at == m->input_end) {
+		if (count == 0 && m->is_touched && !clients_hold(m) &&
+		    m->input_at == m->input_end) {
 			madvise(m->chunk, sizeof(m->chunk), MADV_DONTNEED);
 			madvise(m->input, sizeof(m->input), MADV_DONTNEED);
 			m->is_touched = false;
@@ -882,20 +229,21 @@ static void run(struct monitor *m)
 			m->kill_at_msec = 0;
 		}
 		if (is_check_planned(m) && now_msec() >= m->check_at_msec)
-			start_check(m);
-		if (is_held(m))
-			skip_stalled(m);
+			check_start(m);
+		if (clients_hold(m))
+			clients_skip_stalled(m);
 		for (int i = 0; i < CLIENTS; i++)
 			if (m->clients[i].fd >= 0 && polls[AT_CLIENT + i].revents)
-				handle_client(m, &m->clients[i], polls[AT_CLIENT + i].revents);
+				client_handle(m, &m->clients[i], polls[AT_CLIENT + i].revents);
 		if (polls[AT_LISTEN].revents)
-			accept_clients(m);
+			clients_accept(m);
 		if (m->stdin_fd >= 0 && m->input_at < m->input_end && polls[AT_STDIN].revents)
 			stdin_write(m);
 		else if (m->stdin_fd >= 0 && polls[AT_STDIN].revents & POLLERR)
 			stdin_close(m, true);
 		for (int i = 0; i < 2; i++)
-			if (polls[AT_OUTPUT + i].revents && m->output_fds[i] >= 0 && !is_held(m))
+			if (polls[AT_OUTPUT + i].revents && m->output_fds[i] >= 0 &&
+			    !clients_hold(m))
 				output_read(m, (enum container_stream)i);
 		if (polls[AT_SIGNAL].revents) {
 			(void)!read(m->signal_fd, &info, sizeof(info));
