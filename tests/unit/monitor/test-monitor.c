@@ -73,6 +73,10 @@ static void launch(struct run *run, int flags, int (*body)(void))
 	assert_true(run->dir_fd >= 0);
 	if (!(flags & RUN_DETACHED))
 		check(monitor_socketpair(fds, &err), &err);
+	/* Before anybody can know of the container, as in a launcher: once its name is there, but before listen(2),
+	 * who connects is refused. */
+	int listen_fd = monitor_listen(run->dir_fd, &err);
+	check(listen_fd, &err);
 	if (flags & RUN_INPUT)
 		assert_int_equal(pipe2(in, O_CLOEXEC), 0);
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
@@ -114,7 +118,7 @@ static void launch(struct run *run, int flags, int (*body)(void))
 		launch.log_fd = openat(run->dir_fd, "ctr.log",
 				       O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 		launch.run_dir_fd = run->dir_fd;
-		launch.listen_fd = monitor_listen(run->dir_fd, &err);
+		launch.listen_fd = listen_fd;
 		launch.cleanup = cleanup;
 		char log_path[64];
 		snprintf(log_path, sizeof(log_path), "%s/ctr.log", run->dir);
@@ -133,6 +137,7 @@ static void launch(struct run *run, int flags, int (*body)(void))
 	fd_close(&master);
 	fd_close(&slave);
 	fd_close(&fds[1]);
+	fd_close(&listen_fd);
 	run->fd = fds[0];
 }
 
@@ -411,7 +416,6 @@ static void test_stopped_late_client_is_skipped_and_told(void **state)
 	struct run run;
 
 	launch(&run, RUN_DETACHED | RUN_INPUT, copy_input);
-	wait_for_file(&run, "attach");
 	int stopped = attach_connect(run.dir_fd, &err);
 	check(stopped, &err);
 	int feeder = attach_connect(run.dir_fd, &err);
