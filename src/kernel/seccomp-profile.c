@@ -27,6 +27,10 @@
 #include "base/strbuf.h"
 #include "kernel/caps.h"
 
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* since Linux 5.19 */
+#endif
+
 #define MAX_ERRNO 4095
 
 /* Where in the document we are, for errors. */
@@ -95,6 +99,7 @@ static const struct {
 	{ "SCMP_ACT_KILL_PROCESS", SECCOMP_RET_KILL_PROCESS },
 	{ "SCMP_ACT_KILL_THREAD", SECCOMP_RET_KILL_THREAD },
 	{ "SCMP_ACT_LOG", SECCOMP_RET_LOG },
+	{ "SCMP_ACT_NOTIFY", SECCOMP_RET_USER_NOTIF },
 	{ "SCMP_ACT_TRACE", SECCOMP_RET_TRACE, true },
 	{ "SCMP_ACT_TRAP", SECCOMP_RET_TRAP },
 };
@@ -111,13 +116,12 @@ static const struct {
 
 static const struct {
 	const char *name;
-	unsigned flag;
+	unsigned long flag;
 } flags[] = {
 	{ "SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG },
 	{ "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW },
 	{ "SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC },
-	/* Nobody asks for notifications, so nothing would change. */
-	{ "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", 0 },
+	{ "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV },
 };
 
 /* Architectures of one machine share a line. */
@@ -366,10 +370,6 @@ static int parse_action(struct parser *parser, const struct place *parent,
 			*ret_action = actions[i].action | (actions[i].takes_errno ? code : 0);
 			return 0;
 		}
-	if (strcmp(text, "SCMP_ACT_NOTIFY") == 0)
-		return invalid(parser, &place,
-			       "SCMP_ACT_NOTIFY needs a listening agent, which davit has no word "
-			       "for");
 	return invalid(parser, &place, "unknown action '%.40s'", text);
 }
 
@@ -611,10 +611,35 @@ static int parse_flag(struct parser *parser, const struct place *place, struct j
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		if (strcmp(flags[i].name, name) == 0) {
-			parser->profile->flags |= flags[i].flag;
+			parser->profile->flags |= (unsigned)flags[i].flag;
 			return 0;
 		}
 	return invalid(parser, place, "unknown flag '%.60s'", name);
+}
+
+/* Flags that are about notifications the kernel takes only with a listener, and a listener without TSYNC only, which the
+ * one thread that sets the filter has no use for. */
+static int plan_listener(struct parser *parser, struct json_object *root)
+{
+	struct seccomp_profile *profile = parser->profile;
+	struct place place = { NULL, "listenerPath", SIZE_MAX };
+	bool notifies = profile->default_action == SECCOMP_RET_USER_NOTIF;
+	const char *path = "";
+
+	for (size_t i = 0; i < profile->rule_count; i++)
+		notifies |= profile->rules[i].action == SECCOMP_RET_USER_NOTIF;
+	int r = get_string(parser, NULL, root, "listenerPath", &path);
+	if (r < 0)
+		return r;
+	if (notifies && !*path)
+		return invalid(parser, &place,
+			       "SCMP_ACT_NOTIFY needs it: the socket of an agent that answers");
+	if (notifies)
+		profile->flags = (profile->flags & ~(unsigned)SECCOMP_FILTER_FLAG_TSYNC) |
+				 SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	else
+		profile->flags &= ~(unsigned)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+	return 0;
 }
 
 static int parse_document(struct parser *parser, struct json_object *root)
@@ -635,7 +660,7 @@ static int parse_document(struct parser *parser, struct json_object *root)
 		r = for_each(parser, NULL, root, "flags", json_type_string, parse_flag, NULL);
 	if (r >= 0)
 		r = for_each(parser, NULL, root, "syscalls", json_type_object, parse_rule, NULL);
-	return r;
+	return r < 0 ? r : plan_listener(parser, root);
 }
 
 int seccomp_profile_parse(const char *text, size_t size, uint64_t capabilities,

@@ -60,7 +60,8 @@ static bool may_be_allowed(const struct seccomp_filter *filter, uint32_t archite
 		for (size_t a = 0; a < 6; a++)
 			call.args[a] = arguments[i];
 		uint32_t action = seccomp_filter_run(filter, &call) & SECCOMP_RET_ACTION_FULL;
-		if (action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG)
+		if (action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG ||
+		    action == SECCOMP_RET_USER_NOTIF)
 			return true;
 	}
 	return false;

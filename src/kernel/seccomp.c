@@ -32,7 +32,7 @@
 #include "kernel/seccomp-profile.h"
 
 #define MAGIC		  0x66626444U /* "Ddbf" */
-#define GENERATION	  2	      /* of what the compiler makes and of the file's form */
+#define GENERATION	  3	      /* of what the compiler makes and of the file's form */
 #define MAX_PROFILE_BYTES (1 << 20)
 #define MAX_CACHED_FILES  64
 #define NAME_PREFIX	  "seccomp-"

@@ -13,7 +13,7 @@ struct err;
 struct seccomp_filter {
 	void *instructions; /* struct sock_filter[], owned */
 	size_t count;	    /* 0: no filter */
-	unsigned flags;	    /* SECCOMP_FILTER_FLAG_* */
+	unsigned flags;	    /* SECCOMP_FILTER_FLAG_*; with NEW_LISTENER some calls are notified */
 };
 
 /* The filter of `profile_path` (NULL: the built-in default) for a container that may hold
@@ -24,6 +24,14 @@ int seccomp_filter_load(const char *profile_path, uint64_t capabilities, int cac
 /* The same of a profile that is in memory; it is its own key. */
 int seccomp_filter_make(const char *text, size_t size, uint64_t capabilities, int cache_dir_fd,
 			struct seccomp_filter *ret_filter, struct err *err);
+/* The same filter with a door in front. Who sets a filter has to hand its listener on, by calls which that filter may
+ * already keep waiting for an answer. So sendmsg(2), close(2) and seccomp(2) pass if their arguments 3 to 5, which they
+ * do not have, are the key; nobody but who sets the filter knows it. E2BIG when the kernel would not take so many
+ * instructions. */
+#define SECCOMP_KEY_WORDS 3
+int seccomp_filter_add_door(const struct seccomp_filter *filter,
+			    const uint64_t key[SECCOMP_KEY_WORDS],
+			    struct seccomp_filter *ret_filter, struct err *err);
 void seccomp_filter_clear(struct seccomp_filter *filter);
 
 struct seccomp_data;

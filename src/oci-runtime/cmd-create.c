@@ -87,6 +87,8 @@ static int start(struct program *program, void *arguments, int argc, char **argv
 	if (r == 0) {
 		(void)take_fd(&pid_fd);
 		(void)take_fd(&socket_fd);
+		child.take_listener = launch_pass_listener;
+		child.listener_data = container;
 		r = runtime_exec(&child, &code, err);
 		container_unlink_socket(container);
 		if (r == 0) {
@@ -121,6 +123,8 @@ static int run(struct program *program, void *arguments, int argc, char **argv, 
 	int r = launch_container(program, argv[0], args, !args->detach, &container, &child, err);
 	if (r < 0)
 		return r;
+	child.take_listener = launch_pass_listener;
+	child.listener_data = container;
 	r = runtime_exec(&child, &code, err);
 	if (r == 0)
 		(void)runtime_run_hooks(container->config, OCI_HOOK_POSTSTART, "running",

@@ -197,6 +197,8 @@ static int enter(const struct program *program, struct container *container,
 		runtime_abandon(child);
 		return r;
 	}
+	child->take_listener = launch_pass_listener;
+	child->listener_data = container;
 	return runtime_exec(child, &code, err);
 }
 

@@ -149,6 +149,18 @@ int launch_send_console(const char *socket_path, struct runtime_child *child, st
 	return 0;
 }
 
+int launch_pass_listener(void *data, const struct runtime_child *child, int listener_fd,
+			 struct err *err)
+{
+	const struct container *container = data;
+	/* The first process has not executed its command yet. */
+	enum container_status status =
+		child->pid == container->pid ? CONTAINER_CREATED : CONTAINER_RUNNING;
+
+	return runtime_send_listener(container->config, container_status_names[status],
+				     container->pid, child->pid, listener_fd, err);
+}
+
 static int check_terminal(const struct oci_process *process, const struct create_args *args,
 			  bool foreground, struct err *err)
 {

@@ -41,6 +41,10 @@ int launch_write_pid_file(const char *path, int pid, struct err *err);
 /* Send the terminal's master side to the socket, and close it. */
 int launch_send_console(const char *socket_path, struct runtime_child *child, struct err *err);
 
+/* For runtime_child.take_listener, with the container as its data: to the agent that config.json names. */
+int launch_pass_listener(void *container, const struct runtime_child *child, int listener_fd,
+			 struct err *err);
+
 /* In the foreground: pass signals, and what is typed and said where there is a terminal, until the child has ended.
  * Returns its exit code, 128 + n after signal n. */
 int launch_wait(struct runtime_child *child, struct err *err);

@@ -155,10 +155,6 @@ static void parse_seccomp(const struct json_at *linux_at, struct oci_runtime_con
 	const char *path = config->seccomp_listener_path;
 	if (path && *path != '/')
 		json_at_fail(&at, "listenerPath", "'%s' is not an absolute path", path);
-	if (path && *path)
-		json_at_fail(&at, "listenerPath",
-			     "not supported by this runtime, which has no SCMP_ACT_NOTIFY; leave "
-			     "it out");
 	if (!path && config->seccomp_listener_metadata && *config->seccomp_listener_metadata)
 		json_at_fail(&at, "listenerMetadata", "needs 'listenerPath'");
 	seccomp_profile_free(profile);

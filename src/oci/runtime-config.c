@@ -178,6 +178,7 @@ void oci_runtime_config_free(struct oci_runtime_config *config)
 	strlist_clear(&config->masked_paths);
 	strlist_clear(&config->readonly_paths);
 	free(config->seccomp.instructions);
+	free(config->seccomp_recording.instructions);
 	free(config->seccomp_profile);
 	free(config->seccomp_listener_path);
 	free(config->seccomp_listener_metadata);

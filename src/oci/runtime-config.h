@@ -179,6 +179,8 @@ struct oci_runtime_config {
 	size_t sysctl_count;
 	struct strlist masked_paths, readonly_paths;
 	struct seccomp_filter seccomp;
+	struct seccomp_filter
+		seccomp_recording; /* a second one, which notifies and refuses nothing */
 	char *seccomp_profile; /* what the filter is to be made of, as JSON; the runtime knows the filter only */
 	char *seccomp_listener_path; /* a socket that is sent the listener of SCMP_ACT_NOTIFY */
 	char *seccomp_listener_metadata;

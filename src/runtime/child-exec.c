@@ -20,10 +20,25 @@ static const unsigned char exec_stub_program[1];
 
 const size_t child_stub_size = sizeof(exec_stub_program);
 
+static bool write_listening_filter(struct child *child, int fd)
+{
+	const struct seccomp_filter *filter = &child->plan->listening;
+	const uint64_t *key = child->plan->filter_key;
+	ssize_t size = (ssize_t)(filter->count * 8);
+	struct exec_listening_filter head = {
+		.key = { key[0], key[1], key[2] },
+		.count = (uint32_t)filter->count,
+		.flags = filter->flags,
+	};
+
+	return write(fd, &head, sizeof(head)) == (ssize_t)sizeof(head) &&
+	       write(fd, filter->instructions, (size_t)size) == size;
+}
+
 /* Made before the limits of the command apply, one on file sizes for instance. */
 void child_make_stub(struct child *child)
 {
-	const struct seccomp_filter *filter = &child->plan->config->seccomp;
+	const struct seccomp_filter *filter = &child->plan->filter;
 	size_t filter_size = filter->count * 8; /* struct sock_filter */
 
 	if (!child->plan->use_stub)
@@ -36,6 +51,7 @@ void child_make_stub(struct child *child)
 	if (write(fd, exec_stub_program, child_stub_size) == (ssize_t)child_stub_size &&
 	    (!filter_size ||
 	     write(fd, filter->instructions, filter_size) == (ssize_t)filter_size) &&
+	    (!child->plan->listening.count || write_listening_filter(child, fd)) &&
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0)
 		child->stub_fd = fd;
 	else
@@ -63,7 +79,7 @@ int child_execute(struct child *child)
 		syscall(SYS_execveat, child->stub_fd, "", plan->stub_argv, env, AT_EMPTY_PATH);
 		/* A filter that had to be set before may forbid this call and allow execve(2). */
 		bool forbidden = errno == EPERM || errno == ENOSYS || errno == EACCES;
-		if (!forbidden || process->no_new_privileges || !plan->config->seccomp.count)
+		if (!forbidden || process->no_new_privileges || !plan->filter.count)
 			return child_fail(child, CHILD_EXEC, 0);
 	}
 	exec_candidates(plan->candidates.items, plan->candidates.count, process->args.items, env,

@@ -7,8 +7,11 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "runtime/exec-command.h"
 
 #define CAPABILITY_MAX 63
 
@@ -45,19 +48,46 @@ static int raise_ambient(uint64_t ambient)
 	return 0;
 }
 
-static int set_filter(struct child *child)
+/* Returns the listener, if the filter has one. The key opens the door of the filter that is set already. */
+static int set_one_filter(struct child *child, const struct seccomp_filter *filter)
 {
-	const struct seccomp_filter *filter = &child->plan->config->seccomp;
+	const uint64_t *key = child->plan->filter_key;
 	struct sock_fprog program = {
 		.len = (unsigned short)filter->count,
 		.filter = filter->instructions,
 	};
 
-	if (filter->count == 0)
-		return 0;
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter->flags, &program) < 0)
+	int r = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter->flags, &program, key[0],
+			     key[1], key[2]);
+	return r < 0 ? child_fail(child, CHILD_SECCOMP, 0) : r;
+}
+
+/* From the first call to the last one here nobody answers yet, so that each has to have the key. */
+static int set_listening_filter(struct child *child)
+{
+	const uint64_t *key = child->plan->filter_key;
+	struct exec_listener_message message;
+
+	int fd = set_one_filter(child, &child->plan->listening);
+	if (fd < 0)
+		return -1;
+	child_fail_code(child, CHILD_LISTENER, 0, 0);
+	exec_listener_message(&message, &child->report, fd);
+	if (syscall(SYS_sendmsg, child->control_fd, &message.header, MSG_NOSIGNAL, key[0], key[1],
+		    key[2]) < 0)
 		return child_fail(child, CHILD_SECCOMP, 0);
+	/* As long as we had it, too, the end of who answers would leave us waiting. */
+	(void)syscall(SYS_close, fd, 0, 0, key[0], key[1], key[2]);
 	return 0;
+}
+
+static int set_filters(struct child *child)
+{
+	const struct launch_plan *plan = child->plan;
+
+	if (plan->listening.count && set_listening_filter(child) < 0)
+		return -1;
+	return plan->filter.count && set_one_filter(child, &plan->filter) < 0 ? -1 : 0;
 }
 
 int child_become_user(struct child *child)
@@ -85,7 +115,8 @@ int child_drop_privileges(struct child *child)
 	const struct oci_process *process = &child->plan->config->process;
 	const struct capability_sets *caps = &process->capabilities;
 
-	if (!process->no_new_privileges && child->plan->config->seccomp.count) {
+	if (!process->no_new_privileges &&
+	    (child->plan->filter.count || child->plan->listening.count)) {
 		/* Without no_new_privs a filter needs CAP_SYS_ADMIN, so it comes before the
 		 * capabilities go, and has to allow capset(2) and prctl(2). Leaving root has
 		 * emptied the effective set. */
@@ -93,7 +124,7 @@ int child_drop_privileges(struct child *child)
 		    set_capabilities(UINT64_C(1) << CAP_SYS_ADMIN | caps->permitted,
 				     UINT64_C(1) << CAP_SYS_ADMIN | caps->permitted, 0) < 0)
 			return child_fail(child, CHILD_CAPABILITIES, 0);
-		int r = set_filter(child);
+		int r = set_filters(child);
 		if (r < 0)
 			return r;
 	}
@@ -105,5 +136,5 @@ int child_drop_privileges(struct child *child)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return child_fail(child, CHILD_CAPABILITIES, 0);
 	/* The stub sets it, so that the filter need not allow what executes the stub. */
-	return child->stub_fd >= 0 ? 0 : set_filter(child);
+	return child->stub_fd >= 0 ? 0 : set_filters(child);
 }

@@ -52,7 +52,8 @@ enum child_step {
 	CHILD_GROUPS,
 	CHILD_USER,
 	CHILD_SECCOMP,
-	CHILD_EXEC, /* index: candidate */
+	CHILD_LISTENER, /* no failure; carries the listener of the filter */
+	CHILD_EXEC,	/* index: candidate */
 	CHILD_STEP_COUNT,
 };
 

@@ -10,18 +10,54 @@
  * to capabilities the command's exec does again.
  *
  * The stub runs freestanding: its system calls are its own, hence the two function arguments. Its
- * arguments: "davit-exec" CANDIDATES FILTER_OFFSET FILTER_COUNT FILTER_FLAGS CONTROL_FD CANDIDATE… ARG0
+ * arguments: "davit-exec" CANDIDATES FILTER_OFFSET FILTER_COUNT FILTER_FLAGS LISTENING_OFFSET CONTROL_FD CANDIDATE… ARG0
  * ARG… CONTROL_FD is the socket for struct child_report, the descriptor behind it the memfd itself,
- * behind whose program the seccomp filter lies. */
+ * behind whose program the seccomp filters lie. */
 #pragma once
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
 
 #include "runtime/child-report.h"
 
 #define EXEC_CONTROL_FD 3 /* plus the descriptors that the command inherits */
+
+/* At LISTENING_OFFSET, 0: there is none; its instructions follow. */
+struct exec_listening_filter {
+	uint64_t key[3]; /* see launch-plan.h */
+	uint32_t count, flags;
+};
+
+/* A report with a descriptor. */
+struct exec_listener_message {
+	struct msghdr header;
+	struct iovec part;
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+};
+
+static inline void exec_listener_message(struct exec_listener_message *message,
+					 struct child_report *report, int fd)
+{
+	message->part = (struct iovec){ report, sizeof(*report) };
+	message->control.header = (struct cmsghdr){
+		.cmsg_len = CMSG_LEN(sizeof(int)),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS,
+	};
+	*(int *)(void *)CMSG_DATA(&message->control.header) = fd;
+	message->header = (struct msghdr){
+		.msg_iov = &message->part,
+		.msg_iovlen = 1,
+		.msg_control = message->control.space,
+		.msg_controllen = sizeof(message->control.space),
+	};
+}
 
 /* Try the candidates as execvp(3) does, but without handing what is no program to a shell. Returns
  * only on failure, with the report filled. Both functions return -errno. */

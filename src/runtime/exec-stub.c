@@ -24,14 +24,16 @@ __asm__(".globl _start\n"
 	"	and $-16, %rsp\n"
 	"	call stub_main\n");
 
-static long call(long number, long a, long b, long c, long d)
+static long call6(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
 	long result;
 
 	__asm__ volatile("syscall"
 			 : "=a"(result)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
 			 : "rcx", "r11", "memory");
 	return result;
 }
@@ -42,18 +44,28 @@ __asm__(".globl _start\n"
 	"	mov x0, sp\n"
 	"	b stub_main\n");
 
-static long call(long number, long a, long b, long c, long d)
+static long call6(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long x8 __asm__("x8") = number;
 	register long x0 __asm__("x0") = a;
 	register long x1 __asm__("x1") = b;
 	register long x2 __asm__("x2") = c;
 	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
 
-	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3) : "memory");
+	__asm__ volatile("svc 0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
 	return x0;
 }
 #endif
+
+static long call(long number, long a, long b, long c, long d)
+{
+	return call6(number, a, b, c, d, 0, 0);
+}
 
 static long execute(const char *path, char *const *argv, char *const *env)
 {
@@ -87,21 +99,56 @@ static size_t number(const char *digits)
 static struct sock_filter filter[FILTER_MAX];
 static struct child_report report;
 
-static void set_filter(size_t offset, size_t count, size_t flags)
+/* The key of a filter with a listener, which waits for an answer to every other call. */
+static uint64_t key[3];
+
+static long keyed_call(long number, long a, long b, long c)
+{
+	return call6(number, a, b, c, (long)key[0], (long)key[1], (long)key[2]);
+}
+
+/* Returns the listener, if the filter has one. */
+static long set_filter(size_t offset, size_t count, size_t flags)
 {
 	struct sock_fprog program = { .len = (unsigned short)count, .filter = filter };
 	long size = (long)(count * sizeof(filter[0]));
 
-	long r = count > FILTER_MAX
-			 ? -E2BIG
-			 : call(SYS_pread64, control_fd + 1, (long)filter, size, (long)offset);
+	if (count > FILTER_MAX)
+		return -E2BIG;
+	long r = call(SYS_pread64, control_fd + 1, (long)filter, size, (long)offset);
+	if (r != size)
+		return r < 0 ? r : -EIO;
+	return keyed_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, (long)flags, (long)&program);
+}
+
+static long set_listening_filter(size_t offset)
+{
+	struct exec_listening_filter head;
+	struct exec_listener_message message;
+
+	long r = call(SYS_pread64, control_fd + 1, (long)&head, sizeof(head), (long)offset);
+	if (r != sizeof(head))
+		return r < 0 ? r : -EIO;
+	for (int i = 0; i < 3; i++)
+		key[i] = head.key[i];
+	long fd = set_filter(offset + sizeof(head), head.count, head.flags);
+	if (fd < 0)
+		return fd;
+	report.step = CHILD_LISTENER;
+	exec_listener_message(&message, &report, (int)fd);
+	r = keyed_call(SYS_sendmsg, control_fd, (long)&message.header, MSG_NOSIGNAL);
+	(void)keyed_call(SYS_close, fd, 0, 0);
+	return r;
+}
+
+/* The one with a listener comes first, since the other one may forbid to set any. What follows is answered. */
+static void set_filters(size_t offset, size_t count, size_t flags, size_t listening_offset)
+{
+	long r = listening_offset ? set_listening_filter(listening_offset) : 0;
+
+	if (r >= 0 && count)
+		r = set_filter(offset, count, flags);
 	(void)call(SYS_close, control_fd + 1, 0, 0, 0);
-	if (r == size)
-		r = count ? call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, (long)flags, (long)&program,
-				 0)
-			  : 0;
-	else if (r >= 0)
-		r = -EIO;
 	if (r < 0) {
 		report.step = CHILD_SECCOMP;
 		report.code = (int)-r;
@@ -114,15 +161,15 @@ void stub_main(uintptr_t *stack)
 	size_t argc = stack[0];
 	char **argv = (char **)(stack + 1);
 	char **env = argv + argc + 1;
-	size_t candidates = argc > 6 ? number(argv[1]) : 0;
+	size_t candidates = argc > 7 ? number(argv[1]) : 0;
 
 	/* An image that names /proc/self/exe gets us as its program. */
-	if (argc <= 6 || candidates > argc - 6)
+	if (argc <= 7 || candidates > argc - 7)
 		for (;;)
 			(void)call(SYS_exit_group, 126, 0, 0, 0);
-	control_fd = (long)number(argv[5]);
+	control_fd = (long)number(argv[6]);
 	(void)call(SYS_fcntl, control_fd, F_SETFD, FD_CLOEXEC, 0);
-	set_filter(number(argv[2]), number(argv[3]), number(argv[4]));
-	exec_candidates(argv + 6, candidates, argv + 6 + candidates, env, execute, exists, &report);
+	set_filters(number(argv[2]), number(argv[3]), number(argv[4]), number(argv[5]));
+	exec_candidates(argv + 7, candidates, argv + 7 + candidates, env, execute, exists, &report);
 	end(&report);
 }

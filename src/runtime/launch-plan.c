@@ -1,11 +1,14 @@
 #include "runtime/launch-plan.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -613,11 +616,30 @@ static bool program_is_exposed(const struct launch_plan *plan)
 	return false;
 }
 
+static int plan_filters(struct launch_plan *plan, struct err *err)
+{
+	const struct oci_runtime_config *config = plan->config;
+	bool is_listening = config->seccomp.flags & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+
+	if (!is_listening)
+		plan->filter = config->seccomp;
+	if (!is_listening && !config->seccomp_recording.count)
+		return 0;
+	if (is_listening && config->seccomp_recording.count)
+		return err_set(err, EBUSY,
+			       "linux.seccomp: calls that an agent is notified of cannot be "
+			       "recorded as well, since there can be one listener only");
+	if (getrandom(plan->filter_key, sizeof(plan->filter_key), 0) < 0)
+		return err_errno(err, "get random bytes");
+	return seccomp_filter_add_door(is_listening ? &config->seccomp : &config->seccomp_recording,
+				       plan->filter_key, &plan->listening, err);
+}
+
 /* The stub's arguments, ended by the command's own; see exec-command.h. */
 static void plan_stub(struct launch_plan *plan)
 {
 	const struct oci_process *process = &plan->config->process;
-	const struct seccomp_filter *filter = &plan->config->seccomp;
+	const struct seccomp_filter *filter = &plan->filter;
 
 #ifdef HAVE_EXEC_STUB
 	/* With a security label the label protects, and may not let a memfd be executed. */
@@ -631,6 +653,10 @@ static void plan_stub(struct launch_plan *plan)
 	strlist_addf(&plan->stub_args, "%zu", child_stub_size);
 	strlist_addf(&plan->stub_args, "%zu", process->no_new_privileges ? filter->count : 0);
 	strlist_addf(&plan->stub_args, "%u", filter->flags);
+	strlist_addf(&plan->stub_args, "%zu",
+		     process->no_new_privileges && plan->listening.count
+			     ? child_stub_size + filter->count * sizeof(struct sock_filter)
+			     : 0);
 	strlist_addf(&plan->stub_args, "%u", EXEC_CONTROL_FD + process->preserve_fds);
 	strlist_extend(&plan->stub_args, &plan->candidates);
 	size_t own = plan->stub_args.count;
@@ -681,6 +707,8 @@ int launch_plan_make(const struct oci_runtime_config *config, bool joins_user_na
 		r = plan_rlimits(plan, err);
 	if (r >= 0)
 		r = plan_command(plan, err);
+	if (r >= 0)
+		r = plan_filters(plan, err);
 	if (r >= 0) {
 		plan_hooks(plan);
 		plan_stub(plan);
@@ -750,6 +778,8 @@ int launch_plan_make_entry(const struct oci_process *process, const struct secco
 		r = parse_cpus(process->final_cpu_affinity, "final", &plan->final_cpus, err);
 	if (r >= 0)
 		r = plan_command(plan, err);
+	if (r >= 0)
+		r = plan_filters(plan, err);
 	if (r < 0) {
 		launch_plan_free(plan);
 		return r;
@@ -783,6 +813,7 @@ void launch_plan_free(struct launch_plan *plan)
 		free(plan->sysctls[i].path);
 	free(plan->sysctls);
 	free(plan->rlimits);
+	seccomp_filter_clear(&plan->listening);
 	strlist_clear(&plan->candidates);
 	strlist_clear(&plan->stub_args);
 	free(plan->stub_argv);

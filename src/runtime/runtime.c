@@ -643,6 +643,18 @@ static int set_rlimits(const struct runtime_child *child, struct err *err)
 	return 0;
 }
 
+/* The child waits: for this, and then for who takes the listener. */
+static int hand_listener_on(struct runtime_child *child, int listener_fd, struct err *err)
+{
+	if (listener_fd < 0)
+		return err_set(err, EPROTO, "the seccomp filter has no listener");
+	int r = child->take_listener
+			? child->take_listener(child->listener_data, child, listener_fd, err)
+			: err_set(err, ENOTSUP, "nobody takes the seccomp filter's listener");
+	close(listener_fd);
+	return r;
+}
+
 int runtime_exec(struct runtime_child *child, int *ret_exit_code, struct err *err)
 {
 	struct child_report report;
@@ -657,6 +669,15 @@ int runtime_exec(struct runtime_child *child, int *ret_exit_code, struct err *er
 	/* A child that died meanwhile is found out by the next line. */
 	(void)runtime_send_go(child);
 	r = receive_report(child, &report, fds);
+	if (r > 0 && report.step == CHILD_LISTENER) {
+		r = hand_listener_on(child, fds[0], err);
+		if (r < 0) {
+			runtime_abandon(child);
+			*ret_exit_code = RUNTIME_FAILED;
+			return r;
+		}
+		r = receive_report(child, &report, fds);
+	}
 	if (r == 0 || r == -ECONNRESET) {
 		fd_close(&child->control_fd);
 		launch_plan_free(take_ptr(&child->plan));

@@ -33,8 +33,13 @@ struct runtime_child {
 	int console_fd;		    /* the terminal's master side, -1 without process.terminal */
 	int mount_ns_fd, net_ns_fd; /* held, so that the end of the last process does not have to
 				    wait for unmounts; -1 where no such namespace was made */
-	int control_fd;		    /* ours to the child; internal */
-	struct launch_plan *plan;   /* owned; internal */
+	/* Is given the listener of a filter that has one, when the filter is set and the command is yet to be executed;
+	 * borrowed. NULL, as it is after runtime_spawn(): then such a filter is an error. */
+	int (*take_listener)(void *data, const struct runtime_child *child, int listener_fd,
+			     struct err *err);
+	void *listener_data;
+	int control_fd;		  /* ours to the child; internal */
+	struct launch_plan *plan; /* owned; internal */
 };
 
 struct runtime_stdio {
@@ -100,6 +105,11 @@ int runtime_run_hooks(const struct oci_runtime_config *config, enum oci_hook_poi
 /* Why a hook failed; `code` an errno, or 0 and what wait(2) said. Returns a negative errno. */
 int runtime_explain_hook(const struct oci_runtime_config *config, enum oci_hook_point point,
 			 size_t index, int code, int wait_status, struct err *err);
+
+/* Send the listener of a filter to the agent whose socket the configuration names, with the state of the container
+ * ("Container Process State" of config-linux.md). `pid` is the process with the filter, `container_pid` the container's first. */
+int runtime_send_listener(const struct oci_runtime_config *config, const char *status,
+			  pid_t container_pid, pid_t pid, int listener_fd, struct err *err);
 
 /* Kill and reap a child that is not wanted any more. */
 void runtime_abandon(struct runtime_child *child);

@@ -385,6 +385,69 @@ run_it() { run_status 0 runtime run -b "$BUNDLE" "${1-c}"; }
 	assert_output refused
 }
 
+# Starts an agent that answers with errno $1, 0: the calls go on. It writes the states it gets to $PWD/agent-states.
+agent() {
+	coproc AGENT { exec "$BATS_TEST_DIRNAME/seccomp-agent.py" "$PWD/agent" "$PWD/agent-states" "$1" 3>&-; }
+	AGENT_ID=$AGENT_PID
+	read -r -t 20 -u "${AGENT[0]}"
+}
+stop_agent() {
+	kill "$AGENT_ID"
+	wait "$AGENT_ID" || true
+}
+notify_is() {
+	config '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": $path, "listenerMetadata": "meta=1",
+		"flags": ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"], "syscalls": [{"names": $calls, "action": "SCMP_ACT_NOTIFY"}]}' \
+		--arg path "$PWD/agent" --argjson calls "$1"
+}
+
+@test "linux: Seccomp: listenerPath: an agent gets the container process state and answers" {
+	local privileges
+	for privileges in true false; do
+		rm -f agent agent-states
+		agent 95
+		notify_is '["mkdir", "mkdirat"]'
+		config '.process.noNewPrivileges = $on | .annotations = {"org.example": "a=b"}' --argjson on "$privileges"
+		script_is 'mkdir /tmp/a; echo said'
+		run_it
+		[[ $stderr == *"Operation not supported"* ]]
+		assert_contains said
+		[ ! -e "$BUNDLE/rootfs/tmp/a" ]
+		stop_agent
+		[ "$(jq -r '.ociVersion, .fds[0], .metadata, .state.id, .state.status, .state.bundle, .state.annotations["org.example"]' agent-states)" = \
+			$'1.2.0\nseccompFd\nmeta=1\nc\ncreated\n'"$BUNDLE"$'\na=b' ]
+		[ "$(jq '.pid == .state.pid and .pid > 1' agent-states)" = true ]
+	done
+}
+
+@test "linux: Seccomp: listenerPath: every call of a process may be notified, and exec has a listener of its own" {
+	agent 0
+	notify_is '[]'
+	config '.linux.seccomp.defaultAction = "SCMP_ACT_NOTIFY"'
+	script_is 'mkdir /tmp/a; while [ ! -e /tmp/stop ]; do sleep 0.1; done'
+	create c
+	[ ! -e agent-states ]
+	runtime start c
+	run_status 0 runtime exec c mkdir /tmp/b
+	wait_until 20 test -e "$BUNDLE/rootfs/tmp/a"
+	[ -e "$BUNDLE/rootfs/tmp/b" ]
+	[ "$(jq -s -r '.[].state.status' agent-states)" = $'created\nrunning' ]
+	[ "$(jq -s '.[0].pid == .[1].state.pid and .[0].pid != .[1].pid' agent-states)" = true ]
+	touch "$BUNDLE/rootfs/tmp/stop"
+	wait_until 20 status_is c stopped
+	runtime delete c
+	stop_agent
+}
+
+@test "linux: Seccomp: listenerPath: without an agent the start fails" {
+	notify_is '["mkdir"]'
+	run_status 1 runtime run -b "$BUNDLE" c
+	assert_error 1 "listenerPath '$PWD/agent'" "is the agent running"
+	[ -z "$(runtime list -q)" ]
+	run_status 0 runtime features
+	[ "$(jq '.linux.seccomp.actions | index("SCMP_ACT_NOTIFY") != null' <<<"$output")" = true ]
+}
+
 @test "linux: Seccomp: actions, errno and arguments" {
 	config '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
 		{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28}]}'
@@ -462,8 +525,8 @@ run_it() { run_status 0 runtime run -b "$BUNDLE" "${1-c}"; }
 	create_fails "linux.intelRdt: not supported"
 	config 'del(.linux.intelRdt) | .linux.mountLabel = "system_u:object_r:x:s0"'
 	[ -e /sys/fs/selinux/enforce ] || create_fails "linux.mountLabel"
-	config 'del(.linux.mountLabel) | .linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/run/x"}'
-	create_fails "linux.seccomp.listenerPath: not supported"
+	config 'del(.linux.mountLabel) | .linux.seccomp = {"defaultAction": "SCMP_ACT_NOTIFY"}'
+	create_fails "linux.seccomp: listenerPath: SCMP_ACT_NOTIFY needs it"
 	config 'del(.linux.seccomp) | .mounts += [{"destination": "/mnt", "source": "/tmp", "options": ["bind"],
 		"uidMappings": [{"containerID": 0, "hostID": 7, "size": 1}], "gidMappings": [{"containerID": 0, "hostID": 7, "size": 1}]}]'
 	create_fails "mount '/mnt': uidMappings"

@@ -31,7 +31,10 @@
 
 #define DEFAULT_CAPABILITIES UINT64_C(0x800405fb) /* a container's */
 #define CAPABILITY(name)     (UINT64_C(1) << (name))
-#define ERRNO(code)	     ((uint32_t)(SECCOMP_RET_ERRNO | (code)))
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+#define ERRNO(code) ((uint32_t)(SECCOMP_RET_ERRNO | (code)))
 
 static uint32_t fate(const struct seccomp_filter *filter, uint32_t architecture, uint32_t number,
 		     uint64_t a0, uint64_t a1, uint64_t a2)
@@ -425,8 +428,53 @@ static void test_errors_name_the_place(void **state)
 	expect_error("{\"defaultAction\": \"SCMP_ACT_LOG\", \"flags\": [\"X\"]}",
 		     "flags[0]: unknown flag 'X'");
 	expect_error(RULES("{\"names\": [\"a\"], \"action\": \"SCMP_ACT_NOTIFY\"}"),
-		     "syscalls[0].action: SCMP_ACT_NOTIFY needs a listening agent, which davit has "
-		     "no word for");
+		     "listenerPath: SCMP_ACT_NOTIFY needs it: the socket of an agent that answers");
+}
+
+#define NOTIFY_MKDIR                                                                               \
+	"{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"listenerPath\": \"/run/agent\", "               \
+	"\"flags\": [\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\", \"SECCOMP_FILTER_FLAG_TSYNC\"], " \
+	"\"syscalls\": [{\"names\": [\"mkdirat\", \"sendmsg\"], \"action\": \"SCMP_ACT_%s\"}]}"
+
+static void test_notifications_have_a_listener(void **state)
+{
+	autofree char *notifying = xasprintf(NOTIFY_MKDIR, "NOTIFY");
+	autofree char *refusing = xasprintf(NOTIFY_MKDIR, "ERRNO");
+	struct seccomp_filter filter = compiled(notifying, 0);
+
+	assert_int_equal(filter.flags,
+			 SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+	seccomp_filter_clear(&filter);
+	/* A flag that is about notifications the kernel refuses where there are none. */
+	filter = compiled(refusing, 0);
+	assert_int_equal(filter.flags, SECCOMP_FILTER_FLAG_TSYNC);
+	seccomp_filter_clear(&filter);
+}
+
+static void test_who_has_the_key_passes_the_door(void **state)
+{
+	static const uint64_t key[SECCOMP_KEY_WORDS] = { 0x1122334455667788, 7, UINT64_MAX };
+	autofree char *text = xasprintf(NOTIFY_MKDIR, "NOTIFY");
+	struct seccomp_filter plain = compiled(text, 0), filter;
+	struct seccomp_data call = { .nr = SYS_sendmsg, .arch = seccomp_arch_native() };
+	struct err err;
+
+	assert_int_equal(seccomp_filter_add_door(&plain, key, &filter, &err), 0);
+	assert_int_equal(filter.flags, plain.flags);
+	memcpy(&call.args[3], key, sizeof(key));
+	assert_int_equal(seccomp_filter_run(&filter, &call), SECCOMP_RET_ALLOW);
+	call.nr = SYS_mkdirat;
+	assert_int_equal(seccomp_filter_run(&filter, &call), SECCOMP_RET_USER_NOTIF);
+	call.nr = SYS_sendmsg;
+	for (size_t i = 0; i < 64 * ARRAY_SIZE(key); i++) {
+		call.args[3 + i / 64] ^= UINT64_C(1) << i % 64;
+		assert_int_equal(seccomp_filter_run(&filter, &call), SECCOMP_RET_USER_NOTIF);
+		call.args[3 + i / 64] ^= UINT64_C(1) << i % 64;
+	}
+	call.arch ^= 1;
+	assert_int_not_equal(seccomp_filter_run(&filter, &call), SECCOMP_RET_ALLOW);
+	seccomp_filter_clear(&filter);
+	seccomp_filter_clear(&plain);
 }
 
 /* ---- in the kernel ---- */
@@ -674,6 +722,8 @@ int main(void)
 		cmocka_unit_test(test_conditions_on_one_argument_are_alternatives),
 #endif
 		cmocka_unit_test(test_errors_name_the_place),
+		cmocka_unit_test(test_notifications_have_a_listener),
+		cmocka_unit_test(test_who_has_the_key_passes_the_door),
 		cmocka_unit_test(test_the_kernel_takes_the_default_and_keeps_to_it),
 		CACHE_TEST(test_a_filter_is_made_once),
 		CACHE_TEST(test_a_changed_profile_makes_another_filter),
