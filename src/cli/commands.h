@@ -10,14 +10,18 @@
 	X(complete)                                                                                \
 	X(completion)                                                                              \
 	X(container_cleanup)                                                                       \
+	X(container_diff)                                                                          \
 	X(container_exists)                                                                        \
 	X(container_inspect)                                                                       \
 	X(container_prune)                                                                         \
 	X(create)                                                                                  \
+	X(diff)                                                                                    \
 	X(exec)                                                                                    \
+	X(export)                                                                                  \
 	X(healthcheck_run)                                                                         \
 	X(help)                                                                                    \
 	X(history)                                                                                 \
+	X(image_diff)                                                                              \
 	X(image_exists)                                                                            \
 	X(image_inspect)                                                                           \
 	X(image_prune)                                                                             \

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "engine/identity.h"
+#include "engine/layer-view.h"
 #include "engine/volume.h"
 #include "kernel/mount.h"
 #include "runtime/copy-up.h"
@@ -31,39 +31,6 @@ struct fill {
 	const struct identity *identity;
 	bool copy, is_rootless;
 };
-
-static int add_lowers(int context_fd, const struct strlist *layer_dirs)
-{
-	for (size_t i = 0; i < layer_dirs->count; i++)
-		if (fsconfig(context_fd, FSCONFIG_SET_STRING, "lowerdir+", layer_dirs->items[i],
-			     0) < 0) {
-			if (errno != EINVAL || i > 0)
-				return -1;
-			/* Kernels before "lowerdir+". */
-			autofree char *joined = strlist_join(layer_dirs, ":");
-			return fsconfig(context_fd, FSCONFIG_SET_STRING, "lowerdir", joined, 0);
-		}
-	return 0;
-}
-
-/* A descriptor of the image's root. */
-static int open_image(const struct fill *fill, struct err *err)
-{
-	const struct strlist *dirs = fill->layer_dirs;
-
-	if (dirs->count == 1) {
-		int fd = open(dirs->items[0], O_PATH | O_DIRECTORY | O_CLOEXEC);
-		return fd < 0 ? err_errno(err, "open '%s'", dirs->items[0]) : fd;
-	}
-	autoclose int context_fd = fsopen("overlay", FSOPEN_CLOEXEC);
-	if (context_fd < 0 || add_lowers(context_fd, dirs) < 0 ||
-	    (fill->is_rootless &&
-	     fsconfig(context_fd, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0) ||
-	    fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return err_errno(err, "join the image's layers");
-	int fd = fsmount(context_fd, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY);
-	return fd < 0 ? err_errno(err, "mount the image's layers") : fd;
-}
 
 static bool is_empty(int dir_fd)
 {
@@ -89,7 +56,7 @@ static int fill_in_mapping(void *arg, struct err *err)
 		return err_errno(err, "open '%s'", fill->data);
 	if (!is_empty(data_fd))
 		return 0;
-	autoclose int image_fd = open_image(fill, err);
+	autoclose int image_fd = layer_view_open(fill->layer_dirs, fill->is_rootless, err);
 	if (image_fd < 0)
 		return image_fd;
 	autoclose int from_fd = mount_open_in_root(image_fd, fill->path, O_DIRECTORY, 0);
