@@ -21,6 +21,7 @@
 #include "cli/security-options.h"
 #include "cli/userns-options.h"
 #include "engine/container-restart.h"
+#include "engine/container-secrets.h"
 #include "engine/container-spec.h"
 #include "engine/engine.h"
 #include "engine/health.h"
@@ -106,6 +107,7 @@ const struct option_spec container_option_specs[] = {
 	{ "rm", 0, OPTION_FLAG, FIELD(remove), NULL, "Remove the container when it exits" },
 	{ "rmi", 0, OPTION_FLAG, FIELD(remove_image), NULL, "Remove the container when it exits, and its image unless others use it" },
 	{ "rootfs", 0, OPTION_FLAG, FIELD(rootfs), NULL, "The image's name is a directory to use as root file system; DIR:O keeps it as it is" },
+	{ "secret", 0, OPTION_STRINGS, FIELD(secrets), "NAME[,OPTION…]", "Give it a secret, as the file /run/secrets/NAME or with type=env as a variable; target=, uid=, gid=, mode=", .complete = COMPLETE_SECRETS },
 	{ "security-opt", 0, OPTION_STRINGS, FIELD(security_opts), "OPTION", "no-new-privileges, seccomp=FILE|unconfined, apparmor=…, label=…, mask=…, unmask=…, proc-opts=…" },
 	{ "shm-size", 0, OPTION_BYTES, FIELD(shm_size), "SIZE", "Size of /dev/shm; the default is 64m" },
 	{ "stop-signal", 0, OPTION_STRING, FIELD(stop_signal), "SIGNAL", "What stop sends first" },
@@ -393,6 +395,8 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 		r = namespace_options_apply(engine, args, spec, err);
 	if (r == 0)
 		r = userns_options_apply(engine, args, spec, err);
+	if (r == 0)
+		r = container_secrets_add(engine, &args->secrets, spec, err);
 	if (r == 0)
 		r = mount_options_read(engine, args, &mounts, err);
 	if (r == 0)

@@ -37,7 +37,7 @@ struct container_args {
 	/* confinement */
 	bool privileged, read_only;
 	enum option_tristate read_only_tmpfs;
-	struct strlist cap_add, cap_drop, security_opts, devices, device_rules, sysctls;
+	struct strlist cap_add, cap_drop, secrets, security_opts, devices, device_rules, sysctls;
 	/* namespaces */
 	const char *pid_mode, *ipc_mode, *uts_mode, *cgroupns_mode, *userns, *time_offset;
 	const char *subuid_name, *subgid_name;

@@ -22,6 +22,7 @@
 #include "engine/container-layers.h"
 #include "engine/container-own-layers.h"
 #include "engine/container-map.h"
+#include "engine/container-secrets.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/identity.h"
@@ -129,6 +130,7 @@ static void exec_clear(struct exec *exec)
 static int prepare(struct exec *exec, struct err *err)
 {
 	autofree char *directory = container_directory(exec->engine, exec->container->id);
+	autostrlist struct strlist secret_env = STRLIST_EMPTY;
 	struct err ignored; /* a container may have no control group */
 
 	int r = container_spec_of(exec->container, &exec->spec, err);
@@ -151,6 +153,8 @@ static int prepare(struct exec *exec, struct err *err)
 	if (r == 0)
 		r = identity_resolve(&exec->directories, exec->spec->user, &exec->spec->groups,
 				     &exec->identity, err);
+	if (r == 0)
+		r = container_secrets_environment(exec->spec, directory, &secret_env, err);
 	if (r < 0)
 		return r;
 	struct plan_input input = {
@@ -161,10 +165,12 @@ static int prepare(struct exec *exec, struct err *err)
 		.is_rootless = exec->engine->is_rootless,
 		.id = exec->container->id,
 		.name = exec->container->name,
+		.secret_env = &secret_env,
 		.available_capabilities =
 			exec->map.map.is_identity ? capability_bounding() : capability_all(),
 	};
 	r = plan_process_only(&input, &exec->config, err);
+	container_secrets_wipe(&secret_env);
 	if (r == 0)
 		r = launch_load_filter(exec->engine, exec->spec,
 				       exec->config->process.capabilities.bounding,

@@ -12,6 +12,7 @@
 #include "engine/container-network.h"
 #include "engine/container-own-layers.h"
 #include "engine/container-restart.h"
+#include "engine/container-secrets.h"
 #include "engine/container-size.h"
 #include "engine/container-users.h"
 #include "engine/container.h"
@@ -153,6 +154,7 @@ static struct json_object *config_json(struct engine *engine, const struct conta
 	json_add_bool(config, "OpenStdin", spec->open_stdin);
 	json_add_bool(config, "StdinOnce", false);
 	environment(engine, container, spec, &env);
+	container_secrets_hide(spec, &env);
 	json_add_strlist(config, "Env", &env);
 	json_add_strlist(config, "Cmd", &spec->command);
 	json_add_string(config, "Image", spec->image_name ?: "");
@@ -168,6 +170,7 @@ static struct json_object *config_json(struct engine *engine, const struct conta
 	if (spec->health_test.count)
 		json_object_object_add(config, "Healthcheck", health_config_json(spec));
 	json_add_string(config, "HealthcheckOnFailureAction", spec->health_on_failure ?: "none");
+	json_object_object_add(config, "Secrets", container_secrets_json(spec));
 	json_add_string(config, "Umask", spec->umask ?: "0022");
 	return config;
 }

@@ -73,7 +73,8 @@ struct container_spec {
 	/* Files */
 	struct strlist mounts; /* "type=…,…" in the words of --mount, volumes resolved to names */
 	bool read_only, read_only_tmpfs;
-	int64_t shm_size; /* bytes */
+	struct strlist secrets; /* see secret-use.h */
+	int64_t shm_size;	/* bytes */
 
 	/* Confinement */
 	bool privileged;

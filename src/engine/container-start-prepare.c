@@ -15,6 +15,7 @@
 #include "engine/container-dependencies.h"
 #include "engine/container-files.h"
 #include "engine/container-restart.h"
+#include "engine/container-secrets.h"
 #include "engine/container-spec.h"
 #include "engine/container-start-internal.h"
 #include "engine/container-users.h"
@@ -140,8 +141,12 @@ static int find_user(struct start *start, struct err *err)
 
 static int make_plan(struct start *start, const struct store *store, struct err *err)
 {
+	autostrlist struct strlist secret_env = STRLIST_EMPTY;
 	struct sysinfo host;
 
+	int r = container_secrets_environment(start->spec, start->directory, &secret_env, err);
+	if (r < 0)
+		return r;
 	start->init_path = engine_helper_path(start->engine, "davit-init");
 	autofree char *volumes = store_path(store, STORE_VOLUMES);
 	autofree char *cgroups_path = container_cgroup_path(start->spec, start->container->id);
@@ -162,6 +167,7 @@ static int make_plan(struct start *start, const struct store *store, struct err 
 		.volumes_dir = volumes,
 		.store_dir = start->engine->root,
 		.init_path = start->init_path,
+		.secret_env = &secret_env,
 		.layer_dirs = container_files_dirs(&start->files),
 		.skeleton = start->files.skeleton,
 		.cgroups_path = cgroups_path,
@@ -171,7 +177,8 @@ static int make_plan(struct start *start, const struct store *store, struct err 
 			start->map.map.is_identity ? capability_bounding() : capability_all(),
 		.host_has_mqueue = access("/dev/mqueue", F_OK) == 0,
 	};
-	int r = plan_container(&input, &start->config, err);
+	r = plan_container(&input, &start->config, err);
+	container_secrets_wipe(&secret_env);
 	if (r < 0)
 		return r;
 	strlist_extend(&start->config->own_paths, &start->files.own_paths);
@@ -212,6 +219,9 @@ static int make_files(struct start *start, struct err *err)
 	if (r == 0)
 		r = container_write_restart(start->run_dir, start->spec, start->restart_count,
 					    start->restart_delay_msec, err);
+	if (r == 0)
+		r = container_secrets_write(start->engine, start->spec, &start->map,
+					    start->directory, start->run_dir, err);
 	if (r == 0)
 		r = map_files(start, err);
 	return r < 0 ? r

@@ -19,6 +19,7 @@
 #include "engine/container-dependencies.h"
 #include "engine/container-end.h"
 #include "engine/container-ids.h"
+#include "engine/container-secrets.h"
 #include "engine/engine.h"
 #include "engine/mount-spec.h"
 #include "engine/names.h"
@@ -547,10 +548,13 @@ int container_create(struct engine *engine, struct container_spec *spec, const c
 	if (r == 0 && (flags & CREATE_TO_START))
 		r = file_make_dirs(AT_FDCWD, run_dir, 0700, err);
 	if (r == 0)
+		r = container_secrets_keep(engine, spec, directory, err);
+	if (r == 0)
 		r = insert_with_name(engine, id, name, spec, flags, err);
 	if (r < 0) {
+		struct err ignored; /* a sweep finds what stays */
 		(void)rmdir(run_dir);
-		(void)rmdir(directory); /* just made and empty */
+		(void)file_remove_tree(AT_FDCWD, directory, &ignored);
 		return r;
 	}
 	r = container_find(engine, id, CONTAINER_WITH_SPEC | CONTAINER_IS_LOCKED, ret_container,

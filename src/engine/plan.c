@@ -21,6 +21,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "engine/container-secrets.h"
 #include "engine/container-spec.h"
 #include "engine/identity.h"
 #include "engine/mount-spec.h"
@@ -232,6 +233,11 @@ static int plan_process(const struct plan_input *input, struct oci_runtime_confi
 
 	autofree char *hostname = hostname_of(input);
 	plan_environment(spec, hostname, input->identity->home, &process->env);
+	for (size_t i = 0; input->secret_env && i < input->secret_env->count; i++) {
+		const char *text = input->secret_env->items[i], *equals = strchr(text, '=');
+		autofree char *key = xstrndup(text, (size_t)(equals - text));
+		strlist_env_set(&process->env, key, equals + 1);
+	}
 	process->terminal = spec->tty;
 	process->cwd = xstrdup(spec->workdir && *spec->workdir ? spec->workdir : "/");
 	config->has_personality = spec->personality;
@@ -424,10 +430,13 @@ static int plan_mounts(const struct plan_input *input, struct oci_runtime_config
 		oci_runtime_config_add_mount(config, INIT_TARGET, "bind", input->init_path,
 					     "bind,rprivate,ro,nosuid,nodev");
 
+	int r = container_secrets_plan(spec, input->run_dir, config, err);
+	if (r < 0)
+		return r;
 	size_t default_count = config->mount_count;
 	for (size_t i = 0; i < spec->mounts.count; i++) {
 		struct mount_spec mount;
-		int r = mount_spec_load(spec->mounts.items[i], &mount, err);
+		r = mount_spec_load(spec->mounts.items[i], &mount, err);
 		if (r == 0) {
 			r = plan_user_mount(input, &mount, i, config, err);
 			mount_spec_clear(&mount);

@@ -36,6 +36,7 @@ struct plan_input {
 	const char *volumes_dir;	  /* ROOT/volumes */
 	const char *store_dir;		  /* ROOT */
 	const char *init_path;		  /* davit-init, for spec->init */
+	const struct strlist *secret_env; /* KEY=VALUE, see container-secrets.h; NULL: none */
 	const struct strlist *layer_dirs; /* uppermost first; empty with spec->rootfs */
 	const char *skeleton;		  /* lies below them; NULL: none */
 	const char *cgroups_path;	  /* container_cgroup_path(); NULL: no group */

@@ -97,3 +97,121 @@ secret() { printf %s "${2-$VALUE}" | davit secret create "$1" - >/dev/null; }
 	davit secret rm one >/dev/null
 	[ -z "$(ls -A "${file%/*}")" ] || fail "something stays"
 }
+
+@test "run --secret: a file, whose it is, and where" {
+	secret one
+	run_davit run --rm --network none --secret one "$BUSYBOX" sh -c 'cat /run/secrets/one; stat -c " %u:%g %a" /run/secrets/one'
+	assert_output "$VALUE 0:0 444"
+	run_davit run --rm --network none --secret one,target=other,uid=7,gid=8,mode=0400 "$BUSYBOX" sh -c 'cat /run/secrets/other; stat -c " %u:%g %a" /run/secrets/other'
+	assert_output "$VALUE 7:8 400"
+	run_davit run --rm --network none --user 1000 --secret one --secret source=one,type=mount,target=mine,uid=1000,mode=400 "$BUSYBOX" sh -c 'cat /run/secrets/one /run/secrets/mine'
+	assert_output "$VALUE$VALUE"
+	run_status 1 davit run --rm --network none --user 1000 --secret one,mode=0400 "$BUSYBOX" cat /run/secrets/one
+	run_error 125 run --rm --network none --secret nosuch "$BUSYBOX" true -- "nosuch" "no such secret"
+	run_davit ps -aq
+	assert_output ""
+}
+
+@test "run --secret: elsewhere, read-only, in a read-only container, on memory" {
+	need_davit
+	secret one
+	run_davit run --rm --network none --secret one,target=/etc/deep/key --secret one,target=sub/key "$BUSYBOX" cat /etc/deep/key /run/secrets/sub/key
+	assert_output "$VALUE$VALUE"
+	run_davit run --rm --network none --read-only --secret one "$BUSYBOX" cat /run/secrets/one
+	assert_output "$VALUE"
+	run_davit run --rm --network none --secret one "$BUSYBOX" stat -f -c %T /run/secrets
+	if [ "$(stat -f -c %T "$RUNDIR")" = tmpfs ]; then assert_output tmpfs; fi
+	run_status 1 davit run --rm --network none --secret one "$BUSYBOX" sh -c 'echo x >/run/secrets/one'
+	run_status 1 davit run --rm --network none --secret one "$BUSYBOX" rm /run/secrets/one
+}
+
+@test "run --secret: another mapping of users" {
+	need_davit
+	secret one
+	for mode in --userns=private --userns=auto --userns=keep-id:uid=1000,gid=1000 --uidmap=0:100000:65536; do
+		if is_root && [[ $mode == --userns=* ]]; then continue; fi
+		if ! is_root && [[ $mode == --uidmap* ]]; then continue; fi
+		run_davit run --rm --network none $mode --user 0 --secret one --secret one,target=two,uid=33,gid=34,mode=0400 "$BUSYBOX" \
+			sh -c 'cat /run/secrets/*; stat -c " %u:%g %a" /run/secrets/*'
+		assert_output "$VALUE$VALUE 0:0 444"$'\n'" 33:34 400"
+	done
+}
+
+@test "run --secret: a variable, also of exec, and of no record" {
+	secret one
+	davit run -d --name c --network none --secret one,type=env,target=PASS --secret one,type=env "$BUSYBOX" sh -c 'echo "$PASS $one"; sleep 1000' >/dev/null
+	wait_until 10 eval '[ -n "$(davit logs c)" ]'
+	run_davit logs c
+	assert_output "$VALUE $VALUE"
+	run_davit exec c sh -c 'echo "$PASS"'
+	assert_output "$VALUE"
+	run_davit inspect c
+	assert_not_contains "$VALUE"
+	run_error 125 run --rm --secret one,type=env,uid=3 "$BUSYBOX" true -- "uid|mode"
+	need_davit
+	run_davit inspect -f '{{json .Config.Env}}' c
+	assert_contains 'PASS=*******'
+	head -c 20 /dev/zero | davit secret create zero - >/dev/null
+	run_error 125 run --rm --network none --secret zero,type=env "$BUSYBOX" true -- "zero" "type=mount"
+	for bad in ,type=env one,type=x one,mode=9 one,uid=x one,target=../x one,nosuch=1 one,id=3 one,type=env,target=a=b; do
+		run_error 125 run --rm --secret "$bad" "$BUSYBOX" true -- "--secret"
+	done
+	run_davit ps -aq
+	[ "${#lines[@]}" = 1 ] || fail "more than c"
+}
+
+@test "run --secret: the value is in no file that others can read, no command line, and no layer" {
+	need_davit
+	secret one
+	davit run -d --name c --network none --secret one --secret one,target=/etc/key --secret one,type=env,target=PASS "$BUSYBOX" sleep 1000 >/dev/null
+	davit exec -d c sleep 1001
+	# Whoever wants to read one of these has to get through a directory that only its owner may enter.
+	for top in "$STORE/secrets" "$STORE/containers/"* "$RUNDIR/containers/"*; do
+		[ "$(stat -c %a "$top")" = 700 ] || fail "$top"
+	done
+	! grep -rlF "$VALUE" "$STORE/davit.db"* || fail "in the database"
+	id=$(davit inspect -f '{{.Id}}' c)
+	! grep -rqF "$VALUE" "$STORE/containers/$id/upper" || fail "in the layer"
+	[ ! -s "$STORE/containers/$id/upper/etc/key" ] || fail "in the layer"
+	for pid in $(pgrep davit-monitor); do
+		! grep -qaF "$VALUE" "/proc/$pid/cmdline" "/proc/$pid/environ" 2>/dev/null || fail "process $pid"
+	done
+	! grep -lF "$VALUE" /proc/[0-9]*/cmdline 2>/dev/null || fail "a command line"
+	davit rm -f -t 0 c >/dev/null
+	[ ! -e "$STORE/containers/$id" ] && [ ! -e "$RUNDIR/containers/$id" ] || fail "the container's copy"
+}
+
+@test "a container keeps its secret" {
+	secret one
+	davit run -d --name c --network none --secret one "$BUSYBOX" sleep 1000 >/dev/null
+	davit create --name d --network none --secret one "$BUSYBOX" cat /run/secrets/one >/dev/null
+	run_davit secret rm one
+	secret one another
+	run_davit exec c cat /run/secrets/one
+	assert_output "$VALUE"
+	run_davit restart -t 0 c
+	run_davit exec c cat /run/secrets/one
+	assert_output "$VALUE"
+	run_davit start -a d
+	assert_output "$VALUE"
+	davit inspect d | jq -e '.[0].Config.Secrets[0] | .Name == "one" and (.ID | length) == 25 and .UID == 0 and .GID == 0' >/dev/null || fail "$(davit inspect d)"
+}
+
+@test "a killed start leaves nothing of a secret that others can read" {
+	need_davit
+	secret one
+	for delay in 0 0.005 0.01 0.02 0.04; do
+		davit_background run --rm --network none --secret one "$BUSYBOX" sleep 1000 >/dev/null 2>&1
+		pid=$!
+		sleep $delay
+		kill -KILL $pid 2>/dev/null || :
+		wait $pid 2>/dev/null || :
+		for top in "$STORE/secrets" "$STORE/containers/"* "$RUNDIR/containers/"*; do
+			[ ! -e "$top" ] || [ "$(stat -c %a "$top")" = 700 ] || fail "$top"
+		done
+	done
+	davit rm -f -a -t 0 >/dev/null
+	davit ps -a >/dev/null
+	[ -z "$(find "$RUNDIR/containers" -name 'secret*' 2>/dev/null)" ] || fail "something stays"
+	[ -z "$(ls -A "$STORE/containers")" ] || fail "something stays"
+}
