@@ -139,12 +139,13 @@ static int explain_exec(const struct launch_plan *plan, const struct child_repor
 	}
 }
 
-/* The steps that need no more than a name. */
+/* What is done in each step. Where it is done to one of several things, step_object() tells which. */
 static const char *const step_words[CHILD_STEP_COUNT] = {
 	[CHILD_START] = "start the container's first process",
 	[CHILD_CLONE] = "make the container's first process",
 	[CHILD_IDS] = "become root of the user namespace",
 	[CHILD_TIME_NAMESPACE] = "make a time namespace",
+	[CHILD_TIME_OFFSETS] = "set the time offsets",
 	[CHILD_CGROUP] = "enter the control group",
 	[CHILD_CGROUP_NAMESPACE] = "make a cgroup namespace",
 	[CHILD_KEYRING] = "make a session keyring",
@@ -152,62 +153,142 @@ static const char *const step_words[CHILD_STEP_COUNT] = {
 	[CHILD_DOMAINNAME] = "set the domain name",
 	[CHILD_LOOPBACK] = "bring up the loopback interface",
 	[CHILD_PROPAGATION] = "make the mounts private",
+	[CHILD_OVERLAY_MAP] = "root file system: map the IDs of its layers",
+	[CHILD_ROOT] = "root file system",
+	[CHILD_DEVICE] = "device",
 	[CHILD_DEVICE_LINK] = "make the links of /dev",
+	[CHILD_SYSCTL] = "sysctl",
+	[CHILD_OWN_PATH] = "change the owner of",
+	[CHILD_MASK] = "mask",
+	[CHILD_READONLY] = "make read-only",
 	[CHILD_TERMINAL] = "make a terminal; does the container have a devpts at /dev/pts?",
 	[CHILD_STDIO] = "set up standard input and output",
 	[CHILD_LABEL] = "set the security label; is the security module active on this host?",
 	[CHILD_PIVOT] = "change the root directory",
+	[CHILD_CWD] = "working directory",
 	[CHILD_PERSONALITY] = "set the personality (linux.personality)",
+	[CHILD_OOM_SCORE] = "OOM score adjustment",
+	[CHILD_SCHEDULER] = "process.scheduler",
+	[CHILD_IO_PRIORITY] = "process.ioPriority",
+	[CHILD_AFFINITY] = "process.execCPUAffinity",
 	[CHILD_CAPABILITIES] = "set the capabilities",
 	[CHILD_GROUPS] = "set the groups",
 	[CHILD_SECCOMP] = "set the seccomp filter",
 };
 
-int launch_plan_explain(const struct launch_plan *plan, const struct child_report *report,
-			struct err *err)
+static const char *step_object(const struct launch_plan *plan, const struct child_report *report)
 {
 	const struct oci_runtime_config *config = plan->config;
 
+	switch (report->step) {
+	case CHILD_ROOT:
+		return plan->root_source;
+	case CHILD_DEVICE:
+		return plan->devices[report->index].path;
+	case CHILD_SYSCTL:
+		return config->sysctls[report->index].key;
+	case CHILD_OWN_PATH:
+		return config->own_paths.items[report->index];
+	case CHILD_MASK:
+		return config->masked_paths.items[report->index];
+	case CHILD_READONLY:
+		return config->readonly_paths.items[report->index];
+	case CHILD_CWD:
+		return plan->cwd;
+	case CHILD_OOM_SCORE:
+		return plan->oom_score;
+	case CHILD_AFFINITY:
+		return report->index ? config->process.final_cpu_affinity
+				     : config->process.initial_cpu_affinity;
+	default:
+		return NULL;
+	}
+}
+
+/* What an error means there, and the remedy, where the kernel's word for it does not tell. */
+static const struct reason {
+	enum child_step step;
+	int code;
+	int meant; /* what it is for our caller; 0: the same */
+	const char *words;
+} reasons[] = {
+	{ CHILD_CLONE, EAGAIN, 0,
+	  "too many processes; raise the limit of processes of this user or cgroup" },
+	{ CHILD_TIME_NAMESPACE, EINVAL, ENOTSUP,
+	  "this kernel has none (CONFIG_TIME_NS); leave --time-offset out" },
+	{ CHILD_TIME_NAMESPACE, ENOENT, ENOTSUP,
+	  "this kernel has none (CONFIG_TIME_NS); leave --time-offset out" },
+	{ CHILD_TIME_OFFSETS, ERANGE, 0,
+	  "a clock would be before its zero, the start of the host, or beyond the kernel's end of "
+	  "time; give a smaller offset" },
+	{ CHILD_OVERLAY_MAP, EINVAL, 0,
+	  "their file system has no ID-mapped mounts; use another one or --userns=host" },
+	{ CHILD_CWD, ENOENT, 0, "it does not exist in the container; name one that does" },
+	{ CHILD_OOM_SCORE, EACCES, 0, "this user may only raise it above the caller's own" },
+	{ CHILD_OOM_SCORE, EPERM, 0, "this user may only raise it above the caller's own" },
+	{ CHILD_SCHEDULER, EPERM, 0,
+	  "this user may not; it takes CAP_SYS_NICE, and a control group that has time for "
+	  "real-time tasks" },
+	{ CHILD_IO_PRIORITY, EPERM, 0,
+	  "this user may not; class IOPRIO_CLASS_RT takes CAP_SYS_ADMIN or CAP_SYS_NICE" },
+};
+
+static int explain_step(const struct launch_plan *plan, const struct child_report *report,
+			struct err *err)
+{
+	const char *words = report->step < CHILD_STEP_COUNT ? step_words[report->step] : NULL;
+	const char *object = step_object(plan, report);
+	const char *open = object ? " '" : "", *close = object ? "'" : "";
+
+	words = words ?: "start the container";
+	object = object ?: "";
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+		if (reasons[i].step == report->step && reasons[i].code == report->code)
+			return err_set(err, reasons[i].meant ?: report->code, "%s%s%s%s: %s", words,
+				       open, object, close, reasons[i].words);
 	errno = report->code;
+	return err_errno(err, "%s%s%s%s", words, open, object, close);
+}
+
+static int explain_join(const struct launch_plan *plan, const struct child_report *report,
+			struct err *err)
+{
+	const char *name = plan_namespaces[report->index].name;
+	const char *path = plan->config->namespaces[report->index].path;
+
+	if (report->code == EINVAL && path)
+		return err_set(err, EINVAL,
+			       "join the %s namespace: '%s' is none, or is already ours", name,
+			       path);
+	errno = report->code;
+	return err_errno(err, "join the %s namespace", name);
+}
+
+static int explain_user(const struct launch_plan *plan, const struct child_report *report,
+			struct err *err)
+{
+	const struct oci_process *process = &plan->config->process;
+
+	if (report->code == EINVAL)
+		return err_set(err, EINVAL,
+			       "user %u, group %u: not mapped into the user namespace; give this "
+			       "user a larger range in /etc/subuid and /etc/subgid",
+			       process->uid, process->gid);
+	errno = report->code;
+	return err_errno(err, "become user %u, group %u", process->uid, process->gid);
+}
+
+int launch_plan_explain(const struct launch_plan *plan, const struct child_report *report,
+			struct err *err)
+{
 	switch (report->step) {
 	case CHILD_JOIN:
-		if (report->code == EINVAL && config->namespaces[report->index].path)
-			return err_set(err, EINVAL,
-				       "join the %s namespace: '%s' is none, or is already ours",
-				       plan_namespaces[report->index].name,
-				       config->namespaces[report->index].path);
-		return err_errno(err, "join the %s namespace", plan_namespaces[report->index].name);
-	case CHILD_OOM_SCORE:
-		if (report->code == EACCES || report->code == EPERM)
-			return err_set(
-				err, report->code,
-				"OOM score adjustment %s: this user may only raise it above the "
-				"caller's own",
-				plan->oom_score);
-		return err_errno(err, "OOM score adjustment %s", plan->oom_score);
-	case CHILD_TIME_NAMESPACE:
-		if (report->code == EINVAL || report->code == ENOENT)
-			return err_set(err, ENOTSUP,
-				       "make a time namespace: this kernel has none "
-				       "(CONFIG_TIME_NS); leave --time-offset out");
-		break;
-	case CHILD_TIME_OFFSETS:
-		if (report->code == ERANGE)
-			return err_set(
-				err, ERANGE,
-				"time offset: a clock would be before its zero, the start of "
-				"the host, or beyond the kernel's end of time; give a smaller "
-				"offset");
-		return err_errno(err, "set the time offsets");
+		return explain_join(plan, report, err);
 	case CHILD_CLONE:
 		if (plan->has_own_user_namespace &&
 		    (report->code == EPERM || report->code == ENOSPC))
 			return userns_explain_refusal(report->code, err);
-		if (report->code == EAGAIN)
-			return err_set(err, EAGAIN,
-				       "make the container's first process: too many processes; "
-				       "raise the limit of processes of this user or cgroup");
-		break;
+		return explain_step(plan, report, err);
 	case CHILD_BIND_SOURCE:
 	case CHILD_MOUNT_MAP:
 	case CHILD_MOUNT_TARGET:
@@ -218,73 +299,17 @@ int launch_plan_explain(const struct launch_plan *plan, const struct child_repor
 		return explain_mount(plan, report, err);
 	case CHILD_OVERLAY:
 		return explain_overlay(plan, report, err);
-	case CHILD_OVERLAY_MAP:
-		if (report->code == EINVAL)
-			return err_set(
-				err, EINVAL,
-				"root file system: where the layers are has no ID-mapped mounts; "
-				"use another file system or --userns=host");
-		return err_errno(err, "root file system: map the IDs of its layers");
-	case CHILD_ROOT:
-		return err_errno(err, "root file system '%s'",
-				 plan->root_source ? plan->root_source : "");
-	case CHILD_DEVICE:
-		return err_errno(err, "device '%s'", plan->devices[report->index].path);
-	case CHILD_SYSCTL:
-		return err_errno(err, "sysctl '%s'", config->sysctls[report->index].key);
-	case CHILD_OWN_PATH:
-		return err_errno(err, "give '%s' to the container",
-				 config->own_paths.items[report->index]);
-	case CHILD_MASK:
-		return err_errno(err, "mask '%s'", config->masked_paths.items[report->index]);
-	case CHILD_READONLY:
-		return err_errno(err, "make '%s' read-only",
-				 config->readonly_paths.items[report->index]);
 	case CHILD_HOOK:
 		return runtime_explain_hook(
-			config, (enum oci_hook_point)report->detail, (size_t)report->index,
+			plan->config, (enum oci_hook_point)report->detail, (size_t)report->index,
 			report->wait_status ? 0 : report->code, report->wait_status, err);
-	case CHILD_CWD:
-		if (report->code == ENOENT)
-			return err_set(err, ENOENT,
-				       "working directory '%s' does not exist in the container; "
-				       "name one that does",
-				       plan->cwd);
-		return err_errno(err, "working directory '%s'", plan->cwd);
-	case CHILD_SCHEDULER:
-		if (report->code == EPERM)
-			return err_set(
-				err, EPERM,
-				"process.scheduler: this user may not; it takes CAP_SYS_NICE, and "
-				"a control group that has time for real-time tasks");
-		return err_errno(err, "process.scheduler");
-	case CHILD_IO_PRIORITY:
-		if (report->code == EPERM)
-			return err_set(
-				err, EPERM,
-				"process.ioPriority: this user may not; class IOPRIO_CLASS_RT "
-				"takes CAP_SYS_ADMIN or CAP_SYS_NICE");
-		return err_errno(err, "process.ioPriority");
-	case CHILD_AFFINITY:
-		return err_errno(err, "process.execCPUAffinity '%s'",
-				 report->index ? config->process.final_cpu_affinity
-					       : config->process.initial_cpu_affinity);
 	case CHILD_USER:
-		if (report->code == EINVAL)
-			return err_set(
-				err, EINVAL,
-				"user %u, group %u: not mapped into the user namespace; give "
-				"this user a larger range in /etc/subuid and /etc/subgid",
-				config->process.uid, config->process.gid);
-		return err_errno(err, "become user %u, group %u", config->process.uid,
-				 config->process.gid);
+		return explain_user(plan, report, err);
 	case CHILD_EXEC:
 		return explain_exec(plan, report, err);
 	default:
-		break;
+		return explain_step(plan, report, err);
 	}
-	const char *words = report->step < CHILD_STEP_COUNT ? step_words[report->step] : NULL;
-	return err_errno(err, "%s", words ? words : "start the container");
 }
 
 /* ---- the debug log ---- */
