@@ -101,6 +101,12 @@ static void add_memory_v1(struct cgroup_settings *settings,
 	if (resources->memory_swappiness >= 0)
 		add(settings, CGROUP_MEMORY, "swappiness", "memory.swappiness",
 		    number(resources->memory_swappiness));
+	if (resources->memory_kernel)
+		add(settings, CGROUP_MEMORY, "kernel memory limit", "memory.kmem.limit_in_bytes",
+		    number(resources->memory_kernel));
+	if (resources->memory_kernel_tcp)
+		add(settings, CGROUP_MEMORY, "kernel memory limit for TCP",
+		    "memory.kmem.tcp.limit_in_bytes", number(resources->memory_kernel_tcp));
 	if (resources->memory_disable_oom_killer)
 		add(settings, CGROUP_MEMORY, "disabling the OOM killer", "memory.oom_control",
 		    xstrdup("1"));
@@ -232,6 +238,8 @@ static int refuse_v1_only(const struct cgroup_resources *resources, struct err *
 		what = "swappiness";
 	else if (resources->memory_disable_oom_killer)
 		what = "disabling the OOM killer";
+	else if (resources->memory_kernel || resources->memory_kernel_tcp)
+		what = "a limit of kernel memory";
 	else if (resources->cpu_rt_period || resources->cpu_rt_runtime)
 		what = "real-time CPU time";
 	else if (resources->network_class || resources->network_priority_count)

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -367,11 +368,27 @@ static int freeze(struct cgroup *group, bool frozen, struct err *err)
 		     : 0;
 }
 
+/* v1 refuses that by itself. */
+static int check_usage(const struct cgroup *group, const struct cgroup_resources *resources,
+		       struct err *err)
+{
+	uint64_t used;
+
+	if (!resources->memory_check_before_update || resources->memory_limit <= 0 ||
+	    !cgroup_read_number(group->directories[0].fd, "memory.current", &used) ||
+	    used <= (uint64_t)resources->memory_limit)
+		return 0;
+	return err_set(err, EBUSY, "memory limit '%" PRId64 "': %" PRIu64 " bytes are in use",
+		       resources->memory_limit, used);
+}
+
 static int update(struct cgroup *group, const struct cgroup_resources *resources, struct err *err)
 {
 	struct cgroup_settings settings;
 
-	int r = cgroup_settings_plan_v2(resources, &settings, err);
+	int r = check_usage(group, resources, err);
+	if (r == 0)
+		r = cgroup_settings_plan_v2(resources, &settings, err);
 	if (r < 0)
 		return r;
 	/* The groups above a user's may be others'. */

@@ -52,6 +52,9 @@ struct cgroup_resources {
 	int64_t memory_reservation;
 	int64_t memory_swappiness; /* -1: not given; cgroup v1 only */
 	bool memory_disable_oom_killer;
+	int64_t memory_kernel, memory_kernel_tcp; /* cgroup v1 only */
+	/* A new limit below what is in use is an error, instead of processes being killed. */
+	bool memory_check_before_update;
 	uint64_t cpu_shares;
 	int64_t cpu_quota; /* microseconds in each period; 0: not given, -1: unlimited */
 	uint64_t cpu_period;

@@ -145,6 +145,8 @@ static struct json_object *memory_to_json(const struct cgroup_resources *resourc
 	add_nonzero(object, "limit", resources->memory_limit);
 	add_nonzero(object, "swap", resources->memory_swap);
 	add_nonzero(object, "reservation", resources->memory_reservation);
+	add_nonzero(object, "kernel", resources->memory_kernel);
+	add_nonzero(object, "kernelTCP", resources->memory_kernel_tcp);
 	if (resources->memory_swappiness >= 0)
 		json_add_int(object, "swappiness", resources->memory_swappiness);
 	if (resources->memory_disable_oom_killer)

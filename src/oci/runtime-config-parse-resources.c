@@ -23,15 +23,14 @@ static uint64_t unsigned_limit(const struct json_at *at, const char *name, uint6
 	return number;
 }
 
-/* Known to the specification, not to this runtime. 0 and false wish for nothing. */
-static void refuse(const struct json_at *at, const char *const names[])
+/* 0 wishes for nothing. */
+static void refuse_leaf_weight(const struct json_at *at)
 {
-	for (; *names; names++) {
-		struct json_object *value = NULL;
-		if (json_object_object_get_ex(at->value, *names, &value) &&
-		    json_object_get_boolean(value))
-			json_at_fail(at, *names, "not supported by this runtime; leave it out");
-	}
+	struct json_object *value = NULL;
+
+	if (json_object_object_get_ex(at->value, "leafWeight", &value) &&
+	    json_object_get_boolean(value))
+		json_at_fail(at, "leafWeight", "no kernel since 5.0 has it; leave it out");
 }
 
 static void parse_device_rules(const struct json_at *resources_at,
@@ -67,7 +66,6 @@ static void parse_device_rules(const struct json_at *resources_at,
 
 static void parse_memory(const struct json_at *resources_at, struct cgroup_resources *resources)
 {
-	static const char *const refused[] = { "kernel", "kernelTCP", "checkBeforeUpdate", NULL };
 	struct json_at at;
 
 	if (!json_at_member(resources_at, "memory", json_type_object, &at))
@@ -82,7 +80,10 @@ static void parse_memory(const struct json_at *resources_at, struct cgroup_resou
 	if (resources->memory_limit > 0 && resources->memory_swap > 0 &&
 	    resources->memory_swap < resources->memory_limit)
 		json_at_fail(&at, "swap", "is below 'limit', which it includes");
-	refuse(&at, refused);
+	resources->memory_kernel = signed_limit(&at, "kernel", resources->memory_kernel);
+	resources->memory_kernel_tcp = signed_limit(&at, "kernelTCP", resources->memory_kernel_tcp);
+	if (json_at_bool(&at, "checkBeforeUpdate"))
+		resources->memory_check_before_update = true;
 }
 
 static void parse_cpu(const struct json_at *resources_at, struct cgroup_resources *resources)
@@ -130,7 +131,6 @@ static void parse_block_io(const struct json_at *resources_at, struct cgroup_res
 		"throttleReadIOPSDevice",
 		"throttleWriteIOPSDevice",
 	};
-	static const char *const refused[] = { "leafWeight", NULL };
 	struct json_at object, list, at;
 	int64_t number;
 
@@ -138,7 +138,7 @@ static void parse_block_io(const struct json_at *resources_at, struct cgroup_res
 		return;
 	if (json_at_int(&object, "weight", 0, 1000, &number))
 		resources->blkio_weight = (uint16_t)number;
-	refuse(&object, refused);
+	refuse_leaf_weight(&object);
 	if (json_at_member(&object, "weightDevice", json_type_array, &list))
 		for (size_t i = 0; json_at_element(&list, i, json_type_object, &at); i++) {
 			struct cgroup_weight *weight = OCI_APPEND(resources->weight_devices,
@@ -146,7 +146,7 @@ static void parse_block_io(const struct json_at *resources_at, struct cgroup_res
 			weight->major = json_at_need_int(&at, "major", 0, UINT32_MAX);
 			weight->minor = json_at_need_int(&at, "minor", 0, UINT32_MAX);
 			weight->weight = (uint16_t)json_at_need_int(&at, "weight", 1, 1000);
-			refuse(&at, refused);
+			refuse_leaf_weight(&at);
 		}
 	for (int kind = 0; kind < 4; kind++)
 		parse_throttle(&object, throttles[kind], kind, resources);

@@ -81,8 +81,7 @@ static int plan_own_namespaces(struct launch_plan *plan, bool joins_user_namespa
 		if (ns->wanted && !ns->path)
 			plan->clone_flags |= plan_namespaces[i].clone_flag;
 	}
-	const struct oci_namespace_config *mounts = &config->namespaces[OCI_NS_MOUNT];
-	if (!mounts->wanted || mounts->path)
+	if (!config->namespaces[OCI_NS_MOUNT].wanted)
 		return err_set(err, ENOTSUP,
 			       "a container needs a mount namespace of its own; do not share it");
 
@@ -667,12 +666,9 @@ static void plan_stub(struct launch_plan *plan)
 
 static void plan_hooks(struct launch_plan *plan)
 {
-	static const struct {
-		enum oci_hook_point point;
-		const char *status;
-	} inside[] = {
-		{ OCI_HOOK_CREATE_CONTAINER, "creating" },
-		{ OCI_HOOK_START_CONTAINER, "created" },
+	static const enum oci_hook_point inside[] = {
+		OCI_HOOK_CREATE_CONTAINER,
+		OCI_HOOK_START_CONTAINER,
 	};
 	const struct oci_hooks *hooks = plan->config->hooks;
 
@@ -680,10 +676,10 @@ static void plan_hooks(struct launch_plan *plan)
 				   hooks[OCI_HOOK_CREATE_RUNTIME].count ||
 				   hooks[OCI_HOOK_CREATE_CONTAINER].count;
 	for (size_t i = 0; i < ARRAY_SIZE(inside); i++) {
-		struct plan_state *state = &plan->hook_states[inside[i].point];
-		if (hooks[inside[i].point].count)
-			state->text = oci_runtime_state_text(plan->config, inside[i].status,
-							     &state->pid_at);
+		struct plan_state *state = &plan->hook_states[inside[i]];
+		if (hooks[inside[i]].count)
+			state->text =
+				oci_runtime_state_text(plan->config, "created", &state->pid_at);
 	}
 }
 

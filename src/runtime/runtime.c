@@ -13,12 +13,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -81,6 +83,11 @@ static int joins_open(const struct oci_runtime_config *config, int userns_fd, st
 			joins->fds[i] = open(ns->path, O_RDONLY | O_CLOEXEC);
 			if (joins->fds[i] < 0)
 				return err_errno(err, "open namespace '%s'", ns->path);
+			/* setns(2) has the same error for another kind and for our own. */
+			if (ioctl(joins->fds[i], NS_GET_NSTYPE) !=
+			    (int)plan_namespaces[i].clone_flag)
+				return err_set(err, EINVAL, "'%s' is not a namespace of type '%s'",
+					       ns->path, oci_namespace_names[i]);
 			joins->count++;
 		}
 	}
@@ -513,13 +520,14 @@ int runtime_spawn(const struct oci_runtime_config *config, const struct cgroup *
 
 /* ---- ready, exec ---- */
 
+/* "creating" is the lifecycle's second step only, which is done. */
 static int run_creation_hooks(struct runtime_child *child, struct err *err)
 {
 	const struct oci_runtime_config *config = child->plan->config;
 
-	int r = runtime_run_hooks(config, OCI_HOOK_PRESTART, "creating", child->pid, err);
+	int r = runtime_run_hooks(config, OCI_HOOK_PRESTART, "created", child->pid, err);
 	if (r == 0)
-		r = runtime_run_hooks(config, OCI_HOOK_CREATE_RUNTIME, "creating", child->pid, err);
+		r = runtime_run_hooks(config, OCI_HOOK_CREATE_RUNTIME, "created", child->pid, err);
 	if (r == 0)
 		(void)runtime_send_go(child); /* a dead child is found out by its silence */
 	return r;

@@ -205,6 +205,12 @@ static void test_what_only_v1_has_is_refused_on_v2(void **state)
 	expect_plan(cgroup_settings_plan_v1, &resources, "memory.swappiness=0\n");
 	expect_refusal(cgroup_settings_plan_v2, &resources, "swappiness");
 	resources = nothing;
+	resources.memory_kernel = 4096;
+	resources.memory_kernel_tcp = 8192;
+	expect_plan(cgroup_settings_plan_v1, &resources,
+		    "memory.kmem.limit_in_bytes=4096\nmemory.kmem.tcp.limit_in_bytes=8192\n");
+	expect_refusal(cgroup_settings_plan_v2, &resources, "kernel memory");
+	resources = nothing;
 	resources.memory_disable_oom_killer = true;
 	expect_plan(cgroup_settings_plan_v1, &resources, "memory.oom_control=1\n");
 	expect_refusal(cgroup_settings_plan_v2, &resources, "OOM killer");
