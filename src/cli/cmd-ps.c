@@ -29,7 +29,7 @@ static const struct option_spec options[] = {
 	{ "all", 'a', OPTION_FLAG, FIELD(all), NULL, "Those that do not run too" },
 	{ "filter", 'f', OPTION_STRINGS, FIELD(filters), "KEY=VALUE",
 	  "Only those that match: id, name, label, status, exited, ancestor, before, since, "
-	  "volume, network, health",
+	  "volume, network, health, restart-policy, should-start-on-boot",
 	  CONTAINER_FILTER_CHOICES },
 	OUTPUT_FORMAT_OPTION(FIELD(format)),
 	{ "last", 'n', OPTION_INT, FIELD(last), "NUMBER", "The newest ones, running or not" },

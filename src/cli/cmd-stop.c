@@ -6,7 +6,7 @@
 #include "engine/container.h"
 
 struct stop_args {
-	bool all, ignore, latest;
+	bool all, ignore, latest, until_boot;
 	struct strlist cid_files, filters;
 	int64_t timeout_sec;
 };
@@ -23,6 +23,8 @@ static const struct option_spec options[] = {
 	{ "latest", 'l', OPTION_FLAG, FIELD(latest), NULL, "The one that was made last" },
 	{ "time", 't', OPTION_INT, FIELD(timeout_sec), "SECONDS",
 	  "How long to wait before SIGKILL; the container's own is 10", .initial = "-1" },
+	{ "until-boot", 0, OPTION_FLAG, FIELD(until_boot), NULL,
+	  "Not for good: those with the policy unless-stopped start at the next boot" },
 	OPTION_END,
 };
 
@@ -31,7 +33,9 @@ static int stop_one(struct engine *engine, struct container *container, const ch
 {
 	const struct stop_args *args = arg;
 
-	int r = container_stop(engine, container, args->timeout_sec, err);
+	int r = args->until_boot
+			? container_stop_until_boot(engine, container, args->timeout_sec, err)
+			: container_stop(engine, container, args->timeout_sec, err);
 	if (r < 0)
 		return r;
 	if (r == STOP_KILLED)

@@ -85,7 +85,7 @@ int container_kill(struct engine *engine, struct container *container, int signa
 
 	int r = container_settle(engine, container, err);
 	if (r == 0 && asks_to_end(container, signal))
-		r = container_end_restarts(engine, container->id, err);
+		r = container_end_restarts(engine, container->id, RESTART_END_STOPPED, err);
 	if (r == CONTAINER_RESTARTING)
 		return 0; /* it does not run, and will not any more */
 	if (r >= 0)
@@ -145,14 +145,14 @@ static int end_init(const struct container *container, const struct container_sp
 	return timeout_sec > 0 ? STOP_KILLED : STOP_DONE;
 }
 
-int container_stop(struct engine *engine, struct container *container, int64_t timeout_sec,
-		   struct err *err)
+static int stop(struct engine *engine, struct container *container, int64_t timeout_sec,
+		enum restart_end why, struct err *err)
 {
 	autocontainer_spec struct container_spec *spec = NULL;
 	autoclose int fd = -1;
 	int result;
 
-	int r = container_end_restarts(engine, container->id, err);
+	int r = container_end_restarts(engine, container->id, why, err);
 	if (r >= 0 && r != CONTAINER_RUNNING) {
 		r = container_cleanup(engine, container->id, err);
 		return r < 0 ? r : STOP_WAS_STOPPED;
@@ -173,6 +173,18 @@ int container_stop(struct engine *engine, struct container *container, int64_t t
 		return r;
 	r = container_wait(engine, container, &(int){ 0 }, err);
 	return r < 0 ? r : result;
+}
+
+int container_stop(struct engine *engine, struct container *container, int64_t timeout_sec,
+		   struct err *err)
+{
+	return stop(engine, container, timeout_sec, RESTART_END_STOPPED, err);
+}
+
+int container_stop_until_boot(struct engine *engine, struct container *container,
+			      int64_t timeout_sec, struct err *err)
+{
+	return stop(engine, container, timeout_sec, RESTART_END_UNTIL_BOOT, err);
 }
 
 int container_end_to_restart(struct engine *engine, struct container *container, struct err *err)

@@ -27,6 +27,10 @@ enum stop_result { STOP_WAS_STOPPED, STOP_DONE, STOP_KILLED /* it did not listen
 int container_stop(struct engine *engine, struct container *container, int64_t timeout_sec,
 		   struct err *err);
 
+/* The same when the machine goes down: not by the wish of the user, see container_starts_on_boot(). */
+int container_stop_until_boot(struct engine *engine, struct container *container,
+			      int64_t timeout_sec, struct err *err);
+
 /* End it as container_stop() does, but to be started again by its monitor, whatever its policy is. */
 int container_end_to_restart(struct engine *engine, struct container *container, struct err *err);
 

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "engine/container-restart.h"
 #include "engine/container.h"
 #include "engine/health.h"
 #include "engine/mount-spec.h"
@@ -27,6 +28,8 @@ enum filter_key {
 	FILTER_VOLUME,
 	FILTER_NETWORK,
 	FILTER_HEALTH,
+	FILTER_RESTART_POLICY,
+	FILTER_BOOT,
 	FILTER_KEY_COUNT,
 };
 
@@ -43,6 +46,8 @@ static const char *const key_names[] = {
 	[FILTER_VOLUME] = "volume",
 	[FILTER_NETWORK] = "network",
 	[FILTER_HEALTH] = "health",
+	[FILTER_RESTART_POLICY] = "restart-policy",
+	[FILTER_BOOT] = "should-start-on-boot",
 };
 _Static_assert(ARRAY_SIZE(key_names) == FILTER_KEY_COUNT, "every key has a name");
 
@@ -80,6 +85,14 @@ static int check_value(struct engine *engine, struct container_filter *filter, e
 			       "'%s' is no container state; states are created, running, "
 			       "restarting and exited",
 			       value);
+	}
+	if (key == FILTER_BOOT && strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+		return err_set(err, EINVAL,
+			       "filter should-start-on-boot=%s: neither true nor false", value);
+	if (key == FILTER_RESTART_POLICY) {
+		const char *policy;
+		int64_t retries;
+		return restart_policy_parse(value, &policy, &retries, err);
 	}
 	if (key == FILTER_EXITED) {
 		int64_t unused;
@@ -120,7 +133,8 @@ int container_filter_parse(struct engine *engine, const struct strlist *words,
 			return err_set(
 				err, EINVAL,
 				"'%.*s' is an invalid filter; known are id, name, label, status, "
-				"exited, ancestor, before, since, volume, network and health",
+				"exited, ancestor, before, since, volume, network, health, "
+				"restart-policy and should-start-on-boot",
 				(int)size, word);
 		int r = check_value(engine, filter, (enum filter_key)key, equals + 1, err);
 		if (r < 0)
@@ -184,6 +198,20 @@ static bool volume_matches(const struct container_spec *spec, const char *wanted
 	return false;
 }
 
+/* "on-failure" matches whatever the number of its retries, "never" is called "no" too. */
+static bool policy_matches(const struct container_spec *spec, const char *wanted)
+{
+	const char *policy = NULL;
+	struct err ignored; /* it was checked before */
+	int64_t retries = 0;
+
+	(void)restart_policy_parse(wanted, &policy, &retries, &ignored);
+	if (!policy || !spec || !spec->restart_policy)
+		return !policy && spec && !spec->restart_policy;
+	return strcmp(spec->restart_policy, policy) == 0 &&
+	       (!retries || retries == spec->restart_retries);
+}
+
 static bool value_matches(const struct container_filter *filter, enum filter_key key, size_t index,
 			  const struct container *container, struct json_object *labels,
 			  const struct container_spec *spec)
@@ -223,6 +251,11 @@ static bool value_matches(const struct container_filter *filter, enum filter_key
 						: xstrdup("");
 		return strcmp(*health ? health : "none", wanted) == 0;
 	}
+	case FILTER_RESTART_POLICY:
+		return policy_matches(spec, wanted);
+	case FILTER_BOOT:
+		return (spec && container_starts_on_boot(container, spec)) ==
+		       (strcmp(wanted, "true") == 0);
 	case FILTER_KEY_COUNT:
 		break;
 	}
@@ -236,7 +269,8 @@ bool container_filter_matches(const struct container_filter *filter,
 	autocontainer_spec struct container_spec *spec = NULL;
 	struct err ignored; /* what a damaged record lacks does not match */
 	bool needs_spec =
-		filter->values[FILTER_VOLUME].count || filter->values[FILTER_NETWORK].count;
+		filter->values[FILTER_VOLUME].count || filter->values[FILTER_NETWORK].count ||
+		filter->values[FILTER_RESTART_POLICY].count || filter->values[FILTER_BOOT].count;
 
 	if (container->labels)
 		(void)json_parse(container->labels, strlen(container->labels), &labels, &ignored);

@@ -94,7 +94,24 @@ int container_end_restarts_locked(struct engine *engine, struct container *conta
 	return container_cleanup_locked(engine, container, err);
 }
 
-int container_end_restarts(struct engine *engine, const char *id, struct err *err)
+bool container_starts_on_boot(const struct container *container, const struct container_spec *spec)
+{
+	if (!spec->restart_policy || container->state == CONTAINER_CREATED)
+		return false;
+	return strcmp(spec->restart_policy, "always") == 0 ||
+	       (strcmp(spec->restart_policy, "unless-stopped") == 0 && !container->stopped_by_user);
+}
+
+/* Only one policy asks for it, and a stop without need for the database does without. */
+static int note_stopped(struct engine *engine, const struct container *container, struct err *err)
+{
+	if (container->stopped_by_user || !strstr(container->spec_text, "\"unless-stopped\""))
+		return 0;
+	return container_set_stopped_by_user(engine, container->id, err);
+}
+
+int container_end_restarts(struct engine *engine, const char *id, enum restart_end why,
+			   struct err *err)
 {
 	autocontainer struct container *container = NULL;
 	autoclose int lock_fd = -1;
@@ -107,6 +124,8 @@ int container_end_restarts(struct engine *engine, const char *id, struct err *er
 		return r;
 	enum container_state state = container->state;
 	r = container_end_restarts_locked(engine, container, err);
+	if (r >= 0 && why == RESTART_END_STOPPED)
+		r = note_stopped(engine, container, err);
 	return r < 0 ? r : (int)state;
 }
 

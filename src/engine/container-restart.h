@@ -5,6 +5,7 @@
  * the user's sake take the file away first. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,12 @@ struct err;
 int restart_policy_parse(const char *text, const char **ret_policy, int64_t *ret_retries,
 			 struct err *err);
 
+/* Why a container is to end for good. */
+enum restart_end {
+	RESTART_END_STOPPED, /* it stays so over the next boot, where its policy is "unless-stopped" */
+	RESTART_END_UNTIL_BOOT, /* the machine goes down, and the container with it */
+};
+
 /* For a start: write the file if the policy holds for the end of this run. `count` starts by the policy came
  * before it. */
 int container_write_restart(const char *run_dir, const struct container_spec *spec, int64_t count,
@@ -27,10 +34,15 @@ int container_write_restart(const char *run_dir, const struct container_spec *sp
 int container_want_restart(struct engine *engine, const struct container *container,
 			   struct err *err);
 
+/* Is it to be started with the machine? With "always" whatever has become of it, with "unless-stopped" if it was not the
+ * user who has ended it; if it was ever started. */
+bool container_starts_on_boot(const struct container *container, const struct container_spec *spec);
+
 /* The user wants it to end, or to stay as it is: whatever its end will be, no start follows. One that only waits to be
  * started again is cleaned up and has ended then. Returns the enum container_state that it was found in; where nothing
  * runs nor waits, CONTAINER_EXITED, also if it was removed meanwhile. */
-int container_end_restarts(struct engine *engine, const char *id, struct err *err);
+int container_end_restarts(struct engine *engine, const char *id, enum restart_end why,
+			   struct err *err);
 /* The same for one who holds its lock and has found it since. */
 int container_end_restarts_locked(struct engine *engine, struct container *container,
 				  struct err *err);

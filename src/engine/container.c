@@ -27,8 +27,9 @@ _Static_assert(ARRAY_SIZE(state_names) == CONTAINER_STATE_COUNT, "every state ha
 #define COLUMNS                                                                                    \
 	"id, name, image_id, image_name, command, ports, labels, created_nsec, state, "            \
 	"started_nsec, finished_nsec, "                                                            \
-	"exit_code, oom_killed, auto_remove, restart_count, head_layer, upper_move"
-#define COLUMN_SPEC 17
+	"exit_code, oom_killed, auto_remove, restart_count, head_layer, upper_move, "              \
+	"stopped_by_user"
+#define COLUMN_SPEC 18
 
 const char *container_state_name(enum container_state state)
 {
@@ -217,6 +218,7 @@ static struct container *container_of_row(struct statement *row, enum container_
 	container->oom_killed = statement_int(row, 12);
 	container->auto_remove = statement_int(row, 13);
 	container->restart_count = statement_int(row, 14);
+	container->stopped_by_user = statement_int(row, 17);
 	container->head_layer = xstrdup(statement_text(row, 15));
 	container->upper_move = xstrdup(statement_text(row, 16));
 	container->state = state_of_name(statement_text(row, 8));
@@ -465,7 +467,7 @@ int container_set_running(struct engine *engine, const char *id, int64_t started
 
 	return run_statement(engine,
 			     "UPDATE containers SET state = 'running', started_nsec = ?2, "
-			     "restart_count = ?3 WHERE id = ?1",
+			     "restart_count = ?3, stopped_by_user = 0 WHERE id = ?1",
 			     id, values, 2, err);
 }
 
@@ -479,6 +481,12 @@ int container_set_exited(struct engine *engine, const char *id, int exit_code, b
 			     "?3, finished_nsec = ?4 "
 			     "WHERE id = ?1",
 			     id, values, 3, err);
+}
+
+int container_set_stopped_by_user(struct engine *engine, const char *id, struct err *err)
+{
+	return run_statement(engine, "UPDATE containers SET stopped_by_user = 1 WHERE id = ?1", id,
+			     NULL, 0, err);
 }
 
 int container_set_created(struct engine *engine, const char *id, struct err *err)

@@ -45,8 +45,9 @@ struct container {
 	int exit_code;
 	int64_t restart_count; /* since the user has started it */
 	bool oom_killed, auto_remove;
-	bool needs_cleanup; /* it ended, and what it used is still to be put away */
-	int lock_fd;	    /* see CREATE_TO_START; else -1 */
+	bool stopped_by_user; /* where that matters, see container_starts_on_boot() */
+	bool needs_cleanup;   /* it ended, and what it used is still to be put away */
+	int lock_fd;	      /* see CREATE_TO_START; else -1 */
 	struct run_status run;
 };
 
@@ -131,6 +132,7 @@ int container_set_running(struct engine *engine, const char *id, int64_t started
 			  int64_t restart_count, struct err *err);
 int container_set_exited(struct engine *engine, const char *id, int exit_code, bool oom_killed,
 			 int64_t finished_nsec, struct err *err);
+int container_set_stopped_by_user(struct engine *engine, const char *id, struct err *err);
 int container_set_created(struct engine *engine, const char *id, struct err *err);
 int container_delete_row(struct engine *engine, const char *id, struct err *err);
 /* Volumes that it alone was given without a name. */
