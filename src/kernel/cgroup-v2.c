@@ -272,7 +272,9 @@ static int create_below(struct cgroup *group, const struct cgroup_resources *res
 		r = cgroup_add_directory(group, path, CGROUP_CONTROLLER_COUNT);
 	if (r < 0)
 		return err_set(err, -r, "make control group '%s': %s", path, strerror(-r));
-	r = apply_settings(group->base, group, settings, left_out, err);
+	/* systemd hands on only the controllers that it knows. */
+	r = apply_settings(geteuid() == 0 ? CGROUP_ROOT : group->base, group, settings, left_out,
+			   err);
 	return r < 0 ? r : set_devices(group, resources, err);
 }
 

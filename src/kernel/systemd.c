@@ -351,12 +351,28 @@ static int connect_to(const char *path, struct err *err)
 	return take_fd(&fd);
 }
 
+/* As systemd sees us, who may be in a user namespace. */
+static unsigned own_uid(void)
+{
+	unsigned inside, outside, size, uid = (unsigned)geteuid();
+	FILE *map = fopen("/proc/self/uid_map", "re");
+
+	while (map && fscanf(map, "%u %u %u", &inside, &outside, &size) == 3)
+		if (uid >= inside && uid - inside < size) {
+			uid = outside + (uid - inside);
+			break;
+		}
+	if (map)
+		(void)fclose(map);
+	return uid;
+}
+
 /* The identity in hexadecimal digits of its decimal digits. */
 static void add_authentication(struct strbuf *out)
 {
 	char uid[16];
 
-	snprintf(uid, sizeof(uid), "%u", (unsigned)geteuid());
+	snprintf(uid, sizeof(uid), "%u", own_uid());
 	strbuf_addc(out, '\0');
 	strbuf_adds(out, "AUTH EXTERNAL ");
 	for (const char *digit = uid; *digit; digit++)
@@ -397,8 +413,7 @@ static int receive_welcome(int fd, struct err *err)
 	line[size] = '\0';
 	return strncmp(line, "OK ", 3) == 0
 		       ? 0
-		       : err_set(err, EACCES, "systemd does not accept user %u",
-				 (unsigned)geteuid());
+		       : err_set(err, EACCES, "systemd does not accept user %u", own_uid());
 }
 
 static int send_all(int fd, const struct strbuf *out, struct err *err)

@@ -43,9 +43,9 @@ static struct json_object *cgroup(void)
 
 	json_add_bool(object, "v1", true);
 	json_add_bool(object, "v2", true);
-	json_add_bool(object, "systemd", false);
-	json_add_bool(object, "systemdUser", false);
-	json_add_bool(object, "rdma", false);
+	json_add_bool(object, "systemd", true);
+	json_add_bool(object, "systemdUser", true);
+	json_add_bool(object, "rdma", true);
 	return object;
 }
 

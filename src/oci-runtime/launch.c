@@ -19,6 +19,7 @@
 #include "kernel/process.h"
 #include "oci-runtime/container.h"
 #include "oci-runtime/program.h"
+#include "oci-runtime/scope.h"
 #include "oci/runtime-config.h"
 #include "runtime/runtime.h"
 
@@ -225,11 +226,14 @@ static int make_cgroup(const struct program *program, struct container *containe
 
 	if (manager && strcmp(manager, "disabled") == 0)
 		return 0;
-	if (program->globals.systemd_cgroup || (manager && strcmp(manager, "systemd") == 0))
-		return err_set(err, ENOTSUP,
-			       "--systemd-cgroup: this runtime makes control groups itself; leave "
-			       "the option out");
 	allow_default_devices(config);
+	if (program->globals.systemd_cgroup || (manager && strcmp(manager, "systemd") == 0)) {
+		int made = scope_make_cgroup(config, cgroup, err);
+		if (made < 0)
+			return made;
+		container->cgroup = xstrdup(cgroup_location(*cgroup));
+		return container_save(container, err);
+	}
 	autofree char *name = xasprintf("runtime-%s", config->id);
 	/* Written down first: who is killed in the middle leaves a group that can be found. */
 	container->cgroup = config->cgroups_path && *config->cgroups_path

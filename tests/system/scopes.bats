@@ -123,3 +123,29 @@ scope_of() {
 	CONTAINERS_CONF=$BATS_TEST_TMPDIR/containers.conf run_davit run --rm --network none "$BUSYBOX" echo works
 	assert_output works
 }
+
+@test "davit-runtime --systemd-cgroup: a scope in the slice asked for, limits below it, and it ends with the container" {
+	need_systemd
+	local bundle=$BATS_TEST_TMPDIR/bundle states=$BATS_TEST_TMPDIR/states group limit=. rootless=() manager=()
+	local runtime=("$DAVIT_BUILD/src/oci-runtime/davit-runtime" --root "$states")
+	is_root || { rootless=(--rootless); manager=(--user); }
+	mkdir -p "$bundle/rootfs/bin"
+	cp /bin/busybox "$bundle/rootfs/bin/sleep"
+	"${runtime[@]}" spec "${rootless[@]}" -b "$bundle"
+	jq '.process.args = ["sleep", "100"] | .process.terminal = false | .linux.cgroupsPath = "davittest.slice:pre:one" |
+		del(.linux.resources)' "$bundle/config.json" >"$bundle/new.json"
+	! grep -qw pids /sys/fs/cgroup/cgroup.controllers || limit='.linux.resources.pids = {"limit": 33}'
+	jq "$limit" "$bundle/new.json" >"$bundle/config.json"
+	"${runtime[@]}" --systemd-cgroup create -b "$bundle" c 3>&-
+	"${runtime[@]}" start c
+	group=$(sed -n 's/^0:://p' "/proc/$("${runtime[@]}" state c | jq .pid)/cgroup")
+	[[ $group == */davittest.slice/pre-one.scope/container ]] || fail "group: $group"
+	[ "$(systemctl "${manager[@]}" show -p ActiveState --value pre-one.scope)" = active ]
+	[ "$limit" = . ] || [ "$(cat "/sys/fs/cgroup$group/pids.max")" = 33 ]
+	"${runtime[@]}" exec c sleep 0
+	"${runtime[@]}" delete --force c
+	wait_until 10 test ! -e "/sys/fs/cgroup${group%/container}"
+	jq '.linux.cgroupsPath = "/some/path"' "$bundle/new.json" >"$bundle/config.json"
+	run_status 1 "${runtime[@]}" --systemd-cgroup create -b "$bundle" c
+	assert_error 1 "linux.cgroupsPath: '/some/path' is not SLICE:PREFIX:NAME"
+}
