@@ -40,6 +40,7 @@
 	X(pull)                                                                                    \
 	X(rename)                                                                                  \
 	X(restart)                                                                                 \
+	X(revert)                                                                                  \
 	X(rm)                                                                                      \
 	X(rmi)                                                                                     \
 	X(run)                                                                                     \
@@ -49,6 +50,8 @@
 	X(secret_inspect)                                                                          \
 	X(secret_ls)                                                                               \
 	X(secret_rm)                                                                               \
+	X(snapshot)                                                                                \
+	X(snapshots)                                                                               \
 	X(start)                                                                                   \
 	X(stats)                                                                                   \
 	X(stop)                                                                                    \

@@ -115,11 +115,19 @@ static int read_mode(const struct engine *engine, const struct container_spec *s
 	return r;
 }
 
+/* A user's container that begins with the files of another one: they belong to the IDs of that. */
+static bool keeps_ranges(const struct engine *engine, const struct container_spec *spec)
+{
+	return spec->base_layer && engine->is_rootless;
+}
+
 int container_ids_size(struct engine *engine, struct container_spec *spec, struct err *err)
 {
 	autouserns struct userns_mode mode = { 0 };
 	autostrlist struct strlist dirs = STRLIST_EMPTY;
 
+	if (keeps_ranges(engine, spec))
+		return 0;
 	int r = read_mode(engine, spec, &mode, err);
 	if (r < 0 || mode.kind != USERNS_AUTO)
 		return r;
@@ -176,7 +184,7 @@ int container_ids_allocate(struct engine *engine, struct database *db, struct co
 	struct id_map available[2] = { { 0 } }, used[2] = { { 0 } };
 	struct strlist *results[] = { &spec->uid_maps, &spec->gid_maps };
 
-	if (!spec->userns_size)
+	if (!spec->userns_size || keeps_ranges(engine, spec))
 		return 0;
 	const struct strlist *forced[] = { &mode.uid_maps, &mode.gid_maps };
 	int r = read_mode(engine, spec, &mode, err);

@@ -14,6 +14,7 @@
 #include "engine/container-restart.h"
 #include "engine/container-secrets.h"
 #include "engine/container-size.h"
+#include "engine/container-snapshot.h"
 #include "engine/container-users.h"
 #include "engine/container.h"
 #include "engine/engine.h"
@@ -324,6 +325,25 @@ static struct json_object *graph_json(struct engine *engine, const struct contai
 	return graph;
 }
 
+static struct json_object *snapshots_json(struct engine *engine, const struct container *container)
+{
+	struct json_object *rows = json_object_new_array();
+	autosnapshots struct snapshot_list list = { .count = 0 };
+	struct err ignored; /* the rest is still shown */
+
+	if (container->head_layer) /* else it has none */
+		(void)container_snapshots(engine, container, &list, &ignored);
+	for (size_t i = 0; i < list.count; i++) {
+		struct json_object *row = json_object_new_object();
+		json_add_string(row, "Tag", list.items[i].tag);
+		add_time(row, "Created", list.items[i].created_nsec);
+		json_add_string(row, "Layer", list.items[i].layer_id);
+		json_add_bool(row, "Current", list.items[i].is_current);
+		json_object_array_add(rows, row);
+	}
+	return rows;
+}
+
 int container_inspect(struct engine *engine, const struct container *container,
 		      struct json_object **ret_json, struct err *err)
 {
@@ -395,6 +415,8 @@ int container_inspect(struct engine *engine, const struct container *container,
 		json_object_object_add(json, "GraphDriver",
 				       graph_json(engine, container, spec, directory));
 	json_object_object_add(json, "Mounts", mounts_json(engine, spec));
+	json_add_string(json, "Parent", spec->base_container ?: "");
+	json_object_object_add(json, "Snapshots", snapshots_json(engine, container));
 	autostrlist struct strlist needed = STRLIST_EMPTY;
 	shared_namespaces_needed(spec, &needed);
 	json_add_strlist(json, "Dependencies", &needed);

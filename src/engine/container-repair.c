@@ -22,6 +22,8 @@
 #include "engine/container-end.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/image.h"
+#include "store/frozen-layer.h"
 
 #define ID_DIGITS     64
 #define SWEEP_AGE_SEC 60
@@ -120,6 +122,19 @@ static void sweep_run_directory(struct engine *engine, const char *id)
 		remove_left(engine, run_dir);
 }
 
+/* Layers that no record leads to, and what was to be removed when a command was killed. */
+static void sweep_layers(struct engine *engine)
+{
+	autofree char *snapshots = path_join(engine->root, "snapshots");
+	struct store *store;
+	struct err ignored; /* there is a next time */
+
+	if (access(snapshots, F_OK) < 0 || engine_store(engine, &store, &ignored) < 0)
+		return;
+	frozen_layer_sweep(store);
+	image_empty_trash_aside(engine);
+}
+
 void container_sweep(struct engine *engine, struct container *const *list, size_t count)
 {
 	const struct {
@@ -130,6 +145,7 @@ void container_sweep(struct engine *engine, struct container *const *list, size_
 		{ engine->runroot, sweep_run_directory },
 	};
 
+	sweep_layers(engine);
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		autofree char *place = path_join(places[i].root, "containers");
 		DIR *dir = opendir(place);

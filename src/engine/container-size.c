@@ -17,7 +17,7 @@
 #include "store/store.h"
 
 struct measuring {
-	struct strlist *layers; /* of each */
+	const struct strlist *trees;
 	size_t count;
 	int64_t *bytes; /* shared with the child that measures */
 };
@@ -45,20 +45,27 @@ static int measure(void *arg, struct err *err)
 	const struct measuring *measuring = arg;
 
 	for (size_t i = 0; i < measuring->count; i++)
-		for (size_t k = 0; k < measuring->layers[i].count; k++)
-			measuring->bytes[i] += tree_bytes(measuring->layers[i].items[k]);
+		for (size_t k = 0; k < measuring->trees[i].count; k++)
+			measuring->bytes[i] += tree_bytes(measuring->trees[i].items[k]);
 	return 0;
 }
 
-static int measure_mapped(struct engine *engine, struct measuring *measuring, struct err *err)
+int container_measure_trees(struct engine *engine, const struct strlist *trees, size_t count,
+			    int64_t *ret_bytes, struct err *err)
 {
-	size_t size = (measuring->count ?: 1) * sizeof(*measuring->bytes);
+	size_t size = count * sizeof(int64_t);
+	struct measuring measuring = { .trees = trees, .count = count };
 
-	measuring->bytes =
+	if (!count)
+		return 0;
+	measuring.bytes =
 		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (measuring->bytes == MAP_FAILED)
-		return err_errno(err, "memory for the sizes of %zu containers", measuring->count);
-	return engine_run_mapped(engine, measure, measuring, err);
+	if (measuring.bytes == MAP_FAILED)
+		return err_errno(err, "memory for the sizes of %zu containers", count);
+	int r = engine_run_mapped(engine, measure, &measuring, err);
+	memcpy(ret_bytes, measuring.bytes, size);
+	(void)munmap(measuring.bytes, size);
+	return r;
 }
 
 static int64_t image_bytes(struct store *store, const char *id)
@@ -72,23 +79,20 @@ static int64_t image_bytes(struct store *store, const char *id)
 int container_sizes(struct engine *engine, struct container *const *list, size_t count,
 		    struct container_size *ret_sizes, struct err *err)
 {
-	struct measuring measuring = { .layers = xcalloc(count + 1, sizeof(struct strlist)),
-				       .count = count };
+	autofree struct strlist *trees = xcalloc(count + 1, sizeof(struct strlist));
+	autofree int64_t *bytes = xcalloc(count + 1, sizeof(int64_t));
 	struct store *store;
 
 	int r = engine_store(engine, &store, err);
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = container_own_layers(engine, list[i], &measuring.layers[i], err);
-	if (r == 0 && count)
-		r = measure_mapped(engine, &measuring, err);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		ret_sizes[i].writable_bytes = measuring.bytes[i];
-		ret_sizes[i].image_bytes = image_bytes(store, list[i]->image_id);
+		r = container_own_layers(engine, list[i], &trees[i], err);
+	if (r == 0)
+		r = container_measure_trees(engine, trees, count, bytes, err);
+	for (size_t i = 0; i < count; i++) {
+		ret_sizes[i].writable_bytes = bytes[i];
+		if (r == 0)
+			ret_sizes[i].image_bytes = image_bytes(store, list[i]->image_id);
+		strlist_clear(&trees[i]);
 	}
-	if (measuring.bytes && measuring.bytes != MAP_FAILED)
-		(void)munmap(measuring.bytes, count * sizeof(*measuring.bytes));
-	for (size_t i = 0; i < count; i++)
-		strlist_clear(&measuring.layers[i]);
-	free(measuring.layers);
 	return r;
 }

@@ -21,6 +21,7 @@ struct container_spec {
 	char *image_digest;
 	struct strlist layers; /* diff IDs, lowest first */
 	char *base_layer;      /* the frozen layer that it began on, above these; NULL: none */
+	char *base_container;  /* ID of whose that was; may be gone */
 	char *rootfs;
 	bool rootfs_is_lower; /* written to is a layer of the container: --rootfs DIR:O */
 

@@ -2,11 +2,14 @@
 #include "engine/image.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/engine.h"
@@ -170,6 +173,30 @@ int image_empty_trash(struct engine *engine, struct err *err)
 	/* The database stays with this process: the child touches files only. */
 	r = engine_run_mapped(engine, empty_trash, store, err);
 	return r < 0 ? r : 0;
+}
+
+void image_empty_trash_aside(struct engine *engine)
+{
+	const struct userns_map *map;
+	struct store *store;
+	struct err ignored;
+
+	/* All that needs the database, which is this process's, comes before. */
+	if (engine_store(engine, &store, &ignored) < 0 || !store_has_trash(store) ||
+	    engine_map(engine, &map, &ignored) < 0)
+		return;
+	pid_t pid = fork();
+	if (pid != 0)
+		return; /* whoever adopts it reaps it */
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; fd < 3; fd++)
+		(void)dup2(null_fd, fd); /* a pipe of the caller's ends when the caller does */
+	unsigned root_fd = (unsigned)store_root_fd(store);
+	(void)close_range(3, root_fd - 1, 0);
+	(void)close_range(root_fd + 1, UINT_MAX, 0);
+	(void)setsid();
+	(void)image_empty_trash(engine, &ignored);
+	_exit(0);
 }
 
 bool labels_match(const struct strlist *labels, const char *wanted)

@@ -39,6 +39,8 @@ int image_remove(struct engine *engine, const char *word, const struct image_rem
 
 /* Put to the end what a removal began: the files of removed images. Called once, after them all. */
 int image_empty_trash(struct engine *engine, struct err *err);
+/* The same in a process that nobody waits for. What it cannot do is left to the next one. */
+void image_empty_trash_aside(struct engine *engine);
 
 struct image_prune {
 	bool all;	     /* all that no container uses, not only those without a name */

@@ -105,6 +105,11 @@ int database_execute(struct database *db, const char *sql, struct err *err)
 	return 0;
 }
 
+int database_sync_commits(struct database *db, struct err *err)
+{
+	return database_execute(db, "PRAGMA synchronous=FULL", err);
+}
+
 int64_t database_changes(struct database *db)
 {
 	return sqlite3_changes64(db->handle);

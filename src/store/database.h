@@ -51,6 +51,10 @@ static inline void database_rollback_auto(struct database **at)
 }
 #define autorollback __attribute__((unused, cleanup(database_rollback_auto)))
 
+/* From now on what this process commits has reached the disk when it goes on: for records of what is
+ * about to be renamed, which a power cut must not lose while the rename stays. */
+int database_sync_commits(struct database *db, struct err *err);
+
 /* Run statements that take no values and give no rows. */
 int database_execute(struct database *db, const char *sql, struct err *err);
 
