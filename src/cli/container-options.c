@@ -341,9 +341,12 @@ static int find_root(struct engine *engine, const struct container_args *args, c
 {
 	if (args->rootfs) {
 		struct stat st;
-		size_t size = strlen(name);
-		spec->rootfs_is_lower = size > 2 && strcmp(name + size - 2, ":O") == 0;
-		autofree char *path = xstrndup(name, size - (spec->rootfs_is_lower ? 2 : 0));
+		const char *colon = strrchr(name, ':');
+		spec->rootfs_is_lower = colon && strcmp(colon, ":O") == 0;
+		spec->rootfs_idmap = colon && strcmp(colon, ":idmap") == 0;
+		bool has_option = spec->rootfs_is_lower || spec->rootfs_idmap;
+		autofree char *path =
+			has_option ? xstrndup(name, (size_t)(colon - name)) : xstrdup(name);
 		spec->rootfs = realpath(path, NULL);
 		if (!spec->rootfs || stat(spec->rootfs, &st) < 0)
 			return err_errno(err, "root file system '%s'", name);

@@ -16,6 +16,7 @@
 #include "engine/skeleton.h"
 #include "engine/volume-backing.h"
 #include "engine/volume.h"
+#include "kernel/userns.h"
 
 void container_files_clear(struct container_files *files)
 {
@@ -24,6 +25,29 @@ void container_files_clear(struct container_files *files)
 	strlist_clear(&files->own_paths);
 	free(files->skeleton);
 	*files = (struct container_files){ .skeleton = NULL };
+}
+
+/* A directory that was made for this very mapping is used as it is, all others have an image's IDs. */
+static int find_rootfs_owner(const struct engine *engine, const struct container_spec *spec,
+			     const struct container_map *map, struct container_files *files,
+			     struct err *err)
+{
+	struct stat st;
+
+	if (spec->rootfs_idmap && !container_map_is_mounted(engine, map))
+		return err_set(
+			err, EINVAL,
+			"root file system '%s': 'idmap' is for root, and for containers with a "
+			"mapping of their own; give --userns=auto or --uidmap, or leave it out",
+			spec->rootfs);
+	if (!container_map_is_mounted(engine, map))
+		return 0;
+	if (stat(spec->rootfs, &st) < 0)
+		return err_errno(err, "root file system '%s'", spec->rootfs);
+	files->rootfs_is_mapped =
+		spec->rootfs_idmap ||
+		st.st_uid != userns_id_to_host(map->map.uid, map->map.uid_count, 0);
+	return 0;
 }
 
 int container_files_find(struct engine *engine, const struct container *container,
@@ -37,7 +61,9 @@ int container_files_find(struct engine *engine, const struct container *containe
 		strlist_extend(&files->mapped_dirs, &files->layer_dirs);
 		r = container_layer_dirs(engine, spec, &files->layer_dirs, err);
 	}
-	if (r < 0 || (spec->rootfs && !spec->rootfs_is_lower))
+	if (r == 0 && spec->rootfs && !spec->rootfs_is_lower)
+		return find_rootfs_owner(engine, spec, map, files, err);
+	if (r < 0)
 		return r;
 	container_map_layer_dirs(engine, map, spec, &copies);
 	strlist_extend(&files->mapped_dirs, &copies);

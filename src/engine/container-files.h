@@ -17,6 +17,7 @@ struct container_files {
 		mapped_dirs;	  /* with the owners of this container's mapping; empty: the same */
 	struct strlist own_paths; /* that the container's first process gives to its root */
 	char *skeleton;		  /* lies below all of them; NULL: none */
+	bool rootfs_is_mapped; /* the directory that is the root has an image's IDs, not the container's */
 };
 
 void container_files_clear(struct container_files *files);

@@ -140,6 +140,7 @@ static int make_config(struct engine *engine, const struct container *container,
 		.store_dir = engine->root,
 		.layer_dirs = container_files_dirs(&prep->files),
 		.skeleton = prep->files.skeleton,
+		.rootfs_is_mapped = prep->files.rootfs_is_mapped,
 	};
 	r = plan_files_only(&input, with_mounts, &prep->config, err);
 	if (r == 0)

@@ -32,7 +32,7 @@ static const struct {
 	enum spec_kind kind;
 	size_t offset;
 } fields[] = {
-	STRING(image_name), STRING(image_id), STRING(image_digest), STRINGS(layers), STRING(base_layer), STRING(base_container), STRING(rootfs), BOOL(rootfs_is_lower),
+	STRING(image_name), STRING(image_id), STRING(image_digest), STRINGS(layers), STRING(base_layer), STRING(base_container), STRING(rootfs), BOOL(rootfs_is_lower), BOOL(rootfs_idmap),
 	STRINGS(entrypoint), STRINGS(command), STRINGS(env), STRING(workdir), BOOL(workdir_is_given), STRING(user), STRINGS(groups),
 	STRING(user_name), BOOL(keep_groups), BOOL(no_passwd), STRING(passwd_entry), STRING(group_entry), STRING(timezone), STRING(personality),
 	BOOL(tty), BOOL(open_stdin), BOOL(init), STRING(hostname), STRING(umask), STRING(stop_signal),

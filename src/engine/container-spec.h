@@ -24,6 +24,7 @@ struct container_spec {
 	char *base_container;  /* ID of whose that was; may be gone */
 	char *rootfs;
 	bool rootfs_is_lower; /* written to is a layer of the container: --rootfs DIR:O */
+	bool rootfs_idmap; /* whoever it belongs to, its IDs are the image's: --rootfs DIR:idmap */
 
 	/* The process */
 	struct strlist entrypoint, command; /* joined they are argv */

@@ -170,6 +170,7 @@ static int make_plan(struct start *start, const struct store *store, struct err 
 		.secret_env = &secret_env,
 		.layer_dirs = container_files_dirs(&start->files),
 		.skeleton = start->files.skeleton,
+		.rootfs_is_mapped = start->files.rootfs_is_mapped,
 		.cgroups_path = cgroups_path,
 		.host_memory_bytes =
 			sysinfo(&host) == 0 ? (uint64_t)host.totalram * host.mem_unit : 0,

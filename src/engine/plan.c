@@ -559,6 +559,7 @@ static void plan_root(const struct plan_input *input, struct oci_runtime_config 
 	config->root_readonly = spec->read_only;
 	if (spec->rootfs && !spec->rootfs_is_lower) {
 		config->root_path = xstrdup(spec->rootfs);
+		config->root_is_mapped = input->rootfs_is_mapped;
 		return;
 	}
 	/* The mount lies over its own upper directory: a mount point that is there anyway, and

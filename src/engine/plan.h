@@ -39,7 +39,8 @@ struct plan_input {
 	const struct strlist *secret_env; /* KEY=VALUE, see container-secrets.h; NULL: none */
 	const struct strlist *layer_dirs; /* uppermost first; empty with spec->rootfs */
 	const char *skeleton;		  /* lies below them; NULL: none */
-	const char *cgroups_path;	  /* container_cgroup_path(); NULL: no group */
+	bool rootfs_is_mapped;	  /* the directory of spec->rootfs is to be seen with other IDs */
+	const char *cgroups_path; /* container_cgroup_path(); NULL: no group */
 	uint64_t host_memory_bytes;
 	uint64_t available_capabilities; /* what davit has to give: all where it makes a user
 					    namespace, else its own bounding set */

@@ -158,6 +158,7 @@ struct oci_runtime_config {
 	bool no_new_keyring; /* keep the caller's session keyring */
 	char *hostname, *domainname;
 	char *root_path; /* the root directory, or where the overlay is put */
+	bool root_is_mapped; /* that directory has an image's IDs: the host's root maps it into its user namespace */
 	struct oci_overlay overlay;
 	/* Not the specification's: files of the caller that are given to the container's root before
 	 * anything is mounted; where they are missing that is fine. */

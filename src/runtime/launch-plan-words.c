@@ -44,6 +44,13 @@ static int explain_mount(const struct launch_plan *plan, const struct child_repo
 				"mount '%s': the image has no such mount point, and the root file "
 				"system is read-only",
 				mount->target);
+		if (report->code == EACCES && plan->is_in_user_namespace && !plan->has_overlay)
+			return err_set(
+				err, EACCES,
+				"mount '%s': the container's root may not create the mount point: "
+				"the root file system '%s' belongs to another user; give it to "
+				"that one",
+				mount->target, plan->root_source);
 		return err_errno(err, "mount '%s': open or create the mount point", mount->target);
 	case CHILD_MOUNT_OPTION:
 		return err_errno(err, "mount '%s': option '%s'%s%s", mount->target,

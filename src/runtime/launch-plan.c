@@ -169,7 +169,8 @@ static int plan_root(struct launch_plan *plan, struct err *err)
 	 */
 	plan->by_host_root =
 		plan->is_in_user_namespace && geteuid() == 0 && is_initial_user_namespace();
-	plan->map_root = plan->by_host_root && overlay->lowers.count > 0;
+	plan->map_root =
+		plan->by_host_root && (overlay->lowers.count > 0 || plan->config->root_is_mapped);
 	plan->mapped_count = plan->map_root;
 	plan->root_readonly = plan->config->root_readonly;
 	plan->root_source = plan->config->root_path;

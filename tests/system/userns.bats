@@ -164,6 +164,41 @@ with_range() {
 	run_davit start -a a
 }
 
+busybox_root() {
+	mkdir -p "$1/bin"
+	cp /bin/busybox "$1/bin/busybox"
+	ln -s busybox "$1/bin/sh"
+	chmod -R go+rX "$BATS_TEST_TMPDIR" "$1"
+}
+
+# bats test_tags=root
+@test "root: a directory as root file system is seen with the container's IDs" {
+	local root=$BATS_TEST_TMPDIR/root shifted=$BATS_TEST_TMPDIR/shifted
+	busybox_root "$root"
+	cp -a "$root" "$shifted"
+	chown -R 300000:300000 "$shifted"
+	run_davit run --rm --network none --uidmap 0:300000:65536 --rootfs "$root" /bin/busybox sh -c 'busybox touch /new; busybox stat -c %u:%g /bin /new'
+	[ "$output" = $'0:0\n0:0' ]
+	[ "$(stat -c %u:%g "$root/new")" = 0:0 ]
+	run_davit run --rm --network none --uidmap 0:300000:65536 --rootfs "$shifted" /bin/busybox sh -c 'busybox touch /new; busybox stat -c %u:%g /bin /new'
+	[ "$output" = $'0:0\n0:0' ]
+	[ "$(stat -c %u:%g "$shifted/new")" = 300000:300000 ]
+	run_davit run --rm --network none --uidmap 0:300000:65536 --rootfs "$root:idmap" /bin/busybox stat -c %u:%g /bin
+	[ "$output" = 0:0 ]
+	run_error 125 run --rm --network none --rootfs "$root:idmap" /bin/busybox true -- "root file system '$root'" "idmap" "leave it out"
+}
+
+# bats test_tags=user
+@test "user: a directory of nobody in the container is told by name" {
+	local root # where others may look
+	root=$(mktemp -d /tmp/davit-root-XXXXXX)
+	chmod 755 "$root"
+	busybox_root "$root"
+	run_error 125 run --rm --network none --uidmap 0:1:1000 --rootfs "$root" /bin/busybox true -- "root file system '$root'" "give it to"
+	run_error 125 run --rm --network none --uidmap 0:1:1000 --rootfs "$root:idmap" /bin/busybox true -- "idmap"
+	rm -r "$root"
+}
+
 # bats test_tags=root
 @test "root: --uidmap, and a directory with option idmap" {
 	mkdir "$BATS_TEST_TMPDIR/dir"
