@@ -162,3 +162,24 @@ void json_print_yaml(struct json_object *value, struct strbuf *out)
 	strbuf_adds(out, strbuf_text(&text));
 	strbuf_addc(out, '\n');
 }
+
+void json_quote(const char *text, struct strbuf *out)
+{
+	strbuf_addc(out, '"');
+	while (*text) {
+		size_t plain = 0;
+		while ((unsigned char)text[plain] >= 0x20 && text[plain] != '"' &&
+		       text[plain] != '\\')
+			plain++;
+		strbuf_add(out, text, plain);
+		text += plain;
+		if (!*text)
+			break;
+		if (*text == '"' || *text == '\\')
+			strbuf_addf(out, "\\%c", *text);
+		else
+			strbuf_addf(out, "\\u%04x", (unsigned)(unsigned char)*text);
+		text++;
+	}
+	strbuf_addc(out, '"');
+}

@@ -13,6 +13,7 @@
 #include "engine/container-end.h"
 #include "engine/container-exec.h"
 #include "engine/container.h"
+#include "engine/event.h"
 #include "monitor/attach.h"
 
 struct signal_target {
@@ -77,7 +78,8 @@ int attach_choose_streams(const struct strlist *streams, bool interactive,
 	return 0;
 }
 
-int attach_process(const struct exec_result *process, const struct attach_request *request,
+int attach_process(struct engine *engine, const struct container *container,
+		   const struct exec_result *process, const struct attach_request *request,
 		   struct err *err)
 {
 	struct attach_outcome outcome;
@@ -87,6 +89,8 @@ int attach_process(const struct exec_result *process, const struct attach_reques
 		return r;
 	switch (outcome.end) {
 	case ATTACH_EXITED:
+		event_container_exit(engine, container, EVENT_EXEC_DIED,
+				     exit_code_of(outcome.wait_status), 0);
 		attach_cleaned(request->fd);
 		return exit_code_of(outcome.wait_status);
 	case ATTACH_DETACHED:
@@ -157,5 +161,6 @@ int attach_open(struct engine *engine, const struct container *container, struct
 			       "are lost; end it "
 			       "with 'davit rm -f %s'",
 			       container->name, container->name);
+	event_container(engine, container, EVENT_ATTACH);
 	return fd;
 }

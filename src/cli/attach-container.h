@@ -26,7 +26,8 @@ int attach_choose_streams(const struct strlist *streams, bool interactive,
 			  struct attach_request *request, struct err *err);
 
 /* One more process of a container, see container_exec(): the same, but when it ends nothing has to be cleaned up. */
-int attach_process(const struct exec_result *process, const struct attach_request *request,
+int attach_process(struct engine *engine, const struct container *container,
+		   const struct exec_result *process, const struct attach_request *request,
 		   struct err *err);
 
 /* Connect to a container that runs already. Returns the descriptor, the caller's; -ESRCH when it does not run. */

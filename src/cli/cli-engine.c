@@ -9,6 +9,7 @@ int cli_engine(struct cli *cli, struct engine **ret_engine, struct err *err)
 			.root = cli->globals.root,
 			.runroot = cli->globals.runroot,
 			.cgroup_manager = cli->globals.cgroup_manager,
+			.events_logger = cli->globals.events_backend,
 		};
 		int r = engine_open(&options, &cli->engine, err);
 		if (r < 0)

@@ -10,11 +10,12 @@
 #include "engine/container-end.h"
 #include "engine/container-restart.h"
 #include "engine/container.h"
+#include "engine/event.h"
 #include "engine/health.h"
 
 struct cleanup_args {
 	bool all, health, restart;
-	int64_t client_fd;
+	int64_t client_fd, exec_status;
 	struct strlist late_fds;
 };
 
@@ -24,6 +25,8 @@ static const struct option_spec options[] = {
 	/* Between monitors, of no use to people. */
 	{ "client", 0, OPTION_INT, FIELD(client_fd), "FD", "Connection in the foreground",
 	  OPTION_HIDDEN, .initial = "-1" },
+	{ "exec-status", 0, OPTION_INT, FIELD(exec_status), "STATUS",
+	  "A process of exec has ended so", OPTION_HIDDEN, .initial = "-1" },
 	{ "health", 0, OPTION_FLAG, FIELD(health), NULL, "Check its health", OPTION_HIDDEN },
 	{ "late", 0, OPTION_STRINGS, FIELD(late_fds), "FD", "Another connection", OPTION_HIDDEN },
 	{ "restart", 0, OPTION_FLAG, FIELD(restart), NULL, "Start it again by its policy",
@@ -77,6 +80,21 @@ static int check_health(struct cli *cli, const char *id, struct err *err)
 	return r < 0 ? r : container_check_health(engine, container, &(int){ 0 }, err);
 }
 
+/* Its command has left it, so nobody else tells. */
+static int tell_exec_died(struct cli *cli, const char *id, int wait_status, struct err *err)
+{
+	autocontainer struct container *container = NULL;
+	struct engine *engine;
+
+	int r = cli_engine(cli, &engine, err);
+	if (r == 0)
+		r = container_find(engine, id, 0, &container, err);
+	if (r == 0)
+		event_container_exit(engine, container, EVENT_EXEC_DIED, exit_code_of(wait_status),
+				     0);
+	return r == -ENOENT ? 0 : r;
+}
+
 static int cleanup(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
 {
 	struct cleanup_args *args = arguments;
@@ -85,6 +103,8 @@ static int cleanup(struct cli *cli, void *arguments, int argc, char **argv, stru
 						 .all_means = CHOICE_STOPPED,
 						 .ignore_missing = true };
 
+	if (args->exec_status >= 0 && argc == 1)
+		return tell_exec_died(cli, argv[0], (int)args->exec_status, err);
 	if (args->health && argc == 1)
 		return check_health(cli, argv[0], err);
 	if (args->restart && argc == 1) {

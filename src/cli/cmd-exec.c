@@ -98,7 +98,7 @@ static int exec_in(struct cli *cli, const struct exec_args *args, const char *na
 		.passes_signals = !args->tty,
 		.detach_keys = args->detach_keys ?: engine->settings.detach_keys,
 	};
-	return attach_process(&result, &attach, err);
+	return attach_process(engine, container, &result, &attach, err);
 }
 
 static int exec(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)

@@ -43,7 +43,7 @@ static int restart_one(struct engine *engine, struct container *container, const
 	int r = container_stop(engine, container, args->timeout_sec, err);
 	if (r < 0)
 		return r;
-	r = container_start(engine, container, 0, &started, &exit_code, err);
+	r = container_start(engine, container, START_IS_RESTART, &started, &exit_code, err);
 	if (r == -EALREADY)
 		r = 0; /* somebody else has started it in between */
 	if (r < 0) {

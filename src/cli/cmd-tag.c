@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/image.h"
 
 static int find(struct cli *cli, const char *word, struct store **ret_store,
@@ -35,8 +36,11 @@ static int tag(struct cli *cli, void *args, int argc, char **argv, struct err *e
 		if (r >= 0)
 			strlist_take(&names, name);
 	}
-	for (size_t i = 0; r >= 0 && i < names.count; i++)
+	for (size_t i = 0; r >= 0 && i < names.count; i++) {
 		r = image_tag(store, image, names.items[i], err);
+		if (r >= 0)
+			event_image(cli->engine, EVENT_TAG, image->id, names.items[i]);
+	}
 	return r < 0 ? r : EXIT_OK;
 }
 
@@ -68,6 +72,8 @@ static int untag(struct cli *cli, void *args, int argc, char **argv, struct err 
 		r = image_untag(store, image, names.items[i], err);
 		if (r == -ENOENT)
 			return err_set(err, ENOENT, "%s: tag not known", names.items[i]);
+		if (r >= 0)
+			event_image(cli->engine, EVENT_UNTAG, image->id, names.items[i]);
 	}
 	return r < 0 ? r : EXIT_OK;
 }

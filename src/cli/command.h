@@ -75,6 +75,7 @@ struct cli_globals {
 	const char *runroot; /* NULL: the default place */
 	const char *log_level;
 	const char *cgroup_manager;
+	const char *events_backend;
 	const char *storage_driver; /* names the only one there is so far; others are refused */
 	bool timing;
 	bool help;

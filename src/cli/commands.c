@@ -24,6 +24,8 @@ const struct command_group command_groups[] = {
 const struct option_spec global_options[] = {
 	{ "cgroup-manager", 0, OPTION_CHOICE, FIELD(cgroup_manager), "MANAGER",
 	  "Who makes control groups", .choices = "cgroupfs|systemd" },
+	{ "events-backend", 0, OPTION_CHOICE, FIELD(events_backend), "BACKEND",
+	  "Where events are recorded", .choices = "file|none" },
 	{ "help", 'h', OPTION_FLAG, FIELD(help), NULL, "Show help and end" },
 	{ "log-level", 0, OPTION_CHOICE, FIELD(log_level), "LEVEL", "How much to tell on the way",
 	  .choices = "debug|info|warn|error|trace|warning|fatal|panic", .initial = "warn" },

@@ -16,6 +16,7 @@
 	X(container_prune)                                                                         \
 	X(create)                                                                                  \
 	X(diff)                                                                                    \
+	X(events)                                                                                  \
 	X(exec)                                                                                    \
 	X(export)                                                                                  \
 	X(healthcheck_run)                                                                         \

@@ -18,6 +18,7 @@
 #include "engine/container-secrets.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/mount-spec.h"
 #include "engine/names.h"
 #include "engine/namespace-mode.h"
@@ -222,6 +223,8 @@ int container_create(struct engine *engine, struct container_spec *spec, const c
 		(*ret_container)->needs_cleanup = false; /* the start that it awaits is ours */
 		(*ret_container)->lock_fd = take_fd(&lock_fd);
 	}
+	if (r == 0)
+		event_container(engine, *ret_container, EVENT_CREATE);
 	return r;
 }
 
@@ -242,5 +245,10 @@ int container_rename(struct engine *engine, const struct container *container, c
 	statement_bind_text(update, 1, name);
 	statement_bind_text(update, 2, container->id);
 	r = statement_run(update, err);
+	if (r == 0) {
+		struct container renamed = *container;
+		renamed.name = (char *)name;
+		event_container(engine, &renamed, EVENT_RENAME);
+	}
 	return r == -EEXIST ? name_is_taken(engine, name, err) : r;
 }

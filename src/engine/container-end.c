@@ -35,6 +35,7 @@
 #include "engine/container-wait.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/health.h"
 #include "engine/image.h"
 #include "engine/leftover-processes.h"
@@ -92,6 +93,8 @@ int container_kill(struct engine *engine, struct container *container, int signa
 		r = container_open_init(engine, container, &fd, err);
 	if (r < 0)
 		return r;
+	/* Before it, or that it has died could be told first. */
+	event_container(engine, container, EVENT_KILL);
 	if (pidfd_signal(fd, signal) < 0)
 		return err_errno(err, "send %s to container '%s'", signal_name(signal),
 				 container->name);
@@ -172,7 +175,10 @@ static int stop(struct engine *engine, struct container *container, int64_t time
 	if (r < 0)
 		return r;
 	r = container_wait(engine, container, &(int){ 0 }, err);
-	return r < 0 ? r : result;
+	if (r < 0)
+		return r;
+	event_container(engine, container, EVENT_STOP);
+	return result;
 }
 
 int container_stop(struct engine *engine, struct container *container, int64_t timeout_sec,
@@ -243,6 +249,8 @@ static int remove_locked(struct engine *engine, const struct container *containe
 		r = container_anonymous_volumes(engine, id, &volumes, err);
 	if (r == 0)
 		r = container_delete_record(engine, container, err);
+	if (r == 0)
+		event_container(engine, container, EVENT_REMOVE);
 	/* Its own directory goes last: as long as that is there, a sweep finds what is left. */
 	if (r == 0)
 		r = file_remove_tree(AT_FDCWD, run_dir, err);
@@ -329,6 +337,17 @@ static int record_end(struct engine *engine, const struct container *container, 
 				    finished, err);
 }
 
+/* It is told before the record says so: whoever comes after one who was killed in between tells it again, with the same
+ * time, by which readers know. A start that was killed has never been told. */
+static void tell_death(struct engine *engine, const struct container *container)
+{
+	bool was_rebooted = container->state == CONTAINER_EXITED && !container->finished_nsec;
+
+	if (container->run.was_started || was_rebooted)
+		event_container_exit(engine, container, EVENT_DIED, container->exit_code,
+				     container->finished_nsec);
+}
+
 static int put_away(struct engine *engine, const struct container *container, bool remove,
 		    struct err *err)
 {
@@ -346,7 +365,9 @@ static int put_away(struct engine *engine, const struct container *container, bo
 		r = container_dependents(engine, container->id, &dependents, err);
 	if (r < 0)
 		return r;
-	if (remove && !dependents.count) {
+	bool is_removal = remove && !dependents.count;
+	tell_death(engine, container);
+	if (is_removal) {
 		r = remove_locked(engine, container, true, err);
 		if (r == 0 && spec->remove_image && spec->image_name)
 			remove_image(engine, spec);
@@ -358,6 +379,8 @@ static int put_away(struct engine *engine, const struct container *container, bo
 	}
 	if (r == 0)
 		r = file_remove_tree(AT_FDCWD, run_dir, err);
+	if (r == 0 && !is_removal)
+		event_container(engine, container, EVENT_CLEANUP);
 	return r;
 }
 
@@ -413,6 +436,8 @@ static int remove_if_stopped(struct engine *engine, const char *id, enum remove_
 		r = container_spec_of(now, &spec, err);
 		if (r == 0)
 			r = container_release(engine, now, spec, err);
+		if (r == 0)
+			tell_death(engine, now);
 	}
 	if (r == 0)
 		r = remove_locked(engine, now, (flags & REMOVE_VOLUMES) || now->auto_remove, err);

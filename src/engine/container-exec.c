@@ -1,6 +1,6 @@
 /* As at the start of a container there is a launcher that becomes a monitor: so the process has a parent that carries
  * its streams whatever happens to the command, and a terminal that can be left. This monitor has no run directory and
- * no log; when the process ends it tells the command, if that still listens, and ends. */
+ * no log; when the process ends it tells the command, if that still listens, or else has an event recorded, and ends. */
 #include "engine/container-exec.h"
 
 #include <errno.h>
@@ -25,6 +25,7 @@
 #include "engine/container-secrets.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/identity.h"
 #include "engine/launch.h"
 #include "engine/plan.h"
@@ -203,6 +204,7 @@ static _Noreturn void launcher(struct exec *exec)
 	struct launch_pipes pipes = LAUNCH_PIPES_NONE;
 	struct runtime_child child;
 	struct monitor_launch monitor = MONITOR_LAUNCH_EMPTY;
+	const char *cleanup[LAUNCH_CLEANUP_WORDS];
 	struct err err = { 0 };
 	int r = 0;
 
@@ -218,8 +220,13 @@ static _Noreturn void launcher(struct exec *exec)
 		exec->report.err = err;
 		_exit(1);
 	}
+	event_container(exec->engine, exec->container, EVENT_EXEC);
 	exec->report.exit_code = 0;
 	exec->report.pid = child.pid;
+	if (event_is_wanted(exec->engine)) {
+		(void)launch_cleanup_words(exec->engine, exec->container->id, cleanup);
+		monitor.cleanup = cleanup;
+	}
 	monitor.program = exec->program;
 	monitor.id = exec->container->id;
 	monitor.pid = child.pid;

@@ -17,6 +17,7 @@
 #include "engine/container-start-internal.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/health.h"
 #include "engine/log-driver.h"
 #include "engine/run-directory.h"
@@ -155,16 +156,9 @@ static void become_monitor(struct start *start, struct monitor_launch *monitor,
 			   struct err *err)
 {
 	const int hold[] = { child->mount_ns_fd, child->net_ns_fd };
-	const char *cleanup[] = { start->engine->self_path,
-				  "--root",
-				  start->engine->root,
-				  "--runroot",
-				  start->engine->runroot,
-				  "container",
-				  "cleanup",
-				  start->container->id,
-				  NULL };
+	const char *cleanup[LAUNCH_CLEANUP_WORDS];
 
+	(void)launch_cleanup_words(start->engine, start->container->id, cleanup);
 	tell_monitor(start, monitor);
 	monitor->pid = child->pid;
 	monitor->stdin_fd = pipes->stdin_fds[1];
@@ -178,6 +172,21 @@ static void become_monitor(struct start *start, struct monitor_launch *monitor,
 	monitor->cleanup = cleanup;
 	start->report = (struct launch_report){ .is_made = true, .pid = child->pid };
 	(void)monitor_exec(monitor, err);
+}
+
+/* By us, who have started it: the command may be killed meanwhile, and nobody can tell its end before we mind it. */
+static void tell_start(const struct start *start)
+{
+	enum event_status statuses[4];
+	size_t count = 0;
+
+	if (start->is_restart)
+		statuses[count++] = EVENT_RESTART;
+	statuses[count++] = EVENT_INIT;
+	statuses[count++] = EVENT_START;
+	if (start->client_fds[1] >= 0 && !start->connections)
+		statuses[count++] = EVENT_ATTACH;
+	event_container_several(start->engine, start->container, statuses, count);
 }
 
 static _Noreturn void launcher(struct start *start)
@@ -209,6 +218,7 @@ static _Noreturn void launcher(struct start *start)
 							.err = err };
 		_exit(1);
 	}
+	tell_start(start);
 	become_monitor(start, &monitor, &pipes, &child, &err);
 
 	/* Nobody would mind the container: end it rather than leave it to itself. The command has

@@ -9,6 +9,7 @@
 #include "engine/container-spec.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/run-directory.h"
 #include "kernel/cgroup.h"
 
@@ -59,6 +60,8 @@ static int set_paused(struct engine *engine, struct container *container, bool p
 		return err_set(err, EALREADY, "container '%s' is %s", container->name,
 			       paused ? "paused already" : "not paused");
 	r = freeze(engine, container, paused, err);
+	if (r == 0)
+		event_container(engine, container, paused ? EVENT_PAUSE : EVENT_UNPAUSE);
 	return r < 0 ? err_wrap(err, "%s container '%s'", paused ? "pause" : "unpause",
 				container->name)
 		     : 0;

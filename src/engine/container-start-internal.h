@@ -42,6 +42,7 @@ struct start {
 	int64_t restart_count;
 	uint32_t restart_delay_msec;
 	const struct restart_connections *connections; /* of the run before, NULL: none */
+	bool is_restart;			       /* to be told as one */
 	bool is_announced; /* its row says already that it is being started */
 	struct launch_report report;
 };

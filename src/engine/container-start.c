@@ -175,6 +175,7 @@ int container_start(struct engine *engine, struct container *container, enum sta
 	start.engine = engine;
 	start.container = container;
 	start.restart_delay_msec = RESTART_DELAY_MSEC;
+	start.is_restart = flags & START_IS_RESTART;
 	*ret_exit_code = RUNTIME_FAILED;
 	if (container->lock_fd >= 0) { /* made for this start: nobody else has touched it */
 		lock_fd = take_fd(&container->lock_fd);
@@ -197,6 +198,7 @@ int container_start_again(struct engine *engine, struct container *container, ui
 	start.restart_count = container->restart_count + 1;
 	start.restart_delay_msec = delay_msec;
 	start.connections = connections;
+	start.is_restart = true;
 	int r = container_put_away_locked(engine, container, err);
 	if (r < 0)
 		return r;

@@ -12,12 +12,13 @@ struct engine;
 struct err;
 
 enum start_flags {
+	START_IS_RESTART = 1 << 1,  /* the caller has stopped it for this: events say so */
 	START_WITH_CLIENT = 1 << 0, /* the caller stays with it: see start_result.client_fd */
 };
 
 struct start_result {
 	pid_t pid;
-	int client_fd; /* connection to the monitor, for attach_run(); the caller's. -1 without
+	int client_fd;	  /* connection to the monitor, for attach_run(); the caller's. -1 without
 			  START_WITH_CLIENT */
 	sigset_t signals; /* with START_WITH_CLIENT: see attach_hold_signals(), they are held */
 };

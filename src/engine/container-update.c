@@ -9,6 +9,7 @@
 #include "engine/container-spec.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/plan-limits.h"
 #include "kernel/cgroup.h"
 #include "oci/runtime-config.h"
@@ -70,5 +71,7 @@ int container_update(struct engine *engine, struct container *container,
 	int r = container_lock_found(engine, container, &lock_fd, err);
 	if (r == 0)
 		r = update_locked(engine, container, change, arg, err);
+	if (r == 0)
+		event_container(engine, container, EVENT_UPDATE);
 	return r < 0 ? err_wrap(err, "update container '%s'", container->name) : 0;
 }

@@ -135,6 +135,10 @@ int engine_open(const struct engine_options *options, struct engine **ret_engine
 		engine->settings.cgroup_manager = xstrdup(options->cgroup_manager);
 		engine->cgroup_manager_was_chosen = true;
 	}
+	if (options->events_logger) {
+		free(engine->settings.events_logger);
+		engine->settings.events_logger = xstrdup(options->events_logger);
+	}
 	*ret_engine = take_ptr(&engine);
 	return 0;
 }

@@ -21,6 +21,7 @@ struct engine_options {
 	const char *root;	    /* --root, NULL: the default */
 	const char *runroot;	    /* --runroot, NULL: the default */
 	const char *cgroup_manager; /* --cgroup-manager, NULL: what containers.conf says */
+	const char *events_logger;  /* --events-backend, NULL: what containers.conf says */
 };
 
 struct engine {

@@ -22,6 +22,7 @@
 #include "engine/container-exec.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/health.h"
 #include "kernel/pidfd.h"
 #include "runtime/runtime.h"
@@ -203,6 +204,8 @@ int container_check_health(struct engine *engine, struct container *container, i
 	r = write_down(engine, container, spec, &result, err);
 	if (r < 0)
 		return r;
+	autofree char *health = health_status(engine, container);
+	event_container_health(engine, container, health);
 	*ret_exit_code = result.exit_code;
 	return r > 0 ? act(engine, container, spec->health_on_failure, err) : 0;
 }

@@ -20,6 +20,7 @@
 #include "base/sha256.h"
 #include "base/strbuf.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/image.h"
 #include "oci/image-config.h"
 #include "oci/manifest.h"
@@ -63,6 +64,7 @@ struct save {
 	struct save_file *files;
 	size_t count;
 	int64_t total;
+	struct strlist image_ids;
 	/* Where to */
 	struct tar_writer *writer; /* NULL: a directory */
 	int dir_fd;
@@ -76,6 +78,7 @@ static void save_clear(struct save *save)
 		free(save->files[i].text);
 	}
 	free(save->files);
+	strlist_clear(&save->image_ids);
 	tar_writer_free(save->writer);
 	fd_close(&save->dir_fd);
 }
@@ -190,6 +193,7 @@ static int plan_image(struct save *save, struct engine *engine, const char *word
 	if (r < 0)
 		return err_wrap(err, "image '%s'", word);
 	list_image(save, image, docker, manifests);
+	strlist_add(&save->image_ids, image->id);
 
 	if (save->format == SAVE_DIRECTORY) {
 		autostrbuf struct strbuf manifest = STRBUF_EMPTY;
@@ -409,5 +413,8 @@ int image_save(struct engine *engine, const struct strlist *words, enum save_for
 	r = plan(&save, engine, words, err);
 	if (r < 0)
 		return r;
-	return is_directory ? save_directory(&save, path, err) : save_archive(&save, path, err);
+	r = is_directory ? save_directory(&save, path, err) : save_archive(&save, path, err);
+	for (size_t i = 0; r >= 0 && i < save.image_ids.count; i++)
+		event_image(engine, EVENT_SAVE, save.image_ids.items[i], path);
+	return r;
 }

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "oci/image-config.h"
 #include "oci/reference.h"
 #include "registry/paths.h"
@@ -93,6 +94,14 @@ int image_local_name(const char *word, char **ret_name, struct err *err)
 	return 0;
 }
 
+static void tell_removal(struct engine *engine, const struct image *image)
+{
+	for (size_t i = 0; i < image->names.count; i++)
+		event_image(engine, EVENT_UNTAG, image->id, image->names.items[i]);
+	event_image(engine, EVENT_REMOVE, image->id,
+		    image->names.count ? image->names.items[0] : NULL);
+}
+
 static int remove_containers(struct engine *engine, struct store *store, const struct image *image,
 			     const struct image_removal *removal, struct err *err)
 {
@@ -117,6 +126,7 @@ static int delete_image(struct engine *engine, struct store *store, struct image
 		r = image_delete(store, image, err);
 	if (r < 0)
 		return r;
+	tell_removal(engine, image);
 	strlist_extend(untagged, &image->names);
 	strlist_add(deleted, image->id);
 	return 0;
@@ -139,8 +149,10 @@ int image_remove(struct engine *engine, const char *word, const struct image_rem
 	if (image->found_name && image->names.count > 1 &&
 	    strlist_contains(&image->names, image->found_name)) {
 		r = image_untag(store, image, image->found_name, err);
-		if (r >= 0)
+		if (r >= 0) {
+			event_image(engine, EVENT_UNTAG, image->id, image->found_name);
 			strlist_add(untagged, image->found_name);
+		}
 		return r;
 	}
 	if (!image->found_name && image->names.count > 1 && !removal->force && !removal->all) {
@@ -258,6 +270,7 @@ int image_prune(struct engine *engine, const struct image_prune *prune, struct s
 			*err = own;
 			return r;
 		}
+		tell_removal(engine, list.items[i]);
 		strlist_add(deleted, list.items[i]->id);
 	}
 	store_sweep(store, prune->leftovers ? 0 : HOUR_NSEC);

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "engine/container-spec.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "kernel/seccomp.h"
 #include "kernel/vfork.h"
 #include "runtime/runtime.h"
@@ -88,4 +89,25 @@ pid_t launch_and_hear(int (*body)(void *arg), void *arg, int cgroup_fd,
 	}
 	*err = report->err;
 	return -err->code;
+}
+
+size_t launch_cleanup_words(const struct engine *engine, const char *id,
+			    const char *words[LAUNCH_CLEANUP_WORDS])
+{
+	size_t count = 0;
+
+	words[count++] = engine->self_path;
+	words[count++] = "--root";
+	words[count++] = engine->root;
+	words[count++] = "--runroot";
+	words[count++] = engine->runroot;
+	if (!event_is_wanted(engine)) {
+		words[count++] = "--events-backend";
+		words[count++] = "none";
+	}
+	words[count++] = "container";
+	words[count++] = "cleanup";
+	words[count++] = id;
+	words[count] = NULL;
+	return count;
 }

@@ -25,6 +25,13 @@ int launch_pipes_open(struct launch_pipes *pipes, bool with_stdin, struct err *e
 int launch_load_filter(struct engine *engine, const struct container_spec *spec, uint64_t bounding,
 		       struct seccomp_filter *filter, struct err *err);
 
+#define LAUNCH_CLEANUP_WORDS 12
+
+/* What a monitor becomes when nobody else cleans up: an argument vector of borrowed words, NULL at its end. Returns how
+ * many there are. */
+size_t launch_cleanup_words(const struct engine *engine, const char *id,
+			    const char *words[LAUNCH_CLEANUP_WORDS]);
+
 /* What a launcher tells the command, in the memory that they share. */
 struct launch_report {
 	bool is_made;  /* false: it was killed before it could say anything */

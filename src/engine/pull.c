@@ -19,6 +19,7 @@
 #include "base/progress.h"
 #include "engine/builtin-image.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/image-source.h"
 #include "engine/image.h"
 #include "engine/layer-fetch.h"
@@ -677,7 +678,10 @@ int image_load_archive(struct engine *engine, const char *location, const char *
 	enum image_transport transport = image_transport_split(location, &rest);
 	if (transport == IMAGE_TRANSPORT_REGISTRY || transport == IMAGE_TRANSPORT_STORAGE)
 		return err_set(err, EINVAL, "load '%s': no file or directory; use pull", location);
-	return import_all(&pull, transport, rest, name, loaded, NULL, err);
+	r = import_all(&pull, transport, rest, name, loaded, NULL, err);
+	if (r >= 0)
+		event_image(engine, EVENT_LOAD, NULL, location);
+	return r;
 }
 
 /* A local image of another platform than the one that was asked for is as good as none. */
@@ -761,8 +765,11 @@ int image_pull(struct engine *engine, const char *name, const struct pull_option
 	       struct strlist *ids, struct err *err)
 {
 	struct err ignored = { 0 };
+	size_t before = ids->count;
 	int r = pull_word(engine, name, options, ids, err);
 
+	for (size_t i = before; r >= 0 && i < ids->count; i++)
+		event_image(engine, EVENT_PULL, ids->items[i], name);
 	/* Whoever can wait for a download can wait for this. */
 	if (r >= 0 && engine->store) {
 		store_sweep(engine->store, LEFTOVER_NSEC);

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/human.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
@@ -65,6 +66,8 @@ static const struct setting {
 	SETTING("containers", "volumes", SETTING_STRINGS, volumes),
 	SETTING("engine", "cgroup_manager", SETTING_STRING, cgroup_manager),
 	SETTING("engine", "detach_keys", SETTING_STRING, detach_keys),
+	SETTING("engine", "events_logfile_max_size", SETTING_STRING, events_logfile_max_size),
+	SETTING("engine", "events_logger", SETTING_STRING, events_logger),
 	SETTING("engine", "pull_policy", SETTING_STRING, pull_policy),
 	SETTING("engine", "retry", SETTING_INT, retry),
 	SETTING("engine", "stop_timeout", SETTING_INT, stop_timeout),
@@ -87,6 +90,7 @@ static void set_defaults(struct settings *settings)
 		.log_size_max = -1,
 		.memory_limit = -1,
 		.stop_timeout = 10,
+		.events_max_bytes = 1 << 20,
 		.retry = 3,
 		.log_driver = xstrdup("k8s-file"),
 		.shm_size = xstrdup("65536k"),
@@ -224,6 +228,12 @@ int settings_load(struct settings *settings, const struct strlist *environment, 
 	}
 	if (r == 0 && last && *last)
 		r = load_file(settings, last, true, err);
+	if (r == 0 && settings->events_logfile_max_size) {
+		r = human_parse_bytes(settings->events_logfile_max_size,
+				      &settings->events_max_bytes, err);
+		if (r < 0)
+			r = err_wrap(err, "containers.conf: events_logfile_max_size");
+	}
 	if (r < 0)
 		settings_clear(settings);
 	return r;

@@ -31,6 +31,9 @@ struct settings {
 	char *seccomp_profile, *apparmor_profile, *base_hosts_file, *host_containers_internal_ip;
 	/* [engine] */
 	char *cgroup_manager, *pull_policy, *detach_keys;
+	char *events_logger;	       /* "none", or whatever else means the log of ours; NULL */
+	char *events_logfile_max_size; /* as written there, NULL: not given */
+	int64_t events_max_bytes;
 	int64_t stop_timeout; /* seconds */
 	int64_t retry;
 	/* [network] */

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/mount-spec.h"
 #include "engine/mount-spec.h"
 #include "store/database.h"
@@ -171,6 +172,7 @@ int volume_create(struct engine *engine, const char *name, const struct strlist 
 		return err_set(err, EEXIST, "volume with name %s already exists", chosen);
 	if (r < 0)
 		return r;
+	event_object(engine, "volume", EVENT_CREATE, chosen);
 	return volume_find(engine, chosen, ret_volume, err);
 }
 
@@ -246,6 +248,7 @@ int volume_remove(struct engine *engine, const char *name, struct err *err)
 					      volume->name)
 				    : r;
 
+	event_object(engine, "volume", EVENT_REMOVE, volume->name);
 	/* What the container's users wrote belongs to IDs that only root of the mapping may touch.
 	 */
 	struct err direct;

@@ -47,7 +47,8 @@ struct monitor_launch {
 		*cleanup; /* NULL-terminated argument vector with absolute paths, executed where
 			     no command in the foreground cleans up. The directory will be "/". When the
 			     container is to be started again (restart.h) "--restart" is added, and the
-			     connections that stay as "--client=FD" (the first) and "--late=FD" */
+			     connections that stay as "--client=FD" (the first) and "--late=FD". Without a
+			     run directory "--exec-status=WAIT_STATUS" is added */
 };
 
 /* All descriptors -1. */

@@ -136,9 +136,17 @@ void check_start(struct monitor *m)
 /* Become the command that cleans up. */
 static void become_cleanup(const struct monitor *m)
 {
-	char words[CLIENTS][24], *arguments[CLEANUP_WORDS + CLIENTS + 2];
+	char words[CLIENTS][24],
+		status[32] = "--exec-status=", *arguments[CLEANUP_WORDS + CLIENTS + 3];
 	size_t count = copy_cleanup(m, arguments);
 
+	if (m->run_dir_fd < 0) { /* there is no exit file to read it from */
+		size_t size = strlen(status);
+
+		size += put_number(status + size, (uint64_t)(uint32_t)m->wait_status);
+		status[size] = '\0';
+		arguments[count++] = status;
+	}
 	if (m->is_restarting)
 		arguments[count++] = (char *)"--restart";
 	for (int i = 0; m->is_restarting && i < CLIENTS; i++) {

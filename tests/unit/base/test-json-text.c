@@ -71,10 +71,24 @@ static void test_yaml_keeps_every_value_what_it_is(void **state)
 					       "  ratio: 1.5\n");
 }
 
+static void test_quoted_text_is_read_back(void **state)
+{
+	static const char text[] = "plain \"quoted\" back\\slash\n\t\001 \303\244";
+	autostrbuf struct strbuf out = STRBUF_EMPTY;
+	autojson struct json_object *value = NULL;
+	struct err err;
+
+	json_quote(text, &out);
+	assert_null(strchr(strbuf_text(&out), '\n'));
+	assert_int_equal(json_parse(strbuf_text(&out), out.size, &value, &err), 0);
+	assert_string_equal(json_object_get_string(value), text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_members_stand_on_lines_of_their_own),
+		cmocka_unit_test(test_quoted_text_is_read_back),
 		cmocka_unit_test(test_yaml_keeps_every_value_what_it_is),
 	};
 
