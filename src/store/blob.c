@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/sha256.h"
 #include "store/database.h"
 #include "store/store-internal.h"
@@ -88,6 +89,67 @@ int blob_write(struct store *store, const void *data, size_t size, char *digest,
 	if (r < 0)
 		return err_wrap(err, "blob '%s'", digest);
 	return record(store, digest, (int64_t)size, err);
+}
+
+static char *draft_name(void)
+{
+	char random[17];
+
+	random_hex(random, 8);
+	return xasprintf(".tmp-%s", random);
+}
+
+int blob_draft_begin(struct store *store, struct blob_draft *ret_draft, struct err *err)
+{
+	autofree char *name = NULL;
+	int dir_fd = store_directory(store, STORE_BLOBS, err);
+
+	if (dir_fd < 0)
+		return dir_fd;
+	int fd = openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
+		name = draft_name();
+		fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	}
+	if (fd < 0)
+		return err_errno(err, "create a blob in the store");
+	*ret_draft = (struct blob_draft){ .fd = fd, .name = take_ptr(&name) };
+	return 0;
+}
+
+int blob_draft_adopt(struct store *store, struct blob_draft *draft, const char *digest,
+		     struct err *err)
+{
+	int dir_fd = store_directory(store, STORE_BLOBS, err);
+
+	if (dir_fd < 0)
+		return dir_fd;
+	/* A link cannot replace what a crash may have left under the blob's name, a renaming can. */
+	if (!draft->name) {
+		autofree char *name = draft_name(),
+			      *self = xasprintf("/proc/self/fd/%d", draft->fd);
+		if (linkat(AT_FDCWD, self, dir_fd, name, AT_SYMLINK_FOLLOW) < 0)
+			return err_errno(err, "blob '%s': give it a name", digest);
+		draft->name = take_ptr(&name);
+	}
+	int r = blob_adopt(store, dir_fd, draft->name, digest, err);
+	if (r == 0) {
+		free(draft->name);
+		draft->name = NULL;
+	}
+	return r;
+}
+
+void blob_draft_end(struct store *store, struct blob_draft *draft)
+{
+	struct err ignored; /* a file of this kind of name is swept later */
+	int dir_fd = draft->name ? store_directory(store, STORE_BLOBS, &ignored) : -1;
+
+	if (dir_fd >= 0)
+		(void)unlinkat(dir_fd, draft->name, 0);
+	free(draft->name);
+	draft->name = NULL;
+	fd_close(&draft->fd);
 }
 
 int blob_open(struct store *store, const char *digest, int *ret_fd, int64_t *ret_size,

@@ -15,7 +15,8 @@ enum compression {
 	COMPRESSION_UNSUPPORTED, /* known, and not ours: xz, bzip2, lz4 */
 };
 
-/* What these first bytes begin. Six of them are enough; fewer are taken for what they are. */
+/* What these first bytes begin. So many are enough; fewer are taken for what they are. */
+#define COMPRESSION_MAGIC_SIZE 6
 enum compression compression_detect(const void *data, size_t size);
 const char *compression_name(enum compression compression); /* "gzip" */
 

@@ -48,6 +48,7 @@ struct blob {
 	const struct layer_options *options;
 	struct sha256 *hash;
 	bool is_pipe;
+	bool is_plain;	    /* not compressed: its digest is that of the archive */
 	bool is_complete;   /* no growth to wait for */
 	uint64_t position;  /* bytes read */
 	uint64_t available; /* bytes of a growing blob that are there */
@@ -75,6 +76,21 @@ static int wait_for_growth(struct blob *blob, struct err *err)
 	return 0;
 }
 
+static int keep(const struct blob *blob, const void *data, size_t size, struct err *err)
+{
+	int r = fd_write_all(blob->source->keep_fd, data, size);
+
+	if (r == -ENOSPC || r == -EDQUOT)
+		return err_set(
+			err, -r,
+			"%s; free some space, for example with 'davit image prune', or use a "
+			"store elsewhere with --root",
+			r == -EDQUOT ? "your disk quota is used up"
+				     : "no space is left on the file system of the store");
+	errno = -r;
+	return r < 0 ? err_errno(err, "write blob") : 0;
+}
+
 static ssize_t blob_read(void *arg, void *data, size_t size, struct err *err)
 {
 	struct blob *blob = arg;
@@ -95,12 +111,21 @@ static ssize_t blob_read(void *arg, void *data, size_t size, struct err *err)
 		return err_errno(err, "read blob");
 	if (n == 0 && !blob->is_complete)
 		return err_set(err, EBADMSG, "the blob is shorter than its download");
+	if (blob->position == 0)
+		blob->is_plain = n >= COMPRESSION_MAGIC_SIZE &&
+				 compression_detect(data, (size_t)n) == COMPRESSION_NONE;
 	blob->position += (uint64_t)n;
 	if (blob->source->size_bytes && blob->position > blob->source->size_bytes)
 		return err_set(err, EBADMSG,
 			       "the blob is larger than the %" PRIu64 " bytes promised",
 			       blob->source->size_bytes);
-	sha256_update(blob->hash, data, (size_t)n);
+	if (!blob->is_plain)
+		sha256_update(blob->hash, data, (size_t)n);
+	if (blob->source->keep_fd) {
+		int r = keep(blob, data, (size_t)n, err);
+		if (r < 0)
+			return r;
+	}
 	if (blob->options->progress && n > 0)
 		blob->options->progress(blob->options->progress_arg, blob->position);
 	return n;
@@ -311,8 +336,11 @@ static int check_result(struct pipeline *pipeline, struct layer_result *result, 
 
 	result->blob_bytes = pipeline->blob.position;
 	result->tar_bytes = pipeline->tar_bytes;
-	sha256_finish_digest(pipeline->blob.hash, result->digest);
 	sha256_finish_digest(pipeline->tar_hash, result->diff_id);
+	if (pipeline->blob.is_plain)
+		memcpy(result->digest, result->diff_id, sizeof(result->digest));
+	else
+		sha256_finish_digest(pipeline->blob.hash, result->digest);
 	if (source->size_bytes && result->blob_bytes != source->size_bytes)
 		return err_set(err, EBADMSG, "the blob has %" PRIu64 " bytes, not %" PRIu64,
 			       result->blob_bytes, source->size_bytes);

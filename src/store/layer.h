@@ -43,6 +43,9 @@ struct layer_source {
 	/* -1: all of it is there. Else a pipe that tells with one struct layer_growth after another
 	 * how far a download has come; its end without `is_complete` aborts. Borrowed. */
 	int growth_fd;
+	/* 0: nothing. Else a file that is given the blob as it is read, for blobs that come through a pipe.
+	 * Borrowed. */
+	int keep_fd;
 	const char *digest;  /* "sha256:HEX" of the blob as it is; NULL: not known */
 	const char *diff_id; /* "sha256:HEX" of the archive inside; NULL: not known */
 	uint64_t size_bytes; /* of the blob; 0: not known */
