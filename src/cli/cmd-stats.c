@@ -108,17 +108,16 @@ static char *pair_of(bool has_any, uint64_t first, uint64_t second)
 /* "1m2.5s", as Go writes durations. */
 static char *duration(uint64_t usec)
 {
-	uint64_t seconds = usec / 1000000, hours = seconds / 3600;
+	uint64_t seconds = usec / 1000000, minutes = seconds / 60, hours = minutes / 60;
 
 	if (usec < 1000000)
 		return xasprintf("%.3gms", (double)usec / 1000);
 	if (seconds < 60)
 		return xasprintf("%.3fs", (double)usec / 1000000);
 	if (!hours)
-		return xasprintf("%" PRIu64 "m%.1fs", seconds / 60,
-				 (double)(usec - seconds / 60 * 60000000) / 1000000);
-	return xasprintf("%" PRIu64 "h%" PRIu64 "m%" PRIu64 "s", hours, seconds / 60 % 60,
-			 seconds % 60);
+		return xasprintf("%" PRIu64 "m%.1fs", minutes,
+				 (double)(usec - minutes * 60000000) / 1000000);
+	return xasprintf("%" PRIu64 "h%" PRIu64 "m%" PRIu64 "s", hours, minutes % 60, seconds % 60);
 }
 
 /* The same under the names of tables and templates and those of JSON. */

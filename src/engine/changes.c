@@ -98,11 +98,10 @@ static int compare_items(const void *a, const void *b)
 static int list_names(const struct comparison *comparison, int fd, struct strlist *names,
 		      struct err *err)
 {
-	int copy = fd < 0 ? -1 : openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-
 	if (fd < 0)
 		return 0;
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
 	if (!dir) {
 		fd_close(&copy);
 		return errno == ENOENT ? 0 : fail(comparison, err);

@@ -24,7 +24,7 @@ struct exec_request {
 
 struct exec_result {
 	pid_t pid, monitor_pid;
-	int client_fd; /* for attach_run(), the caller's; -1 without with_client */
+	int client_fd;	  /* for attach_run(), the caller's; -1 without with_client */
 	sigset_t signals; /* with_client: see attach_hold_signals(), they are held */
 };
 

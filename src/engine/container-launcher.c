@@ -172,6 +172,8 @@ static void become_monitor(struct start *start, struct monitor_launch *monitor,
 	monitor->cleanup = cleanup;
 	start->report = (struct launch_report){ .is_made = true, .pid = child->pid };
 	(void)monitor_exec(monitor, err);
+	monitor->hold_fds = NULL;
+	monitor->cleanup = NULL;
 }
 
 /* By us, who have started it: the command may be killed meanwhile, and nobody can tell its end before we mind it. */

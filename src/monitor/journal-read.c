@@ -19,7 +19,6 @@ enum { FIELD_LIMIT = 1 << 24 };
 int journal_reader_start(const char *id, int64_t tail, bool follow, int *ret_fd, pid_t *ret_pid,
 			 struct err *err)
 {
-	extern char **environ;
 	autostrlist struct strlist arguments = STRLIST_EMPTY;
 	posix_spawn_file_actions_t actions;
 	int fds[2];

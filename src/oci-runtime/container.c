@@ -213,12 +213,10 @@ int container_find(const struct program *program, const char *id, enum container
 		r = err_set(err, ENOENT, "container '%s' does not exist", id);
 	else if (r == 0)
 		r = load(container, id, err);
-	if (r < 0 && r != -ENOENT && (flags & CONTAINER_MAY_BE_BROKEN) &&
-	    container->directory_fd >= 0)
+	/* It may have been killed before it had written anything. */
+	if (r < 0 && (flags & CONTAINER_MAY_BE_BROKEN) && container->directory_fd >= 0 &&
+	    (r != -ENOENT || access(container->directory, F_OK) == 0))
 		r = 0;
-	else if (r < 0 && r == -ENOENT && container->directory_fd >= 0 &&
-		 (flags & CONTAINER_MAY_BE_BROKEN) && access(container->directory, F_OK) == 0)
-		r = 0; /* killed before it had written anything */
 	if (r < 0) {
 		container_free(container);
 		return r;
