@@ -21,6 +21,7 @@
 #include "oci-runtime/program.h"
 #include "oci-runtime/scope.h"
 #include "oci/runtime-config.h"
+#include "runtime/mount-maps.h"
 #include "runtime/runtime.h"
 
 #define MAX_CONFIG_BYTES (4 << 20)
@@ -261,7 +262,10 @@ static int spawn(const struct program *program, struct container *container,
 	if (r == 0)
 		r = make_cgroup(program, container, cgroup, err);
 	if (r == 0)
+		r = runtime_map_mounts(config, err);
+	if (r == 0)
 		r = runtime_spawn(config, *cgroup, -1, &stdio, child, err);
+	runtime_close_mapped_mounts(config);
 	if (r < 0)
 		return r;
 	container->pid = child->pid;

@@ -322,6 +322,10 @@ static int take_mount_maps(const struct launch_plan *plan, const struct oci_moun
 {
 	const struct oci_runtime_config *config = plan->config;
 
+	if (from->mount_fd > 0) { /* has them already */
+		options->idmap = options->idmap_recursive = false;
+		return 0;
+	}
 	if (!from->uid_map_count && !from->gid_map_count)
 		return 0;
 	if (!same_extents(from->uid_maps, from->uid_map_count, config->uid_maps,

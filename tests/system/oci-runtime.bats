@@ -521,7 +521,7 @@ notify_is() {
 	[ "$output" -ge 1000000 ]
 }
 
-@test "linux: intelRdt, mountLabel, a listener, and maps of a mount's own are errors that say what to do" {
+@test "linux: intelRdt, mountLabel and a listener are errors that say what to do" {
 	command_is true
 	config '.linux.intelRdt = {"closID": "x"}'
 	create_fails "linux.intelRdt: not supported"
@@ -529,9 +529,6 @@ notify_is() {
 	[ -e /sys/fs/selinux/enforce ] || create_fails "linux.mountLabel"
 	config 'del(.linux.mountLabel) | .linux.seccomp = {"defaultAction": "SCMP_ACT_NOTIFY"}'
 	create_fails "linux.seccomp: listenerPath: SCMP_ACT_NOTIFY needs it"
-	config 'del(.linux.seccomp) | .mounts += [{"destination": "/mnt", "source": "/tmp", "options": ["bind"],
-		"uidMappings": [{"containerID": 0, "hostID": 7, "size": 1}], "gidMappings": [{"containerID": 0, "hostID": 7, "size": 1}]}]'
-	create_fails "mount '/mnt': uidMappings"
 }
 
 @test "linux: Rootfs mount propagation" {
@@ -554,6 +551,32 @@ notify_is() {
 	script_is 'cat /etc/keep/file; grep " /mnt" /proc/mounts | grep -v " ro,"'
 	run_status 1 runtime run -b "$BUNDLE" c
 	assert_output kept
+}
+
+@test "config: Mounts: IDs mapped otherwise than the container's" {
+	mkdir data
+	touch data/file
+	config '.mounts += [{"destination": "/mnt", "source": $data, "options": ["bind", "idmap"],
+		"uidMappings": [{"containerID": 0, "hostID": 7, "size": 1}, {"containerID": 5, "hostID": 0, "size": 1}],
+		"gidMappings": [{"containerID": 0, "hostID": 8, "size": 1}]}]' --arg data "$PWD/data"
+	if ! is_root; then
+		command_is true
+		create_fails "mount '/mnt'" "root of the host"
+		return
+	fi
+	chown 5 data
+	script_is 'stat -c %u:%g /mnt/file; stat -c %u /mnt; mount -t tmpfs tmpfs /mnt 2>/dev/null; :'
+	run_it
+	assert_output $'7:8\n0'
+	# In a user namespace on top of that.
+	config '.linux.namespaces += [{"type": "user"}] | .linux.uidMappings = [{"containerID": 0, "hostID": 500000, "size": 10}] |
+		.linux.gidMappings = .linux.uidMappings | .mounts[-1].uidMappings[0].hostID = 500003 | .mounts[-1].gidMappings[0].hostID = 500004'
+	chown -R 500000:500000 "$BUNDLE/rootfs"
+	script_is 'stat -c %u:%g /mnt/file'
+	run_it
+	assert_output 3:4
+	config '.mounts[-1].source = "/proc"'
+	create_fails "mount '/mnt': map the IDs of '/proc'"
 }
 
 # --- runtime-linux.md
