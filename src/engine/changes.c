@@ -21,11 +21,11 @@
 
 #include "base/err.h"
 #include "base/fd.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "base/strlist.h"
 #include "engine/container-layers.h"
+#include "engine/container-own-layers.h"
 #include "engine/container-spec.h"
 #include "engine/container.h"
 #include "engine/engine.h"
@@ -259,26 +259,35 @@ static int compare_in_mapping(void *arg, struct err *err)
 
 /* ---- the sides ---- */
 
-/* Its directories, uppermost first. *ret_is_unchanged: a container without changes of its own. */
-static int find_dirs(struct engine *engine, const struct change_side *side, struct strlist *dirs,
-		     bool *ret_is_unchanged, struct err *err)
+static bool is_there(const char *path)
+{
+	return faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0;
+}
+
+static int find_container_dirs(struct engine *engine, const struct container *container,
+			       struct strlist *dirs, size_t *ret_own, struct err *err)
 {
 	autocontainer_spec struct container_spec *spec = NULL;
+	autostrlist struct strlist own = STRLIST_EMPTY;
+
+	int r = container_spec_of(container, &spec, err);
+	if (r == 0 && (!spec->rootfs || spec->rootfs_is_lower))
+		r = container_own_layers(engine, container, &own, err);
+	for (size_t i = own.count; r == 0 && i > 0; i--)
+		if (is_there(own.items[i - 1])) /* the first start makes it */
+			strlist_add(dirs, own.items[i - 1]);
+	*ret_own = dirs->count;
+	return r < 0 ? r : container_layer_dirs(engine, spec, dirs, err);
+}
+
+/* Its directories, uppermost first. *ret_own: how many of them are what it has changed. */
+static int find_dirs(struct engine *engine, const struct change_side *side, struct strlist *dirs,
+		     size_t *ret_own, struct err *err)
+{
 	struct store *store;
 
-	if (side->container) {
-		int r = container_spec_of(side->container, &spec, err);
-		if (r < 0)
-			return r;
-		autofree char *own = container_directory(engine, side->container->id);
-		autofree char *upper = path_join(own, "upper");
-		/* The first start makes it. */
-		*ret_is_unchanged = (spec->rootfs && !spec->rootfs_is_lower) ||
-				    faccessat(AT_FDCWD, upper, F_OK, AT_EACCESS) < 0;
-		if (!*ret_is_unchanged)
-			strlist_take(dirs, take_ptr(&upper));
-		return container_layer_dirs(engine, spec, dirs, err);
-	}
+	if (side->container)
+		return find_container_dirs(engine, side->container, dirs, ret_own, err);
 	int r = engine_store(engine, &store, err);
 	if (r >= 0)
 		r = image_load_config(store, side->image, err);
@@ -288,7 +297,21 @@ static int find_dirs(struct engine *engine, const struct change_side *side, stru
 		if (!strlist_contains(dirs, path)) /* what overlayfs would refuse */
 			strlist_take(dirs, take_ptr(&path));
 	}
+	*ret_own = 1;
 	return r < 0 ? r : 0;
+}
+
+/* What was changed against what is below it. Several directories of changes, as snapshots leave them,
+ * are compared as parts of a whole. */
+static void compare_with_lower(struct comparison *comparison, size_t own)
+{
+	struct strlist *upper = &comparison->upper;
+
+	for (size_t i = own; i < upper->count; i++)
+		strlist_add(&comparison->lower, upper->items[i]);
+	comparison->is_whole = own > 1;
+	while (own <= 1 && upper->count > own)
+		strlist_remove(upper, upper->count - 1);
 }
 
 static int read_changes(int fd, struct change_list *list, struct err *err)
@@ -316,20 +339,14 @@ int changes_find(struct engine *engine, const struct change_side *side,
 	struct comparison comparison = { .in_userns = engine->is_rootless,
 					 .for_container = side->container };
 	struct change_list list = { 0 };
-	bool is_unchanged = false, ignored;
+	size_t own = 0, ignored;
 
-	int r = find_dirs(engine, side, &comparison.upper, &is_unchanged, err);
+	int r = find_dirs(engine, side, &comparison.upper, &own, err);
 	if (r == 0 && (base->container || base->image)) {
 		comparison.is_whole = true;
 		r = find_dirs(engine, base, &comparison.lower, &ignored, err);
-	} else if (is_unchanged) {
-		strlist_clear(&comparison.upper);
-	} else if (r == 0 && comparison.upper.count > 1) {
-		/* The uppermost directory against the others. */
-		strlist_extend(&comparison.lower, &comparison.upper);
-		strlist_remove(&comparison.lower, 0);
-		while (comparison.upper.count > 1)
-			strlist_remove(&comparison.upper, 1);
+	} else if (r == 0) {
+		compare_with_lower(&comparison, own);
 	}
 	autoclose int fd = r < 0 ? -1 : memfd_create("changes", MFD_CLOEXEC);
 	if (r == 0 && fd < 0)

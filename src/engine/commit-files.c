@@ -19,7 +19,6 @@
 #include "engine/container-layers.h"
 #include "engine/container-map.h"
 #include "engine/container-spec.h"
-#include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/layer-view.h"
 #include "engine/mount-spec.h"
@@ -28,7 +27,7 @@
 #include "store/tar-tree.h"
 
 struct files {
-	char *upper;		   /* the directory of what has changed */
+	const char *upper;	   /* the directory of what has changed */
 	struct strlist layer_dirs; /* below it, uppermost first */
 	struct strlist mounted;	   /* where the user has mounted something; relative */
 	const struct id_map *uid_map, *gid_map;
@@ -207,12 +206,10 @@ static int start_upper(struct engine *engine, const struct container_spec *spec,
 	return r;
 }
 
-int commit_files_start(struct engine *engine, const struct container *container,
-		       const struct container_spec *spec, struct container_inside *inside,
-		       const int pipe_fds[2], struct userns_worker **ret_worker, struct err *err)
+int commit_files_start(struct engine *engine, const struct container_spec *spec, const char *upper,
+		       struct container_inside *inside, const int pipe_fds[2],
+		       struct userns_worker **ret_worker, struct err *err)
 {
-	autofree char *directory = container_directory(engine, container->id);
-	autofree char *upper = path_join(directory, "upper");
 	struct files files = { .upper = upper,
 			       .in_userns = engine->is_rootless,
 			       .in_fd = pipe_fds[0],

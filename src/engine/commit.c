@@ -18,6 +18,7 @@
 #include "engine/commit-config.h"
 #include "engine/commit-files.h"
 #include "engine/container-inside.h"
+#include "engine/container-own-layers.h"
 #include "engine/container-pause.h"
 #include "engine/container-spec.h"
 #include "engine/container.h"
@@ -151,8 +152,8 @@ static int finish_layer(struct commit *commit, struct userns_worker *walker,
 	return r;
 }
 
-static int make_layer_with(struct commit *commit, struct container_inside *inside,
-			   struct image_layer *ret_layer, struct err *err)
+static int make_layer(struct commit *commit, struct container_inside *inside, const char *upper,
+		      struct image_layer *ret_layer, struct err *err)
 {
 	struct new_layer_job *job;
 	struct userns_worker *walker;
@@ -161,8 +162,7 @@ static int make_layer_with(struct commit *commit, struct container_inside *insid
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return err_errno(err, "make a pipe");
 	(void)fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES); /* fewer wake-ups; a smaller one does */
-	int r = commit_files_start(commit->engine, commit->container, commit->spec, inside, fds,
-				   &walker, err);
+	int r = commit_files_start(commit->engine, commit->spec, upper, inside, fds, &walker, err);
 	close(fds[1]);
 	if (r < 0) {
 		close(fds[0]);
@@ -178,36 +178,57 @@ static int make_layer_with(struct commit *commit, struct container_inside *insid
 	return finish_layer(commit, walker, job, ret_layer, err);
 }
 
-static int make_layer(struct commit *commit, bool whole, struct image_layer *ret_layer,
-		      struct err *err)
-{
-	autoinside struct container_inside *inside = NULL;
-	autoclose int lock_fd = -1;
-
-	int r = whole ? container_inside_open(commit->engine, commit->container, INSIDE_ROOT_ONLY,
-					      &inside, err)
-		      : container_lock_found(commit->engine, commit->container, &lock_fd, err);
-	return r < 0 ? r : make_layer_with(commit, inside, ret_layer, err);
-}
-
-static int make_image(struct commit *commit, char **ret_id, struct err *err)
+static int add_layer(struct commit *commit, struct container_inside *inside, const char *upper,
+		     struct err *err)
 {
 	const struct commit_options *options = commit->options;
-	bool whole = options->squash || !commit->container->image_id;
-	struct image_layer layer = { 0 };
+	autonewlayer struct image_layer layer = { 0 };
 	autofree char *from = xasprintf("FROM %s", commit->container->image_name ?: "scratch");
 
-	int r = make_layer(commit, whole, &layer, err);
+	int r = make_layer(commit, inside, upper, &layer, err);
 	if (r < 0)
 		return r;
-	if (whole)
-		image_draft_drop_layers(commit->draft);
 	struct draft_history history = { .created_by = "/bin/sh",
 					 .author = options->author,
 					 .comment = options->message ?: from };
 	image_draft_add_layer(commit->draft, &layer, &history);
-	new_layer_clear(&layer);
-	return image_draft_record(commit->engine, commit->draft, options->name, ret_id, err);
+	return 0;
+}
+
+static int add_all_files(struct commit *commit, struct err *err)
+{
+	autoinside struct container_inside *inside = NULL;
+
+	image_draft_drop_layers(commit->draft);
+	int r = container_inside_open(commit->engine, commit->container, INSIDE_ROOT_ONLY, &inside,
+				      err);
+	return r < 0 ? r : add_layer(commit, inside, NULL, err);
+}
+
+/* A layer for each of its own directories: those of snapshots are layers of their own, and then the last
+ * one may be missing. */
+static int add_changes(struct commit *commit, struct err *err)
+{
+	autostrlist struct strlist own = STRLIST_EMPTY;
+	autoclose int lock_fd = -1;
+
+	int r = container_lock_found(commit->engine, commit->container, &lock_fd, err);
+	if (r == 0)
+		r = container_own_layers(commit->engine, commit->container, &own, err);
+	for (size_t i = 0; r == 0 && i < own.count; i++)
+		if (i == 0 || faccessat(AT_FDCWD, own.items[i], F_OK, AT_EACCESS) == 0)
+			r = add_layer(commit, NULL, own.items[i], err);
+	return r;
+}
+
+static int make_image(struct commit *commit, char **ret_id, struct err *err)
+{
+	int r = commit->options->squash || !commit->container->image_id ? add_all_files(commit, err)
+									: add_changes(commit, err);
+
+	return r < 0 ? r
+		     : image_draft_record(commit->engine, commit->draft, commit->options->name,
+					  ret_id, err);
 }
 
 static int commit_locked(struct commit *commit, char **ret_id, struct err *err)

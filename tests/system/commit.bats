@@ -203,3 +203,21 @@ of_image() { davit image inspect --format "{{$1}}" made:1; }
 	[ -z "$(ls "$STORE/layers")" ]
 	remove_store
 }
+
+@test "diff and commit of a container with snapshots have all that it wrote" {
+	need_davit
+	davit run --name c --network none "$BUSYBOX" sh -c 'echo one >/one; rm /bin/ls; echo gone >/gone'
+	davit snapshot c >/dev/null
+	davit commit -q c made:1
+	run_davit run --rm --network none made:1 cat /one
+	assert_output one
+	davit start -a c
+	run_davit diff c
+	assert_line "A /one"
+	assert_line "D /bin/ls"
+	davit commit -q c made:2
+	run_davit run --rm --network none made:2 sh -c 'cat /one; busybox ls /bin/ls 2>&1 || :'
+	assert_contains one
+	assert_contains "No such file"
+	davit rmi made:1 made:2
+}
