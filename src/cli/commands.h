@@ -15,6 +15,7 @@
 	X(container_exists)                                                                        \
 	X(container_inspect)                                                                       \
 	X(container_prune)                                                                         \
+	X(cp)                                                                                      \
 	X(create)                                                                                  \
 	X(diff)                                                                                    \
 	X(events)                                                                                  \

@@ -66,6 +66,15 @@ static void add_volumes(struct engine *engine, struct strlist *names)
 	volume_list_free(list, count);
 }
 
+static void add_containers_with_colon(struct engine *engine, struct strlist *names)
+{
+	autostrlist struct strlist containers = STRLIST_EMPTY;
+
+	add_containers(engine, false, &containers);
+	for (size_t i = 0; i < containers.count; i++)
+		strlist_addf(names, "%s:", containers.items[i]);
+}
+
 static void add_secrets(struct engine *engine, struct strlist *names)
 {
 	struct secret **list;
@@ -89,6 +98,8 @@ void complete_names(struct cli *cli, enum completion_source source, struct strli
 	if (source == COMPLETE_CONTAINERS || source == COMPLETE_RUNNING ||
 	    source == COMPLETE_OBJECTS)
 		add_containers(engine, source == COMPLETE_RUNNING, names);
+	if (source == COMPLETE_CONTAINER_PATHS)
+		add_containers_with_colon(engine, names);
 	if (source == COMPLETE_IMAGES || source == COMPLETE_OBJECTS)
 		add_images(engine, names);
 	if (source == COMPLETE_VOLUMES || source == COMPLETE_OBJECTS)

@@ -131,6 +131,7 @@ static void offer_source(struct cli *cli, enum completion_source source, const c
 		offer_commands(NULL, prefix, out);
 		return;
 	case COMPLETE_CONTAINERS:
+	case COMPLETE_CONTAINER_PATHS:
 	case COMPLETE_RUNNING:
 	case COMPLETE_IMAGES:
 	case COMPLETE_SECRETS:
@@ -142,6 +143,8 @@ static void offer_source(struct cli *cli, enum completion_source source, const c
 	for (size_t i = 0; i < names.count; i++)
 		offer(out, before, names.items[i], strlen(names.items[i]), prefix, NULL);
 	strlist_clear(&names);
+	if (source == COMPLETE_CONTAINER_PATHS && out->size == 0)
+		strbuf_adds(out, ":files\n");
 }
 
 static void offer_value(struct cli *cli, const struct option_spec *spec, const char *before,

@@ -46,7 +46,8 @@ enum completion_source {
 	COMPLETE_NOTHING,
 	COMPLETE_FILES,
 	COMPLETE_CONTAINERS,
-	COMPLETE_RUNNING, /* containers that run */
+	COMPLETE_RUNNING,	  /* containers that run */
+	COMPLETE_CONTAINER_PATHS, /* "CONTAINER:", or files */
 	COMPLETE_IMAGES,
 	COMPLETE_VOLUMES,
 	COMPLETE_SECRETS,
