@@ -91,7 +91,7 @@ int attach_process(struct engine *engine, const struct container *container,
 	case ATTACH_EXITED:
 		event_container_exit(engine, container, EVENT_EXEC_DIED,
 				     exit_code_of(outcome.wait_status), 0);
-		attach_cleaned(request->fd);
+		(void)attach_cleaned(request->fd, NULL);
 		return exit_code_of(outcome.wait_status);
 	case ATTACH_DETACHED:
 		return EXIT_OK;
@@ -106,6 +106,7 @@ int attach_container(struct engine *engine, struct container *container,
 		     const struct attach_request *request, struct err *err)
 {
 	struct signal_target target = { engine, container };
+	autostrlist struct strlist left = STRLIST_EMPTY;
 	struct attach_outcome outcome;
 
 	int r = attach(request, pass_signal, &target, &outcome, err);
@@ -134,11 +135,13 @@ int attach_container(struct engine *engine, struct container *container,
 		if (exit_code < 0)
 			exit_code = EXIT_ENGINE;
 	}
-	r = container_cleanup(engine, container->id, err);
+	bool monitor_helps = outcome.end == ATTACH_EXITED && outcome.you_clean_up;
+	r = container_cleanup_but(engine, container->id, monitor_helps ? &left : NULL, err);
 	if (r < 0)
 		return r;
-	if (outcome.end == ATTACH_EXITED && outcome.you_clean_up)
-		attach_cleaned(request->fd);
+	/* Was the monitor killed in this moment, a command that lists containers finds what is left. */
+	if (monitor_helps)
+		(void)attach_cleaned(request->fd, &left);
 	timing_mark("cleaned up");
 	return exit_code;
 }

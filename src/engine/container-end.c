@@ -235,9 +235,19 @@ static int remove_anonymous_volumes(struct engine *engine, const struct strlist 
 	return 0;
 }
 
-/* The lock is held, nothing runs. */
+/* Whether its own layer was empty, which mostly is so, and all else is ours and little. */
+static bool is_simple(const char *directory)
+{
+	autofree char *upper = path_join(directory, "upper"), *work = path_join(directory, "work");
+	struct stat st;
+
+	return rmdir(upper) == 0 && stat(directory, &st) == 0 && st.st_nlink <= 3 &&
+	       stat(work, &st) == 0 && st.st_uid == geteuid();
+}
+
+/* The lock is held, nothing runs. `left`: see container_cleanup_but(), NULL to leave nothing. */
 static int remove_locked(struct engine *engine, const struct container *container,
-			 bool with_volumes, struct err *err)
+			 bool with_volumes, struct strlist *left, struct err *err)
 {
 	const char *id = container->id;
 	autostrlist struct strlist volumes = STRLIST_EMPTY;
@@ -252,10 +262,14 @@ static int remove_locked(struct engine *engine, const struct container *containe
 	if (r == 0)
 		event_container(engine, container, EVENT_REMOVE);
 	/* Its own directory goes last: as long as that is there, a sweep finds what is left. */
-	if (r == 0)
+	if (r == 0 && left && is_simple(directory)) {
+		strlist_take(left, take_ptr(&run_dir));
+		strlist_take(left, take_ptr(&directory));
+	} else if (r == 0) {
 		r = file_remove_tree(AT_FDCWD, run_dir, err);
-	if (r == 0)
-		r = container_remove_files(engine, directory, err);
+		if (r == 0)
+			r = container_remove_files(engine, directory, err);
+	}
 	if (r == 0 && container->head_layer)
 		r = image_empty_trash(engine, err);
 	if (r == 0)
@@ -349,56 +363,67 @@ static void tell_death(struct engine *engine, const struct container *container)
 }
 
 static int put_away(struct engine *engine, const struct container *container, bool remove,
-		    struct err *err)
+		    struct strlist *left, struct err *err)
 {
 	bool oom_killed = false;
 	autocontainer_spec struct container_spec *spec = NULL;
 	autofree char *run_dir = container_run_directory(engine, container->id);
-	autostrlist struct strlist dependents = STRLIST_EMPTY;
 
 	int r = container_spec_of(container, &spec, err);
 	if (r < 0)
 		return r;
 	oom_killed = was_oom_killed(engine, container, spec);
 	r = container_release(engine, container, spec, err);
-	if (r == 0 && remove)
-		r = container_dependents(engine, container->id, &dependents, err);
 	if (r < 0)
 		return r;
-	bool is_removal = remove && !dependents.count;
 	tell_death(engine, container);
-	if (is_removal) {
-		r = remove_locked(engine, container, true, err);
+	if (remove) {
+		r = remove_locked(engine, container, spec->mounts.count > 0, left, err);
 		if (r == 0 && spec->remove_image && spec->image_name)
 			remove_image(engine, spec);
-	} else { /* it stays while others need it */
+	}
+	if (!remove || r == -EBUSY) { /* it stays while others need it */
 		autofree char *directory = container_directory(engine, container->id);
 		if (health_has_check(spec))
 			health_keep(run_dir, directory);
 		r = record_end(engine, container, oom_killed, err);
+		if (r == 0)
+			r = file_remove_tree(AT_FDCWD, run_dir, err);
+		if (r == 0)
+			event_container(engine, container, EVENT_CLEANUP);
 	}
-	if (r == 0)
-		r = file_remove_tree(AT_FDCWD, run_dir, err);
-	if (r == 0 && !is_removal)
-		event_container(engine, container, EVENT_CLEANUP);
 	return r;
+}
+
+static int clean_up(struct engine *engine, const struct container *container, struct strlist *left,
+		    struct err *err)
+{
+	int r = 0;
+
+	if (container->needs_cleanup)
+		r = put_away(engine, container, container->auto_remove, left, err);
+	return r < 0 ? err_wrap(err, "clean up container '%s'", container->name) : 0;
 }
 
 int container_cleanup_locked(struct engine *engine, const struct container *container,
 			     struct err *err)
 {
-	int r = container->needs_cleanup ? put_away(engine, container, container->auto_remove, err)
-					 : 0;
-	return r < 0 ? err_wrap(err, "clean up container '%s'", container->name) : 0;
+	return clean_up(engine, container, NULL, err);
 }
 
 int container_put_away_locked(struct engine *engine, const struct container *container,
 			      struct err *err)
 {
-	return put_away(engine, container, false, err);
+	return put_away(engine, container, false, NULL, err);
 }
 
 int container_cleanup(struct engine *engine, const char *id, struct err *err)
+{
+	return container_cleanup_but(engine, id, NULL, err);
+}
+
+int container_cleanup_but(struct engine *engine, const char *id, struct strlist *left,
+			  struct err *err)
 {
 	autocontainer struct container *container = NULL;
 	autoclose int lock_fd = -1;
@@ -408,7 +433,7 @@ int container_cleanup(struct engine *engine, const char *id, struct err *err)
 		return 0; /* somebody else has done it all */
 	if (r < 0)
 		return err_wrap(err, "clean up container '%s'", id);
-	return container_cleanup_locked(engine, container, err);
+	return clean_up(engine, container, left, err);
 }
 
 /* It may be started by somebody else in between, so whether it runs is asked under the lock; and as
@@ -440,7 +465,8 @@ static int remove_if_stopped(struct engine *engine, const char *id, enum remove_
 			tell_death(engine, now);
 	}
 	if (r == 0)
-		r = remove_locked(engine, now, (flags & REMOVE_VOLUMES) || now->auto_remove, err);
+		r = remove_locked(engine, now, (flags & REMOVE_VOLUMES) || now->auto_remove, NULL,
+				  err);
 	return r;
 }
 

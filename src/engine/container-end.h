@@ -9,6 +9,7 @@ struct container;
 struct container_spec;
 struct engine;
 struct err;
+struct strlist;
 
 /* Each of these waits for a start that is going on, and then means the container that is there. */
 
@@ -42,6 +43,11 @@ int container_wait(struct engine *engine, const struct container *container, int
  * ended; remove it if it was made so (--rm). Doing it twice, or at the same time as somebody else,
  * is fine. Does nothing when it runs. */
 int container_cleanup(struct engine *engine, const char *id, struct err *err);
+
+/* The same, but directories that nobody knows any more, and that their owner can remove without
+ * further ado, are not removed: they are added to `left`, in the order in which they have to go. */
+int container_cleanup_but(struct engine *engine, const char *id, struct strlist *left,
+			  struct err *err);
 
 /* The same for one who holds its lock and has found it since. */
 int container_cleanup_locked(struct engine *engine, const struct container *container,

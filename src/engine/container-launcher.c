@@ -57,11 +57,55 @@ static void remove_pid_files(const struct container_spec *spec)
 		(void)unlink(spec->monitor_pid_file);
 }
 
-/* In the launcher: make the container. On failure nothing of it is left. */
-static int launch(struct start *start, const struct launch_pipes *pipes,
-		  struct runtime_child *child, int *exit_code, struct err *err)
+/* Whatever could fail comes before the command runs, which would have to be ended again. */
+static int open_for_monitor(const struct start *start, struct monitor_launch *monitor,
+			    struct err *err)
+{
+	monitor->run_dir_fd = open(start->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (monitor->run_dir_fd < 0)
+		return err_errno(err, "open '%s'", start->run_dir);
+	if (access(monitor->program, X_OK) < 0)
+		return err_errno(err, "'%s', a part of davit", monitor->program);
+	if (log_driver_is_file(start->spec)) {
+		monitor->log_fd = open_log(monitor->log_path, err);
+		if (monitor->log_fd < 0)
+			return monitor->log_fd;
+	}
+	monitor->listen_fd = monitor_listen(monitor->run_dir_fd, err);
+	if (start->cgroup.group)
+		monitor->oom_fd = cgroup_open_oom_events(start->cgroup.group);
+	return monitor->listen_fd < 0 ? monitor->listen_fd : 0;
+}
+
+/* What can be done while the child mounts. */
+static int prepare_exec(struct start *start, struct monitor_launch *monitor,
+			struct runtime_child *child, struct err *err)
 {
 	struct timespec now;
+
+	int r = container_network_start(&start->network, child, err);
+	timing_mark("network");
+	if (r == 0)
+		r = open_for_monitor(start, monitor, err);
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (r == 0)
+		r = run_directory_write_pid(start->run_dir, child->pid, getpid(),
+					    now.tv_sec * INT64_C(1000000000) + now.tv_nsec, err);
+	timing_mark("files for the monitor");
+	if (r == 0)
+		r = runtime_ready(child, err);
+	timing_mark("mounts");
+	if (r == 0)
+		r = container_network_wait(&start->network, err);
+	timing_mark("network ready");
+	return r;
+}
+
+/* In the launcher: make the container. On failure nothing of it is left. */
+static int launch(struct start *start, const struct launch_pipes *pipes,
+		  struct monitor_launch *monitor, struct runtime_child *child, int *exit_code,
+		  struct err *err)
+{
 	struct runtime_stdio stdio = { { pipes->stdin_fds[0], pipes->stdout_fds[1],
 					 pipes->stderr_fds[1] } };
 	const struct runtime_stdio own = { { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO } };
@@ -79,23 +123,14 @@ static int launch(struct start *start, const struct launch_pipes *pipes,
 	if (r < 0)
 		return r;
 	timing_mark("namespaces");
-	r = container_network_start(&start->network, child, err);
-	timing_mark("network");
-	if (r == 0)
-		r = runtime_ready(child, err);
-	timing_mark("mounts");
-	if (r == 0)
-		r = container_network_wait(&start->network, err);
-	timing_mark("network ready");
+	r = prepare_exec(start, monitor, child, err);
 	if (r < 0) {
 		runtime_abandon(child);
 		return r;
 	}
-	/* Written down before its command runs: were we killed in between, the child would end with us, and what is
+	/* Shown before its command runs: were we killed in between, the child would end with us, and what is
 	 * written would be seen to be dead. The other way round it would run and nobody would know. */
-	clock_gettime(CLOCK_REALTIME, &now);
-	r = run_directory_write_pid(start->run_dir, child->pid, getpid(),
-				    now.tv_sec * INT64_C(1000000000) + now.tv_nsec, err);
+	r = run_directory_show_pid(start->run_dir, err);
 	if (r == 0)
 		r = write_pid_files(start->spec, child->pid, err);
 	if (r < 0) {
@@ -109,24 +144,6 @@ static int launch(struct start *start, const struct launch_pipes *pipes,
 		remove_pid_files(start->spec);
 	timing_mark("exec");
 	return r;
-}
-
-/* Whatever could fail comes before there is a container that would have to be ended again. */
-static int open_for_monitor(const struct start *start, struct monitor_launch *monitor,
-			    struct err *err)
-{
-	monitor->run_dir_fd = open(start->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (monitor->run_dir_fd < 0)
-		return err_errno(err, "open '%s'", start->run_dir);
-	if (access(monitor->program, X_OK) < 0)
-		return err_errno(err, "'%s', a part of davit", monitor->program);
-	if (log_driver_is_file(start->spec)) {
-		monitor->log_fd = open_log(monitor->log_path, err);
-		if (monitor->log_fd < 0)
-			return monitor->log_fd;
-	}
-	monitor->listen_fd = monitor_listen(monitor->run_dir_fd, err);
-	return monitor->listen_fd < 0 ? monitor->listen_fd : 0;
 }
 
 /* What the spec says that concerns the monitor. */
@@ -165,8 +182,6 @@ static void become_monitor(struct start *start, struct monitor_launch *monitor,
 	monitor->stdout_fd = pipes->stdout_fds[0];
 	monitor->stderr_fd = pipes->stderr_fds[0];
 	monitor->console_fd = child->console_fd;
-	if (start->cgroup.group)
-		monitor->oom_fd = cgroup_open_oom_events(start->cgroup.group);
 	monitor->hold_fds = hold;
 	monitor->hold_count = ARRAY_SIZE(hold);
 	monitor->cleanup = cleanup;
@@ -208,11 +223,11 @@ static _Noreturn void launcher(struct start *start)
 
 	monitor.program = program;
 	monitor.log_path = log_path;
-	int r = open_for_monitor(start, &monitor, &err);
-	if (r == 0 && !start->spec->tty && !log_driver_is(start->spec, "passthrough"))
+	int r = 0;
+	if (!start->spec->tty && !log_driver_is(start->spec, "passthrough"))
 		r = launch_pipes_open(&pipes, start->spec->open_stdin, &err);
 	if (r == 0)
-		r = launch(start, &pipes, &child, &exit_code, &err);
+		r = launch(start, &pipes, &monitor, &child, &exit_code, &err);
 	if (r < 0) {
 		container_network_abandon(&start->network);
 		start->report = (struct launch_report){ .is_made = true,

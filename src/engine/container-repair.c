@@ -25,7 +25,6 @@
 #include "engine/image.h"
 #include "store/frozen-layer.h"
 
-#define ID_DIGITS     64
 #define SWEEP_AGE_SEC 60
 
 static int remove_tree(void *path, struct err *err)
@@ -152,7 +151,7 @@ void container_sweep(struct engine *engine, struct container *const *list, size_
 		if (!dir)
 			continue;
 		for (struct dirent *entry; (entry = readdir(dir));)
-			if (strlen(entry->d_name) == ID_DIGITS &&
+			if (strlen(entry->d_name) == CONTAINER_ID_DIGITS &&
 			    !is_known(entry->d_name, list, count))
 				places[i].sweep(engine, entry->d_name);
 		closedir(dir);

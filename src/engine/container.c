@@ -233,14 +233,14 @@ static bool is_id_prefix(const char *text)
 	for (const char *p = text; *p; p++)
 		if (!isdigit((unsigned char)*p) && (*p < 'a' || *p > 'f'))
 			return false;
-	return *text && strlen(text) <= 64;
+	return *text && strlen(text) <= CONTAINER_ID_DIGITS;
 }
 
 int container_find(struct engine *engine, const char *name, enum container_details details,
 		   struct container **ret_container, struct err *err)
 {
-	/* Names win over IDs. The range of IDs that begin so is one search in the primary key's
-	 * index. */
+	/* Names win over IDs that are not whole. The range of IDs that begin so is one search in the
+	 * primary key's index. */
 	static const char *const queries[][2] = {
 		{ "SELECT " COLUMNS " FROM containers WHERE name = ?1 LIMIT 1",
 		  "SELECT " COLUMNS ", spec FROM containers WHERE name = ?1 LIMIT 1" },
@@ -254,10 +254,11 @@ int container_find(struct engine *engine, const char *name, enum container_detai
 	int r = engine_database(engine, &db, err);
 	if (r < 0)
 		return r;
-	for (int by_id = 0; by_id < 2 && !found; by_id++) {
+	bool may_be_id = is_id_prefix(name),
+	     is_whole_id = may_be_id && strlen(name) == CONTAINER_ID_DIGITS;
+	for (int attempt = 0; attempt < 1 + may_be_id && !found; attempt++) {
 		autostatement struct statement *query = NULL;
-		if (by_id && !is_id_prefix(name))
-			break;
+		int by_id = attempt == 0 ? is_whole_id : !is_whole_id;
 		r = database_prepare(db, queries[by_id][(details & CONTAINER_WITH_SPEC) != 0],
 				     &query, err);
 		if (r < 0)
@@ -498,7 +499,9 @@ int container_set_created(struct engine *engine, const char *id, struct err *err
 
 int container_delete_row(struct engine *engine, const char *id, struct err *err)
 {
-	return run_statement(engine, "DELETE FROM containers WHERE id = ?1", id, NULL, 0, err);
+	int r = run_statement(engine, "DELETE FROM containers WHERE id = ?1", id, NULL, 0, err);
+
+	return r == -ENOENT ? err_set(err, EBUSY, "container '%s' is needed by others", id) : r;
 }
 
 int container_anonymous_volumes(struct engine *engine, const char *id, struct strlist *names,

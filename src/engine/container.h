@@ -21,6 +21,8 @@
 struct engine;
 struct err;
 
+#define CONTAINER_ID_DIGITS 64
+
 enum container_state {
 	CONTAINER_CREATED,  /* never started */
 	CONTAINER_STARTING, /* a command is at it in this moment; never in a row */
@@ -31,7 +33,7 @@ enum container_state {
 };
 
 struct container {
-	char *id; /* 64 hex digits */
+	char *id; /* CONTAINER_ID_DIGITS hex digits */
 	char *name;
 	char *image_id, *image_name; /* NULL with --rootfs */
 	char *command;		     /* argv in one line, for people */
@@ -134,6 +136,7 @@ int container_set_exited(struct engine *engine, const char *id, int exit_code, b
 			 int64_t finished_nsec, struct err *err);
 int container_set_stopped_by_user(struct engine *engine, const char *id, struct err *err);
 int container_set_created(struct engine *engine, const char *id, struct err *err);
+/* -EBUSY: others need it. */
 int container_delete_row(struct engine *engine, const char *id, struct err *err);
 /* Volumes that it alone was given without a name. */
 int container_anonymous_volumes(struct engine *engine, const char *id, struct strlist *names,

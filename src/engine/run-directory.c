@@ -131,15 +131,25 @@ int run_directory_status(const char *path, struct run_status *ret_status)
 	return 0;
 }
 
+#define FILE_PID_ASIDE "pid.new"
+
 int run_directory_write_pid(const char *path, pid_t pid, pid_t monitor_pid, int64_t started_nsec,
 			    struct err *err)
 {
-	autofree char *file = path_join(path, MONITOR_FILE_PID);
+	autofree char *file = path_join(path, FILE_PID_ASIDE);
 	autofree char *line = xasprintf("%d %" PRIu64 " %d %" PRIu64 " %" PRId64 "\n", (int)pid,
 					process_start_time(pid), (int)monitor_pid,
 					process_start_time(monitor_pid), started_nsec);
 
-	return file_write(AT_FDCWD, file, line, strlen(line), 0600, 0, err);
+	return file_write(AT_FDCWD, file, line, strlen(line), 0600, FILE_WRITE_IN_PLACE, err);
+}
+
+int run_directory_show_pid(const char *path, struct err *err)
+{
+	autofree char *aside = path_join(path, FILE_PID_ASIDE),
+		      *file = path_join(path, MONITOR_FILE_PID);
+
+	return rename(aside, file) < 0 ? err_errno(err, "make '%s'", file) : 0;
 }
 
 #define FILE_CGROUP "cgroup"

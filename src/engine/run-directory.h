@@ -27,9 +27,10 @@ struct run_status {
 /* Read what is known. A missing directory or file is no error: then nothing was started. */
 int run_directory_status(const char *path, struct run_status *ret_status);
 
-/* Write the pid file. */
+/* Write the pid file, aside; then let everybody see it. */
 int run_directory_write_pid(const char *path, pid_t pid, pid_t monitor_pid, int64_t started_nsec,
 			    struct err *err);
+int run_directory_show_pid(const char *path, struct err *err);
 
 /* Where its control group is, for a user whose groups can be in several places: cgroup_location().
  * Reading gives NULL if there is none, else a string that is the caller's. */

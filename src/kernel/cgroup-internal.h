@@ -40,6 +40,9 @@ struct cgroup_ops {
 	 */
 	int (*create)(struct cgroup *group, const struct cgroup_resources *resources,
 		      struct strlist *left_out, bool *ret_none, struct err *err);
+	/* See cgroup_limit_devices(); NULL where create() has done it. */
+	int (*limit_devices)(const struct cgroup *group, const struct cgroup_resources *resources,
+			     struct err *err);
 	/* Find the directories; finding none is success. */
 	int (*open)(struct cgroup *group, struct err *err);
 	/* Kill everything in the group in one go, or make it ready to be killed one by one, which

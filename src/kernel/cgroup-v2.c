@@ -240,8 +240,8 @@ static bool is_root_of_the_host(void)
 	return geteuid() == 0 && n > 0 && strstr(text, "4294967295");
 }
 
-static int set_devices(struct cgroup *group, const struct cgroup_resources *resources,
-		       struct err *err)
+static int limit_devices(const struct cgroup *group, const struct cgroup_resources *resources,
+			 struct err *err)
 {
 	/* Users cannot attach programs, nor have devices that they could not open anyway. */
 	if (!cgroup_devices_are_limited(resources) || geteuid() != 0)
@@ -259,9 +259,8 @@ static bool is_refusal(int r)
 	return r == -EACCES || r == -EPERM || r == -EROFS;
 }
 
-static int create_below(struct cgroup *group, const struct cgroup_resources *resources,
-			const struct cgroup_settings *settings, struct strlist *left_out,
-			bool *ret_none, struct err *err)
+static int create_below(struct cgroup *group, const struct cgroup_settings *settings,
+			struct strlist *left_out, bool *ret_none, struct err *err)
 {
 	autofree char *path = xasprintf("%s/%s", group->base, group->name);
 
@@ -273,9 +272,8 @@ static int create_below(struct cgroup *group, const struct cgroup_resources *res
 	if (r < 0)
 		return err_set(err, -r, "make control group '%s': %s", path, strerror(-r));
 	/* systemd hands on only the controllers that it knows. */
-	r = apply_settings(geteuid() == 0 ? CGROUP_ROOT : group->base, group, settings, left_out,
-			   err);
-	return r < 0 ? r : set_devices(group, resources, err);
+	return apply_settings(geteuid() == 0 ? CGROUP_ROOT : group->base, group, settings, left_out,
+			      err);
 }
 
 static int create(struct cgroup *group, const struct cgroup_resources *resources,
@@ -291,7 +289,7 @@ static int create(struct cgroup *group, const struct cgroup_resources *resources
 	if (!group->base)
 		r = do_without(&settings, EACCES, left_out, ret_none, err);
 	else
-		r = create_below(group, resources, &settings, left_out, ret_none, err);
+		r = create_below(group, &settings, left_out, ret_none, err);
 	cgroup_settings_clear(&settings);
 	return r;
 }
@@ -452,6 +450,7 @@ static const struct cgroup_directory *memory_directory(const struct cgroup *grou
 
 const struct cgroup_ops cgroup_v2_ops = {
 	.create = create,
+	.limit_devices = limit_devices,
 	.open = find,
 	.kill = kill_all,
 	.freeze = freeze,

@@ -238,6 +238,12 @@ int cgroup_create(const char *path, const struct cgroup_resources *resources,
 	return cgroup_create_below(NULL, path, resources, ret_cgroup, ret_left_out, err);
 }
 
+int cgroup_limit_devices(const struct cgroup *group, const struct cgroup_resources *resources,
+			 struct err *err)
+{
+	return group->ops->limit_devices ? group->ops->limit_devices(group, resources, err) : 0;
+}
+
 int cgroup_open(const char *path, struct cgroup **ret_cgroup, struct err *err)
 {
 	int r = check_path(path, err);

@@ -97,6 +97,12 @@ struct cgroup; /* an existing group; knows every directory that belongs to it */
 int cgroup_create(const char *path, const struct cgroup_resources *resources,
 		  struct cgroup **ret_cgroup, char **ret_left_out, struct err *err);
 
+/* Let nobody in the group use other devices than the resources allow. On v2 it is not part of making the
+ * group, since it takes the kernel as long as making several groups: it may be done while what lives
+ * in the group is still ours. */
+int cgroup_limit_devices(const struct cgroup *cgroup, const struct cgroup_resources *resources,
+			 struct err *err);
+
 /* Whether this host has cgroup v2 alone. */
 bool cgroup_is_v2(void);
 

@@ -29,6 +29,8 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/strbuf.h"
+#include "base/strlist.h"
 #include "monitor/protocol.h"
 
 enum { PIECE = 4096 /* PIPE_BUF: what a writable pipe takes without blocking */ };
@@ -445,11 +447,16 @@ void attach_release_signals(const sigset_t *before)
 	sigprocmask(SIG_SETMASK, before, NULL);
 }
 
-void attach_cleaned(int fd)
+int attach_cleaned(int fd, const struct strlist *directories)
 {
-	const char packet = MONITOR_CLEANED;
+	autostrbuf struct strbuf packet = STRBUF_EMPTY;
 
-	(void)send(fd, &packet, 1, MSG_NOSIGNAL); /* a monitor that is gone needs no telling */
+	strbuf_addc(&packet, MONITOR_CLEANED);
+	for (size_t i = 0; directories && i < directories->count; i++)
+		strbuf_add(&packet, directories->items[i], strlen(directories->items[i]) + 1);
+	if (packet.size > MONITOR_PACKET_MAX)
+		return -EMSGSIZE;
+	return send(fd, packet.data, packet.size, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 void attach_mute(int fd)

@@ -3,7 +3,7 @@
  *	attach_run(&options, &outcome, &err)
  *	if (outcome.end == ATTACH_EXITED && outcome.you_clean_up) {
  *		… clean up …
- *		attach_cleaned(options.fd);
+ *		attach_cleaned(options.fd, NULL);
  *	}
  *
  * See protocol.h. */
@@ -15,6 +15,7 @@
 #include "monitor/detach-keys.h"
 
 struct err;
+struct strlist;
 
 struct attach_options {
 	int fd; /* connected to the monitor: monitor_socketpair()[0] or attach_connect(); borrowed
@@ -64,8 +65,10 @@ void attach_release_signals(const sigset_t *before);
 int attach_run(const struct attach_options *options, struct attach_outcome *ret_outcome,
 	       struct err *err);
 
-/* Tell the monitor that everything of the container is cleaned up. */
-void attach_cleaned(int fd);
+/* Tell the monitor that everything of the container is cleaned up, but for these directories (NULL:
+ * none), which nobody else knows any more: it removes them, in this order, when nobody waits for it.
+ * Fails with -errno, without words, when there is no monitor to do so. */
+int attach_cleaned(int fd, const struct strlist *directories);
 
 /* For one who only waits for the end, instead of attach_run(): ask for no output, then read whenever there is something.
  * Returns 1 with the status as waitpid(2) gives it, 0 when there is more to come, -ENOTCONN when the monitor is gone

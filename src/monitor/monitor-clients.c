@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "monitor/remove-directory.h"
+
 enum {
 	/* how long a client that came later may hold the container */
 	STALL_SECONDS = 1,
@@ -263,10 +265,19 @@ void stdin_write(struct monitor *m)
 	input_done(m);
 }
 
+/* Paths, each with its zero byte; one that was cut off is left to others. */
+static void remove_left(const char *paths, size_t size)
+{
+	for (const char *at = paths, *end; (end = memchr(at, '\0', size)); at = end + 1) {
+		size -= (size_t)(end + 1 - at);
+		remove_directory(at);
+	}
+}
+
 static void client_read(struct monitor *m, struct client *client)
 {
 	struct monitor_resize resize;
-	char small[64], *packet = m->input;
+	char small[1024], *packet = m->input;
 	ssize_t n;
 
 	if (m->input_at < m->input_end) {
@@ -321,8 +332,10 @@ static void client_read(struct monitor *m, struct client *client)
 		client->skipped = 0;
 		break;
 	case MONITOR_CLEANED:
-		if (client->is_first && m->has_ended)
-			m->is_cleaned = true;
+		if (!client->is_first || !m->has_ended)
+			break;
+		m->is_cleaned = true;
+		remove_left(packet + 1, (size_t)n - 1);
 		break;
 	default:
 		break; /* from a newer davit */

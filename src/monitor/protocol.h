@@ -24,7 +24,9 @@ enum monitor_packet {
 			closes the container's, so that it gets its SIGPIPE */
 	MONITOR_MUTE = 'm', /* no output, please, only the end */
 	MONITOR_CLEANED =
-		'c', /* answer to MONITOR_EXIT: all is cleaned up, the monitor need not do it */
+		'c', /* answer to MONITOR_EXIT: all is cleaned up, the monitor need not do it, but for
+			directories that nobody knows any more: their absolute paths, each with its
+			zero byte, for the monitor to remove in this order */
 	/* monitor → command */
 	MONITOR_STDOUT = 'o',
 	MONITOR_STDERR = 'x',

@@ -508,6 +508,8 @@ int runtime_spawn(const struct oci_runtime_config *config, const struct cgroup *
 	for (size_t i = 0; i < OCI_NS_COUNT; i++)
 		joins.fds[i] = -1;
 	r = spawn(&child, cgroup, userns_fd, stdio, pair[1], &joins, err);
+	if (r == 0 && cgroup) /* while the child mounts */
+		r = cgroup_limit_devices(cgroup, &config->resources, err);
 	joins_close(&joins);
 	close(pair[1]);
 	if (r < 0) {

@@ -183,6 +183,9 @@ int database_open(const char *path, struct database **ret_db, struct err *err)
 		return err_errno(err, "open state database '%s'", path);
 	fd_close(&fd);
 
+	/* One thread of a process uses the database, and nobody asks how much memory it takes. */
+	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	int code = sqlite3_open_v2(
 		path, &db->handle,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);

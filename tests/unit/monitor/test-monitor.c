@@ -257,7 +257,7 @@ static void test_output_and_status_arrive(void **state)
 	assert_string_equal(strbuf_text(&log), "one\ntwo\nno end");
 	check(file_read(run.dir_fd, "exit", &text, 100, &err), &err);
 	assert_true(strncmp(strbuf_text(&text), "1792 0 1", 8) == 0);
-	attach_cleaned(run.fd);
+	attach_cleaned(run.fd, NULL);
 	assert_false(has_file(&run, "cleaned"));
 	finish(&run);
 }
@@ -311,7 +311,7 @@ static void test_death_by_signal_is_told(void **state)
 	struct attach_outcome outcome = attach(run.fd, NULL, &out, &error);
 	assert_true(WIFSIGNALED(outcome.wait_status));
 	assert_int_equal(WTERMSIG(outcome.wait_status), SIGKILL);
-	attach_cleaned(run.fd);
+	attach_cleaned(run.fd, NULL);
 	finish(&run);
 }
 
@@ -338,7 +338,7 @@ static void test_input_reaches_it_and_ends(void **state)
 	assert_int_equal(outcome.wait_status, 3 << 8);
 	assert_int_equal(out.size, input.size);
 	assert_memory_equal(out.data, input.data, input.size);
-	attach_cleaned(run.fd);
+	attach_cleaned(run.fd, NULL);
 	finish(&run);
 }
 
@@ -390,7 +390,7 @@ static void test_flood_loses_no_byte(void **state)
 	assert_is_flood(&out);
 	read_log(&run, "stdout", &log);
 	assert_is_flood(&log);
-	attach_cleaned(run.fd);
+	attach_cleaned(run.fd, NULL);
 	finish(&run);
 }
 
@@ -491,7 +491,7 @@ static void test_terminal_gets_size_and_keys(void **state)
 	memcpy(&ended, packet + 1, sizeof(ended));
 	assert_int_equal(ended.wait_status, 'A' << 8);
 	assert_non_null(strstr(strbuf_text(&out), "1 33 99\r\n"));
-	attach_cleaned(run.fd);
+	attach_cleaned(run.fd, NULL);
 	finish(&run);
 }
 
@@ -523,7 +523,7 @@ static void attach_and_exit(struct run *run, bool is_terminal, bool pass_signals
 		_exit(99);
 	if (outcome.end != ATTACH_EXITED)
 		_exit(outcome.end == ATTACH_DETACHED ? DETACHED : LOST);
-	attach_cleaned(run->fd);
+	attach_cleaned(run->fd, NULL);
 	_exit(WIFSIGNALED(outcome.wait_status) ? 128 + WTERMSIG(outcome.wait_status)
 					       : WEXITSTATUS(outcome.wait_status));
 }
@@ -783,7 +783,7 @@ static void test_stopped_first_client_gets_the_rest_after_the_end(void **state)
 	assert_int_equal(outcome.wait_status, 0);
 	assert_int_equal(out.size, sizeof(data));
 	assert_memory_equal(out.data, data, sizeof(data));
-	attach_cleaned(run.fd);
+	attach_cleaned(run.fd, NULL);
 	finish(&run);
 }
 
@@ -809,7 +809,7 @@ static void test_outsider_that_holds_the_output_does_not_hold_the_end(void **sta
 	clock_gettime(CLOCK_MONOTONIC, &after);
 	assert_string_equal(strbuf_text(&out), "bye\n");
 	assert_true(after.tv_sec - before.tv_sec <= 1);
-	attach_cleaned(run.fd);
+	attach_cleaned(run.fd, NULL);
 	finish(&run);
 }
 
@@ -923,7 +923,7 @@ static void test_time_limit(void **state)
 	more.timeout_seconds = 0;
 	struct attach_outcome outcome = attach(run.fd, NULL, &out, &error);
 	assert_true(WIFSIGNALED(outcome.wait_status) && WTERMSIG(outcome.wait_status) == SIGKILL);
-	attach_cleaned(run.fd);
+	attach_cleaned(run.fd, NULL);
 	finish(&run);
 }
 
