@@ -173,9 +173,10 @@ leaks() { "$BATS_TEST_DIRNAME/leaks" 2>/dev/null | grep -v '^file: /tmp/\|^proce
 
 # What goes meanwhile, as the last processes of an earlier test may, is no leak.
 check_nothing_left() {
-	local left
+	local after left
 	for _ in $(seq 40); do
-		left=$(leaks | grep -vxF -f <(printf '%s\n' "$1") || :)
+		after=$(leaks)
+		left=$(grep -vxF -f <(printf '%s\n' "$1") <<<"$after" || :)
 		[ -z "$left" ] && return 0
 		sleep 0.1
 	done
