@@ -30,6 +30,7 @@
 	X(image_prune)                                                                             \
 	X(image_tree)                                                                              \
 	X(images)                                                                                  \
+	X(import)                                                                                  \
 	X(info)                                                                                    \
 	X(inspect)                                                                                 \
 	X(kill)                                                                                    \
