@@ -68,7 +68,7 @@ static int prune(struct cli *cli, void *arguments, int argc, char **argv, struct
 	};
 
 	if (!args->force) {
-		fputs("WARNING! This command removes all containers that do not run.\n", stderr);
+		fputs("WARNING! This will remove all non running containers.\n", stderr);
 		if (!cli_confirm("Are you sure you want to continue?"))
 			return EXIT_OK;
 	}

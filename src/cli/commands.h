@@ -68,8 +68,12 @@
 	X(update)                                                                                  \
 	X(version)                                                                                 \
 	X(volume_create)                                                                           \
+	X(volume_exists)                                                                           \
+	X(volume_export)                                                                           \
+	X(volume_import)                                                                           \
 	X(volume_inspect)                                                                          \
 	X(volume_ls)                                                                               \
+	X(volume_prune)                                                                            \
 	X(volume_rm)                                                                               \
 	X(wait)
 

@@ -13,7 +13,7 @@ struct err;
 /* Of an option --filter: what may stand in front of its values. */
 #define CONTAINER_FILTER_CHOICES                                                                   \
 	.choices = "id=|name=|label=|status=|exited=|ancestor=|before=|since=|volume=|network=|"   \
-		   "health=|restart-policy=|should-start-on-boot="
+		   "health=|until=|restart-policy=|should-start-on-boot="
 
 /* Which containers are meant. */
 struct container_choice {

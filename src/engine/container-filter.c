@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -28,6 +29,7 @@ enum filter_key {
 	FILTER_VOLUME,
 	FILTER_NETWORK,
 	FILTER_HEALTH,
+	FILTER_UNTIL,
 	FILTER_RESTART_POLICY,
 	FILTER_BOOT,
 	FILTER_KEY_COUNT,
@@ -46,6 +48,7 @@ static const char *const key_names[] = {
 	[FILTER_VOLUME] = "volume",
 	[FILTER_NETWORK] = "network",
 	[FILTER_HEALTH] = "health",
+	[FILTER_UNTIL] = "until",
 	[FILTER_RESTART_POLICY] = "restart-policy",
 	[FILTER_BOOT] = "should-start-on-boot",
 };
@@ -55,6 +58,7 @@ struct container_filter {
 	struct strlist values[FILTER_KEY_COUNT];
 	regex_t *names;			 /* one for each value of "name" */
 	int64_t before_nsec, since_nsec; /* 0: not given */
+	int64_t until_nsec;		 /* the latest of the values */
 	const struct engine *engine;	 /* borrowed */
 };
 
@@ -93,6 +97,15 @@ static int check_value(struct engine *engine, struct container_filter *filter, e
 		const char *policy;
 		int64_t retries;
 		return restart_policy_parse(value, &policy, &retries, err);
+	}
+	if (key == FILTER_UNTIL) {
+		int64_t usec;
+		int r = timestamp_parse(value, timestamp_now_usec(), &usec, err);
+		if (r < 0)
+			return err_wrap(err, "filter until=%s", value);
+		if (usec * 1000 > filter->until_nsec)
+			filter->until_nsec = usec * 1000;
+		return 0;
 	}
 	if (key == FILTER_EXITED) {
 		int64_t unused;
@@ -133,7 +146,7 @@ int container_filter_parse(struct engine *engine, const struct strlist *words,
 			return err_set(
 				err, EINVAL,
 				"'%.*s' is an invalid filter; known are id, name, label, status, "
-				"exited, ancestor, before, since, volume, network, health, "
+				"exited, ancestor, before, since, until, volume, network, health, "
 				"restart-policy and should-start-on-boot",
 				(int)size, word);
 		int r = check_value(engine, filter, (enum filter_key)key, equals + 1, err);
@@ -241,6 +254,8 @@ static bool value_matches(const struct container_filter *filter, enum filter_key
 		return container->created_nsec < filter->before_nsec;
 	case FILTER_SINCE:
 		return container->created_nsec > filter->since_nsec;
+	case FILTER_UNTIL:
+		return container->created_nsec < filter->until_nsec;
 	case FILTER_VOLUME:
 		return spec && volume_matches(spec, wanted);
 	case FILTER_NETWORK:

@@ -62,6 +62,17 @@ int volume_backing_check(const struct strlist *options, struct err *err)
 	return options->count ? read_options(options, &mount_options, &backing, err) : 0;
 }
 
+int volume_backing_path(const struct strlist *options, char **ret_backing, struct err *err)
+{
+	autostrlist struct strlist mount_options = STRLIST_EMPTY;
+	const char *backing = NULL;
+
+	int r = options->count ? read_options(options, &mount_options, &backing, err) : 0;
+	if (r == 0)
+		*ret_backing = xstrdup(backing);
+	return r;
+}
+
 int volume_backing_apply(const struct strlist *options, struct mount_spec *mount, struct err *err)
 {
 	autostrlist struct strlist mount_options = STRLIST_EMPTY;

@@ -13,6 +13,9 @@ struct mount_spec;
 /* Check options "KEY=VALUE" when a volume is made. */
 int volume_backing_check(const struct strlist *options, struct err *err);
 
+/* What options mean: the directory, "tmpfs", or NULL for one of davit's own; the caller's. */
+int volume_backing_path(const struct strlist *options, char **ret_backing, struct err *err);
+
 /* Put what these options mean into a mount of the volume: "backing=PATH" or "backing=tmpfs" in front of options for the
  * mount itself. Nothing for a volume without options. */
 int volume_backing_apply(const struct strlist *options, struct mount_spec *mount, struct err *err);

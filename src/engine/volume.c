@@ -63,7 +63,7 @@ static struct volume *volume_of_row(struct engine *engine, struct statement *row
 	return volume;
 }
 
-int volume_find(struct engine *engine, const char *name, struct volume **ret_volume,
+static int find(struct engine *engine, const char *name, bool by_prefix, struct volume **ret_volume,
 		struct err *err)
 {
 	static const char *const queries[] = {
@@ -73,7 +73,7 @@ int volume_find(struct engine *engine, const char *name, struct volume **ret_vol
 	struct database *db;
 
 	int r = engine_database(engine, &db, err);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(queries); i++) {
+	for (size_t i = 0; r == 0 && i < (by_prefix ? 2 : 1); i++) {
 		autostatement struct statement *query = NULL;
 		autovolume struct volume *found = NULL;
 		r = database_prepare(db, queries[i], &query, err);
@@ -97,6 +97,12 @@ int volume_find(struct engine *engine, const char *name, struct volume **ret_vol
 	return r < 0 ? r
 		     : err_set(err, ENOENT, "no volume with name \"%s\" found: no such volume",
 			       name);
+}
+
+int volume_find(struct engine *engine, const char *name, struct volume **ret_volume,
+		struct err *err)
+{
+	return find(engine, name, true, ret_volume, err);
 }
 
 int volume_list(struct engine *engine, struct volume ***ret_list, size_t *ret_count,
@@ -227,7 +233,7 @@ int volume_remove(struct engine *engine, const char *name, struct err *err)
 	autostrlist struct strlist users = STRLIST_EMPTY;
 	struct database *db;
 
-	int r = volume_find(engine, name, &volume, err);
+	int r = find(engine, name, false, &volume, err);
 	if (r == 0)
 		r = volume_users(engine, volume->name, &users, err);
 	if (r == 0 && users.count)

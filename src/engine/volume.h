@@ -44,7 +44,7 @@ void volume_list_free(struct volume **list, size_t count);
 /* Containers that have it, as names; appended to `names`. */
 int volume_users(struct engine *engine, const char *name, struct strlist *names, struct err *err);
 
-/* -EBUSY if a container has it; the message names one. */
+/* By its whole name: one that begins so may be another. -EBUSY if a container has it; the message names one. */
 int volume_remove(struct engine *engine, const char *name, struct err *err);
 
 /* Remove those volumes without a name that belong to no container: it failed to be made after they

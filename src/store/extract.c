@@ -659,7 +659,7 @@ static int make_entry(struct extract *x, const struct tar_entry *entry, struct e
 		return err_set(err, EEXIST, "'%s' cannot be replaced", entry->path);
 	/* What was not a directory hid the lower layers' directory of this name, be it a whiteout
 	 * or a file: so must the new one. */
-	if (r >= 0 && entry->type == TAR_DIRECTORY)
+	if (r >= 0 && entry->type == TAR_DIRECTORY && !(x->options->flags & EXTRACT_PLAIN))
 		r = set_opaque(x, dir_fd, name, err);
 	return r;
 }
@@ -705,6 +705,8 @@ static int extract_entry(struct extract *x, const struct tar_entry *entry, struc
 			return err_set(err, EINVAL, "the root of the layer is not a directory");
 		return finish_directory_entry(x, x->root_fd, ".", entry, false, err);
 	}
+	if (x->options->flags & EXTRACT_PLAIN)
+		return make_entry(x, entry, err);
 	if (classify(x->path.data, &kind) < 0)
 		return err_set(err, EINVAL, "'%s' is a whiteout of nothing", entry->path);
 	switch (kind) {

@@ -13,6 +13,9 @@ enum extract_flags {
 	EXTRACT_IN_USERNS = 1 << 0,
 	/* What belongs to IDs outside of the mapping becomes root's instead of an error. */
 	EXTRACT_IGNORE_OWNERS = 1 << 1,
+	/* An archive that is no layer: ".wh.NAME" is a name as any other, and the tree need not be
+	 * empty: what is there stays, or is replaced by what has its name. */
+	EXTRACT_PLAIN = 1 << 2,
 };
 
 struct extract_options {

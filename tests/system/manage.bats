@@ -66,7 +66,10 @@ teardown() { default_teardown; }
 	run_status 1 davit container exists nosuch
 	run_davit container prune -f --filter name=d
 	assert_output "$id"
+	run_davit container prune -f --filter until=24h
+	assert_output ""
 	run_status 0 davit container prune <<<"n"
+	[[ $stderr == "WARNING! This will remove all non running containers."*"[y/N]"* ]] || fail "question"
 	container_exists c
 	run_davit container prune --force
 	container_gone c

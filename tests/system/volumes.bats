@@ -245,3 +245,72 @@ teardown() {
 	davit run -d --name c --network none -v "$BATS_TEST_TMPDIR:/mnt" --tmpfs /t "$BUSYBOX" sleep 100 >/dev/null
 	[ "$(awk '{ print $5 }' /proc/self/mountinfo)" = "$before" ] || fail "$(cat /proc/self/mountinfo)"
 }
+
+@test "volume export, import: content, owners, modes and links there and back; compressed, too" {
+	run_davit run --rm --network none -v from:/mnt "$BUSYBOX" sh -c 'echo text >/mnt/file; chown 5:6 /mnt/file; chmod 640 /mnt/file; mkdir -m 1777 /mnt/dir; ln -s /etc/passwd /mnt/dir/link; ln /mnt/file /mnt/hard; : >/mnt/.wh.name'
+	run_davit volume export -o "$BATS_TEST_TMPDIR/data.tar" from
+	run_davit volume create to
+	run_davit volume import to "$BATS_TEST_TMPDIR/data.tar"
+	run_davit run --rm --network none -v to:/mnt "$BUSYBOX" sh -c 'cd /mnt; stat -c "%n %u:%g %a %h" file dir .wh.name; readlink dir/link; cat hard'
+	assert_output "file 5:6 640 2
+dir 0:0 1777 2
+.wh.name 0:0 644 1
+/etc/passwd
+text"
+	davit volume create zipped >/dev/null
+	davit volume export from | gzip | davit volume import zipped -
+	run_davit run --rm --network none -v zipped:/mnt "$BUSYBOX" cat /mnt/file
+	assert_output text
+}
+
+@test "volume import: what is there stays or is replaced; hostile and broken archives change nothing outside" {
+	davit volume create v >/dev/null
+	davit run --rm --network none -v v:/mnt "$BUSYBOX" sh -c 'echo old >/mnt/old; echo old >/mnt/both; ln -s /etc /mnt/out'
+	mkdir -p "$BATS_TEST_TMPDIR/tree/out"
+	echo new >"$BATS_TEST_TMPDIR/tree/both"
+	echo evil >"$BATS_TEST_TMPDIR/tree/out/evil"
+	tar -C "$BATS_TEST_TMPDIR/tree" -cf "$BATS_TEST_TMPDIR/evil.tar" out/evil
+	run_error 125 volume import v "$BATS_TEST_TMPDIR/evil.tar" -- "volume 'v'" out
+	[ ! -e /etc/evil ] || fail "outside"
+	tar -C "$BATS_TEST_TMPDIR/tree" -cf "$BATS_TEST_TMPDIR/tree.tar" both
+	run_davit volume import v "$BATS_TEST_TMPDIR/tree.tar"
+	run_davit run --rm --network none -v v:/mnt "$BUSYBOX" cat /mnt/old /mnt/both
+	assert_output $'old\nnew'
+	tar -C "$BATS_TEST_TMPDIR/tree" --transform 's,^,../,' -Pcf "$BATS_TEST_TMPDIR/up.tar" both
+	davit volume import v "$BATS_TEST_TMPDIR/up.tar" 2>/dev/null || :
+	[ ! -e "$STORE/volumes/v/both" ] || fail "outside"
+	run_error 125 volume import v "$BATS_TEST_TMPDIR/missing.tar" -- missing.tar
+	echo nonsense >"$BATS_TEST_TMPDIR/bad.tar"
+	run_error 125 volume import v "$BATS_TEST_TMPDIR/bad.tar" -- "volume 'v'" tar
+	run_error 125 volume import nosuch "$BATS_TEST_TMPDIR/tree.tar" -- nosuch
+	run_error 125 volume export nosuch -- nosuch
+	davit volume create -o type=tmpfs -o device=tmpfs memory >/dev/null
+	run_error 125 volume export memory -- memory tmpfs
+}
+
+@test "volume export to a closed pipe, and to a file that cannot be made" {
+	davit volume create v >/dev/null
+	davit run --rm --network none -v v:/mnt "$BUSYBOX" sh -c 'head -c 3000000 /dev/zero >/mnt/big'
+	davit volume export v 2>"$BATS_TEST_TMPDIR/error" | head -c 1 >/dev/null
+	run_error 125 volume export -o /nosuch/file v -- /nosuch/file
+}
+
+@test "volume exists; volume prune: asks, filters, leaves what is used" {
+	davit volume create one >/dev/null
+	davit volume create --label keep=no two >/dev/null
+	davit create --name c --network none -v used:/mnt "$BUSYBOX" true >/dev/null
+	run_davit volume exists one
+	run_status 1 davit volume exists nosuch
+	run_status 0 davit volume prune <<<n
+	[[ $stderr == "WARNING! This will remove all volumes not used by at least one container. The following volumes will be removed:"*one*two*"[y/N]"* ]] || fail "question"
+	run_davit volume prune -f --filter until=24h
+	assert_output ""
+	run_davit volume prune -f --filter label=keep=no
+	assert_output two
+	run_error 125 volume prune -f --filter thing=x -- thing
+	run_davit volume prune --force
+	assert_output one
+	run_davit volume ls -q
+	assert_output used
+	run_davit rm c
+}

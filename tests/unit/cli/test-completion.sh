@@ -28,7 +28,7 @@ gives() {
 }
 
 gives "davit versi" version
-gives "davit volume i" inspect
+gives "davit volume ins" inspect
 gives "davit --log-level=inf" info
 gives "davit --log-level inf" info
 gives "davit --root fil" file-one
