@@ -55,8 +55,8 @@ struct start {
 			 .client_fds = { -1, -1 } })
 
 /* Everything that can be prepared: files, plan, filter, control group. The directories are known, and the run directory
- * is made. */
-int start_prepare(struct start *start, struct err *err);
+ * is made. *exit_code is changed where a failure has another one. */
+int start_prepare(struct start *start, int *exit_code, struct err *err);
 
 /* In the launcher: make the container and become its monitor; what becomes of it is told in start->report. */
 int start_launcher(void *start);

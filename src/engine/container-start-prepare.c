@@ -28,6 +28,7 @@
 #include "kernel/caps.h"
 #include "monitor/journal.h"
 #include "oci/runtime-config.h"
+#include "runtime/runtime.h"
 #include "store/store.h"
 
 /* The files that are mounted into it, too, have to belong to the container's root. */
@@ -129,14 +130,17 @@ static int find_needed(struct start *start, struct err *err)
 	return r < 0 ? r : prepare_log(start, err);
 }
 
-static int find_user(struct start *start, struct err *err)
+static int find_user(struct start *start, int *exit_code, struct err *err)
 {
 	int r = identity_resolve(&start->files.layer_dirs, start->spec->user, &start->spec->groups,
 				 &start->identity, err);
 
-	if (r == 0)
-		container_users_plan(&start->files.layer_dirs, start->spec, &start->identity);
-	return r;
+	if (r < 0) {
+		*exit_code = RUNTIME_CANNOT_EXECUTE; /* there is nobody to run it as */
+		return r;
+	}
+	container_users_plan(&start->files.layer_dirs, start->spec, &start->identity);
+	return 0;
 }
 
 static int make_plan(struct start *start, const struct store *store, struct err *err)
@@ -230,7 +234,7 @@ static int make_files(struct start *start, struct err *err)
 						    &start->identity, &start->files, err);
 }
 
-int start_prepare(struct start *start, struct err *err)
+int start_prepare(struct start *start, int *exit_code, struct err *err)
 {
 	struct store *store;
 
@@ -241,7 +245,7 @@ int start_prepare(struct start *start, struct err *err)
 		r = container_files_find(start->engine, start->container, start->spec, &start->map,
 					 &start->files, err);
 	if (r == 0)
-		r = find_user(start, err);
+		r = find_user(start, exit_code, err);
 	if (r < 0)
 		return r;
 	start->hostname =

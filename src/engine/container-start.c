@@ -147,7 +147,7 @@ static int start_locked(struct start *start, enum start_flags flags,
 		r = monitor_socketpair(start->client_fds, err);
 	timing_mark("record");
 	if (r == 0)
-		r = start_prepare(start, err);
+		r = start_prepare(start, ret_exit_code, err);
 	bool is_held = r == 0 && (flags & START_WITH_CLIENT);
 	if (is_held)
 		attach_hold_signals(&ret_result->signals);

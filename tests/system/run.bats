@@ -127,6 +127,14 @@ run_true() { run_davit run --rm --network none "$@"; }
 	assert_matches '10\.1\.2\.3[[:space:]]+db'
 }
 
+@test "a user or group that the image does not know is 126" {
+	run_error 126 run --rm --network none -u nosuch "$BUSYBOX" true -- "user 'nosuch'"
+	run_error 126 run --rm --network none -u 0:nosuch "$BUSYBOX" true -- "group 'nosuch'"
+	run_error 126 run --rm --network none --group-add nosuch "$BUSYBOX" true -- "group 'nosuch'"
+	run_davit create --name c -u nosuch "$BUSYBOX" true
+	run_error 125 start c -- "nosuch"
+}
+
 @test "resolv.conf: from the host, or from the options" {
 	run_davit run --rm --dns 9.9.9.9 --dns-search example.org --dns-option ndots:3 "$BUSYBOX" cat /etc/resolv.conf
 	assert_line "nameserver 9.9.9.9"
