@@ -79,7 +79,7 @@ static int check_request(const struct inspect_request *request, int argc, struct
 			"--latest names the container, so no other name can be given with it");
 	if (!request->latest && !argc)
 		return err_set(err, EINVAL, "nothing named; give a name or an ID, or --latest");
-	return 0;
+	return output_check_format(request->format, err);
 }
 
 static const char *text_of(struct json_object *object, const char *key)

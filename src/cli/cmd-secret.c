@@ -197,7 +197,9 @@ static int secret_inspect(struct cli *cli, void *arguments, int argc, char **arg
 	if (args->format && args->pretty)
 		return err_set(err, EINVAL,
 			       "--format and --pretty contradict each other; give one of them");
-	int r = cli_engine(cli, &engine, err);
+	int r = output_check_format(args->format, err);
+	if (r >= 0)
+		r = cli_engine(cli, &engine, err);
 	if (r < 0)
 		return r;
 	for (int i = 0; i < argc; i++) {

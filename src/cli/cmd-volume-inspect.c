@@ -41,7 +41,9 @@ static int volume_inspect(struct cli *cli, void *arguments, int argc, char **arg
 	int status = EXIT_OK;
 	struct engine *engine;
 
-	int r = cli_engine(cli, &engine, err);
+	int r = output_check_format(args->format, err);
+	if (r >= 0)
+		r = cli_engine(cli, &engine, err);
 	if (r >= 0 && args->all)
 		r = add_all(engine, rows, err);
 	if (r < 0)

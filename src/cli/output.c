@@ -197,6 +197,15 @@ int output_list(const struct output_list *how, struct json_object *rows, struct 
 	return print_rows(how, text, rows, err);
 }
 
+int output_check_format(const char *format, struct err *err)
+{
+	autotemplate struct template *template = NULL;
+
+	return !format || !*format || output_wants_json(format)
+		       ? 0
+		       : template_parse(format, &template, err);
+}
+
 int output_objects(const char *format, struct json_object *objects, struct err *err)
 {
 	if (!format || !*format || output_wants_json(format)) {

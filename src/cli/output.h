@@ -63,6 +63,9 @@ bool output_wants_json(const char *format);
  * template, unknown sort key. An empty list prints the headings. */
 int output_list(const struct output_list *how, struct json_object *rows, struct err *err);
 
+/* Whether a template is one, before anything is looked up for it: a bad one is the only error then. */
+int output_check_format(const char *format, struct err *err);
+
 /* For inspect: the array as JSON, or the template once for each of its objects. */
 int output_objects(const char *format, struct json_object *objects, struct err *err);
 

@@ -117,3 +117,12 @@ teardown() { default_teardown; }
 	run_status 125 eval 'davit images >/dev/full'
 	[[ $stderr == *"Error: "* ]] || fail "says so"
 }
+
+@test "a bad template is the only error, whatever it is about" {
+	local command
+	for command in "inspect" "container inspect" "image inspect" "volume inspect"; do
+		# shellcheck disable=SC2086
+		run_error 125 $command --format '{{.Id' nosuch -- "template" "unclosed"
+		is_podman || [ "$(wc -l <<<"$stderr")" -eq 1 ] || fail "$command: one line"
+	done
+}

@@ -109,7 +109,7 @@ run_true() { run_davit run --rm --network none "$@"; }
 	assert_matches '(^| )77( |$)'
 	run_davit run --rm --network none -u 1000:50 --group-add 77 "$BUSYBOX" id -G
 	assert_matches '(^| )50 77|77 50( |$)'
-	is_podman || run_error 125 run --rm --network none -u nobody-here "$BUSYBOX" true -- "nobody-here"
+	is_podman || run_error 126 run --rm --network none -u nobody-here "$BUSYBOX" true -- "nobody-here"
 }
 
 @test "working directory" {
