@@ -59,6 +59,8 @@
 	X(start)                                                                                   \
 	X(stats)                                                                                   \
 	X(stop)                                                                                    \
+	X(system_df)                                                                               \
+	X(system_prune)                                                                            \
 	X(system_reset)                                                                            \
 	X(tag)                                                                                     \
 	X(top)                                                                                     \

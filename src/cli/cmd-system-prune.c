@@ -1,0 +1,231 @@
+/* davit system prune: removes what nothing uses. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/human.h"
+#include "base/mem.h"
+#include "cli/command.h"
+#include "cli/volume-filter.h"
+#include "engine/container-end.h"
+#include "engine/container-filter.h"
+#include "engine/container-size.h"
+#include "engine/container.h"
+#include "engine/disk-usage.h"
+#include "engine/engine.h"
+#include "engine/event.h"
+#include "engine/image.h"
+#include "engine/volume.h"
+
+struct prune_args {
+	bool all, external, force, volumes;
+	struct strlist filters;
+};
+
+#define FIELD(f) offsetof(struct prune_args, f)
+static const struct option_spec options[] = {
+	{ "all", 'a', OPTION_FLAG, FIELD(all), NULL,
+	  "Also images that have names, when no container uses them" },
+	{ "external", 0, OPTION_FLAG, FIELD(external), NULL,
+	  "Also blobs and layers that belong to no image, such as those of broken pulls" },
+	{ "filter", 0, OPTION_STRINGS, FIELD(filters), "KEY=VALUE", "Only what matches",
+	  .choices = "label=|label!=|until=" },
+	{ "force", 'f', OPTION_FLAG, FIELD(force), NULL, "Do not ask" },
+	{ "volumes", 0, OPTION_FLAG, FIELD(volumes), NULL, "Also volumes that no container has" },
+	OPTION_END,
+};
+
+/* What is going on, and how much has come of it. */
+struct pruning {
+	struct engine *engine;
+	const struct prune_args *args;
+	struct container_filter *container_filter;
+	struct image_prune images;
+	int64_t reclaimed;
+	int status;
+};
+
+static int parse_filters(struct pruning *pruning, struct err *err)
+{
+	const struct strlist *words = &pruning->args->filters;
+	struct image_prune *images = &pruning->images;
+
+	for (size_t i = 0; i < words->count; i++) {
+		const char *word = words->items[i];
+		int64_t usec;
+		if (strncmp(word, "label=", 6) == 0) {
+			strlist_add(&images->labels, word + 6);
+		} else if (strncmp(word, "label!=", 7) == 0) {
+			strlist_add(&images->not_labels, word + 7);
+		} else if (strncmp(word, "until=", 6) == 0) {
+			int r = timestamp_parse(word + 6, timestamp_now_usec(), &usec, err);
+			if (r < 0)
+				return err_wrap(err, "filter '%s'", word);
+			images->before_nsec = usec * 1000;
+		} else {
+			return err_set(err, EINVAL,
+				       "%.*s is an invalid filter; known are label=, label!= and "
+				       "until=",
+				       (int)strcspn(word, "="), word);
+		}
+	}
+	images->all = pruning->args->all;
+	images->leftovers = pruning->args->external;
+	return container_filter_parse(pruning->engine, words, &pruning->container_filter, err);
+}
+
+static bool confirm(const struct prune_args *args)
+{
+	fputs("WARNING! This command removes:\n\t- all stopped containers\n", stderr);
+	if (args->volumes)
+		fputs("\t- all volumes not used by at least one container\n", stderr);
+	fprintf(stderr, "\t- all %simages%s\n", args->all ? "" : "dangling ",
+		args->all ? " without at least one container associated with them" : "");
+	if (args->external)
+		fputs("\t- all blobs and layers that belong to no image\n", stderr);
+	fputc('\n', stderr);
+	return cli_confirm("Are you sure you want to continue?");
+}
+
+static void print_title(const char *title, bool *is_printed)
+{
+	if (!*is_printed)
+		puts(title);
+	*is_printed = true;
+}
+
+static int prune_containers(struct pruning *pruning, struct err *err)
+{
+	struct container **list;
+	bool is_printed = false;
+	size_t count;
+
+	int r = container_list(pruning->engine, CONTAINER_WITH_SPEC, &list, &count, err);
+	if (r < 0)
+		return r;
+	for (size_t i = count; i-- > 0;) { /* newest first: they may need older ones */
+		struct container_size size = { 0 };
+		struct err own;
+		if ((list[i]->state != CONTAINER_EXITED && list[i]->state != CONTAINER_CREATED) ||
+		    !container_filter_matches(pruning->container_filter, list[i]))
+			continue;
+		(void)container_sizes(pruning->engine, &list[i], 1, &size, &own);
+		r = container_remove(pruning->engine, list[i], 0, -1, &own);
+		if (r == -EBUSY || r == -EEXIST || r == -ENOENT)
+			continue; /* started since, needed by another, or gone */
+		if (r < 0) {
+			pruning->status = cli_report(&own, EXIT_ENGINE);
+			continue;
+		}
+		print_title("Deleted Containers", &is_printed);
+		puts(list[i]->id);
+		pruning->reclaimed += size.writable_bytes;
+	}
+	container_list_free(list, count);
+	return 0;
+}
+
+/* Volumes have a creation time, too, but a volume that was made long ago may hold what is new: as with podman, only labels
+ * count for them. */
+static int matches_volume(const struct pruning *pruning, const struct volume *volume,
+			  struct err *err)
+{
+	autostrlist struct strlist labels = STRLIST_EMPTY;
+
+	for (size_t i = 0; i < pruning->args->filters.count; i++)
+		if (strncmp(pruning->args->filters.items[i], "label", 5) == 0)
+			strlist_add(&labels, pruning->args->filters.items[i]);
+	return volume->use_count ? 0 : volume_matches_filters(volume, &labels, err);
+}
+
+static int prune_volumes(struct pruning *pruning, struct err *err)
+{
+	struct volume **list;
+	bool is_printed = false;
+	size_t count;
+
+	int r = volume_list(pruning->engine, &list, &count, err);
+	for (size_t i = 0; r >= 0 && i < count; i++) {
+		int64_t bytes = 0;
+		struct err own;
+		if (matches_volume(pruning, list[i], &own) <= 0)
+			continue;
+		(void)disk_usage_of_volumes(pruning->engine, &list[i], 1, &bytes, &own);
+		int removed = volume_remove(pruning->engine, list[i]->name, &own);
+		if (removed == -EBUSY || removed == -ENOENT)
+			continue;
+		if (removed < 0) {
+			pruning->status = cli_report(&own, EXIT_ENGINE);
+			continue;
+		}
+		event_object(pruning->engine, "volume", EVENT_PRUNE, list[i]->name);
+		print_title("Deleted Volumes", &is_printed);
+		puts(list[i]->name);
+		pruning->reclaimed += bytes;
+	}
+	if (r >= 0)
+		volume_list_free(list, count);
+	return r < 0 ? r : 0;
+}
+
+static int prune_images(struct pruning *pruning, struct err *err)
+{
+	autostrlist struct strlist deleted = STRLIST_EMPTY;
+	int64_t before = 0, after = 0, unused;
+	bool is_printed = false;
+
+	int r = disk_usage_of_images(pruning->engine, &before, &unused, err);
+	if (r >= 0)
+		r = image_prune(pruning->engine, &pruning->images, &deleted, err);
+	for (size_t i = 0; i < deleted.count; i++) {
+		print_title("Deleted Images", &is_printed);
+		puts(deleted.items[i]);
+	}
+	if (r >= 0)
+		r = disk_usage_of_images(pruning->engine, &after, &unused, err);
+	if (r >= 0)
+		pruning->reclaimed += before - after;
+	return r;
+}
+
+static int run_pruning(struct pruning *pruning, struct err *err)
+{
+	int r = parse_filters(pruning, err);
+
+	if (r < 0)
+		return r;
+	if (!pruning->args->force && !confirm(pruning->args))
+		return 0;
+	r = prune_containers(pruning, err);
+	if (r >= 0 && pruning->args->volumes)
+		r = prune_volumes(pruning, err);
+	if (r >= 0) /* last: containers hold them */
+		r = prune_images(pruning, err);
+	if (r < 0)
+		return r;
+	autofree char *size = human_size((double)pruning->reclaimed, 4, "");
+	printf("Total reclaimed space: %s\n", size);
+	return pruning->status;
+}
+
+static int prune(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
+{
+	struct pruning pruning = { .args = arguments, .status = EXIT_OK };
+
+	int r = cli_engine(cli, &pruning.engine, err);
+	if (r >= 0)
+		r = run_pruning(&pruning, err);
+	strlist_clear(&pruning.images.labels);
+	strlist_clear(&pruning.images.not_labels);
+	container_filter_free(pruning.container_filter);
+	return r;
+}
+
+const struct command command_system_prune = {
+	.names = "system prune",
+	.summary = "Remove stopped containers and images that nothing needs",
+	.examples = "davit system prune\ndavit system prune -af --volumes --filter until=24h",
+	.options = options,
+	.args_size = sizeof(struct prune_args),
+	.run = prune,
+};
