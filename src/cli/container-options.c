@@ -15,7 +15,6 @@
 #include "base/strbuf.h"
 #include "cli/command.h"
 #include "cli/container-environment.h"
-#include "cli/health-options.h"
 #include "cli/mount-options.h"
 #include "cli/network-options.h"
 #include "cli/security-options.h"
@@ -24,7 +23,6 @@
 #include "engine/container-secrets.h"
 #include "engine/container-spec.h"
 #include "engine/engine.h"
-#include "engine/health.h"
 #include "engine/log-driver.h"
 #include "engine/plan.h"
 #include "engine/signals.h"
@@ -63,12 +61,6 @@ const struct option_spec container_option_specs[] = {
 	{ "group-add", 0, OPTION_STRINGS, FIELD(groups), "GROUP", "Add the process to a group" },
 	{ "gidmap", 0, OPTION_STRINGS, FIELD(gid_maps), "[FLAGS]CONTAINER:FROM[:SIZE]", "Map group IDs in a user namespace; see --uidmap", OPTION_COMMAS },
 	{ "group-entry", 0, OPTION_STRING, FIELD(group_entry), "LINE", "Line of /etc/group for a group that the image lacks; $GROUPNAME, $GID and $USERLIST are replaced" },
-	{ "health-cmd", 0, OPTION_STRING, FIELD(health_command), "COMMAND", "Command that tells by its exit status how the container is" },
-	{ "health-interval", 0, OPTION_STRING, FIELD(health_interval), "TIME", "Time between two checks, or disable; the default is 30s" },
-	{ "health-on-failure", 0, OPTION_CHOICE, FIELD(health_on_failure), "ACTION", "What to do when it is unhealthy", .choices = HEALTH_ON_FAILURE },
-	{ "health-retries", 0, OPTION_INT, FIELD(health_retries), "NUMBER", "How many checks in a row have to fail; the default is 3" },
-	{ "health-start-period", 0, OPTION_STRING, FIELD(health_start_period), "TIME", "How long after the start failures do not count" },
-	{ "health-timeout", 0, OPTION_STRING, FIELD(health_timeout), "TIME", "When a check takes longer it has failed; the default is 30s" },
 	{ "hostname", 'h', OPTION_STRING, FIELD(hostname), "NAME", "Host name inside" },
 	{ "hosts-file", 0, OPTION_STRING, FIELD(hosts_file), "FILE", "What /etc/hosts begins with instead of the host's: a file, none, or image", .complete = COMPLETE_FILES },
 	{ "http-proxy", 0, OPTION_TRISTATE, FIELD(http_proxy), NULL, "Pass the caller's proxy variables on; the default" },
@@ -86,7 +78,6 @@ const struct option_spec container_option_specs[] = {
 	{ "name", 0, OPTION_STRING, FIELD(name), "NAME", "Name of the container" },
 	{ "network", 0, OPTION_STRINGS, FIELD(networks), "MODE", "Network: bridge (root's default), pasta (users' default), host, none, container:NAME or ns:PATH", .choices = "bridge|pasta|none|" NAMESPACE_CHOICES },
 	{ "net", 0, OPTION_STRINGS, FIELD(networks), "MODE", "The same as --network", OPTION_HIDDEN },
-	{ "no-healthcheck", 0, OPTION_FLAG, FIELD(no_health_check), NULL, "Ignore the image's health check" },
 	{ "no-hostname", 0, OPTION_FLAG, FIELD(no_hostname), NULL, "Leave the image's /etc/hostname alone" },
 	{ "no-hosts", 0, OPTION_FLAG, FIELD(no_hosts), NULL, "Leave the image's /etc/hosts alone" },
 	{ "oom-score-adj", 0, OPTION_INT, FIELD(oom_score_adj), "NUMBER", "How readily the kernel kills it, -1000 to 1000" },
@@ -131,6 +122,7 @@ const struct option_spec container_option_specs[] = {
 	{ "volume", 'v', OPTION_STRINGS, FIELD(volumes), "[SRC:]DST[:OPTIONS]", "Mount a directory, a file or a named volume" },
 	{ "volumes-from", 0, OPTION_STRINGS, FIELD(volumes_from), "CONTAINER[:ro]", "Mount what another container has mounted" },
 	{ "workdir", 'w', OPTION_STRING, FIELD(workdir), "DIR", "Working directory inside" },
+	{ .kind = OPTION_INCLUDE, .name = "health options", .offset = FIELD(health), .include = health_option_specs },
 	{ .kind = OPTION_INCLUDE, .name = "limit options", .offset = FIELD(limits), .include = limit_option_specs },
 	{ .kind = OPTION_INCLUDE, .name = "pull options", .offset = FIELD(pull), .include = pull_option_specs },
 	OPTION_END,
@@ -206,29 +198,6 @@ static int build_limits(struct cli *cli, struct engine *engine, const struct con
 	    human_parse_bytes(engine->settings.shm_size, &shm, err) < 0)
 		return err_wrap(err, "containers.conf, shm_size");
 	spec->shm_size = cli_given(cli, "shm-size") ? args->shm_size : shm;
-	return 0;
-}
-
-static int build_restart(const struct container_args *args, struct container_spec *spec,
-			 struct err *err)
-{
-	const char *policy = NULL;
-
-	int r = args->restart
-			? restart_policy_parse(args->restart, &policy, &spec->restart_retries, err)
-			: 0;
-	if (r < 0)
-		return r;
-	if (args->remove && policy && strcmp(policy, "on-failure") != 0)
-		return err_set(err, EINVAL,
-			       "--rm and --restart %s contradict each other; give one of them, or "
-			       "--restart on-failure",
-			       policy);
-	spec->restart_policy = xstrdup(policy);
-	if (policy && args->log_driver && strcmp(args->log_driver, "passthrough") == 0)
-		return err_set(err, EINVAL,
-			       "--restart and --log-driver passthrough contradict each other: the "
-			       "next start would have no streams to pass on");
 	return 0;
 }
 
@@ -384,14 +353,15 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 	int r = cli_engine(cli, &engine, err);
 	if (r < 0)
 		return r;
+	spec->auto_remove = args->remove || args->remove_image;
 	r = build_confinement(engine, args, spec, err);
 	if (r == 0)
 		r = build_limits(cli, engine, args, spec, err);
 	if (r == 0)
-		r = build_restart(args, spec, err);
-	if (r == 0)
 		r = log_driver_choose(args->log_driver, &args->log_opts, &engine->settings, spec,
 				      err);
+	if (r == 0 && args->restart)
+		r = restart_policy_apply(args->restart, spec, err);
 	if (r == 0)
 		r = network_options_apply(engine, args, spec, err);
 	if (r == 0)
@@ -408,7 +378,7 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 	if (r == 0)
 		r = build_process(cli, engine, args, config, spec, err);
 	if (r == 0)
-		r = health_options_apply(cli, args, config, spec, err);
+		r = health_options_apply(cli, &args->health, config, spec, err);
 	if (r == 0)
 		r = build_command(args, cli_given(cli, "entrypoint"), config, argc - 1, argv + 1,
 				  spec, err);
@@ -425,7 +395,6 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 		volume_drop_anonymous(engine, &spec->mounts);
 		return r;
 	}
-	spec->auto_remove = args->remove || args->remove_image;
 	strlist_extend(&spec->attach, &args->attach);
 	spec->cid_file = xstrdup(args->cid_file);
 	spec->pid_file = absolute_path(args->pid_file);

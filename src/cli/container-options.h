@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/strlist.h"
+#include "cli/health-options.h"
 #include "cli/limit-options.h"
 #include "cli/options.h"
 #include "cli/pull-options.h"
@@ -51,11 +52,7 @@ struct container_args {
 	struct strlist volumes, mounts, tmpfs, volumes_from;
 	const char *image_volume;
 	bool rootfs;
-	/* health */
-	const char *health_command, *health_interval, *health_timeout, *health_start_period;
-	const char *health_on_failure;
-	int64_t health_retries;
-	bool no_health_check;
+	struct health_args health;
 	/* log and labels */
 	const char *log_driver;
 	struct strlist log_opts, labels, label_files, annotations;

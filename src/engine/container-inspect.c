@@ -125,6 +125,24 @@ static void environment(struct engine *engine, const struct container *container
 	identity_clear(&identity);
 }
 
+static struct json_object *startup_config_json(const struct container_spec *spec)
+{
+	struct json_object *health = json_object_new_object();
+
+	json_add_strlist(health, "Test", &spec->health_startup_test);
+	json_add_int(health, "Interval", spec->health_startup_interval_nsec);
+	json_add_int(health, "Timeout", spec->health_startup_timeout_nsec);
+	json_add_int(health, "Retries", spec->health_startup_retries);
+	json_add_int(health, "Successes", spec->health_startup_success);
+	return health;
+}
+
+/* As the user has given it: 0 is without a limit. */
+static int64_t limit_or(int64_t limit, int64_t other)
+{
+	return limit < 0 ? 0 : limit ?: other;
+}
+
 static struct json_object *health_config_json(const struct container_spec *spec)
 {
 	struct json_object *health = json_object_new_object();
@@ -170,6 +188,12 @@ static struct json_object *config_json(struct engine *engine, const struct conta
 	json_add_int(config, "Timeout", spec->timeout);
 	if (spec->health_test.count)
 		json_object_object_add(config, "Healthcheck", health_config_json(spec));
+	if (spec->health_startup_test.count)
+		json_object_object_add(config, "StartupHealthCheck", startup_config_json(spec));
+	json_add_string(config, "HealthLogDestination", spec->health_log_destination ?: "local");
+	json_add_int(config, "HealthMaxLogCount",
+		     limit_or(spec->health_log_count, HEALTH_LOG_COUNT));
+	json_add_int(config, "HealthMaxLogSize", limit_or(spec->health_log_size, HEALTH_LOG_SIZE));
 	json_add_string(config, "HealthcheckOnFailureAction", spec->health_on_failure ?: "none");
 	json_object_object_add(config, "Secrets", container_secrets_json(spec));
 	json_add_string(config, "Umask", spec->umask ?: "0022");

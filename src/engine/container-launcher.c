@@ -164,7 +164,7 @@ static void tell_monitor(const struct start *start, struct monitor_launch *monit
 	monitor->journal_fields = &start->journal_fields;
 	monitor->timeout_seconds = spec->timeout;
 	if (health_has_check(spec))
-		monitor->health_msec = (unsigned)(spec->health_interval_nsec / 1000000);
+		monitor->health_msec = health_first_interval_msec(spec);
 }
 
 /* Execute it. Returns only if that is impossible. */

@@ -52,6 +52,29 @@ int restart_policy_parse(const char *text, const char **ret_policy, int64_t *ret
 	return 0;
 }
 
+int restart_policy_apply(const char *text, struct container_spec *spec, struct err *err)
+{
+	const char *policy;
+	int64_t retries;
+
+	int r = restart_policy_parse(text, &policy, &retries, err);
+	if (r < 0)
+		return r;
+	if (spec->auto_remove && policy && strcmp(policy, "on-failure") != 0)
+		return err_set(err, EINVAL,
+			       "--rm and --restart %s contradict each other; give one of them, or "
+			       "--restart on-failure",
+			       policy);
+	if (policy && spec->log_driver && strcmp(spec->log_driver, "passthrough") == 0)
+		return err_set(err, EINVAL,
+			       "--restart and --log-driver passthrough contradict each other: the "
+			       "next start would have no streams to pass on");
+	free(spec->restart_policy);
+	spec->restart_policy = xstrdup(policy);
+	spec->restart_retries = retries;
+	return 0;
+}
+
 static int write_file(const char *run_dir, bool only_failure, uint32_t delay_msec, struct err *err)
 {
 	autofree char *path = path_join(run_dir, RESTART_FILE);
@@ -69,15 +92,40 @@ int container_want_restart(struct engine *engine, const struct container *contai
 	return write_file(run_dir, false, RESTART_DELAY_MSEC, err);
 }
 
+/* Does the policy hold for the end of a run before which it has started it `count` times? */
+static bool policy_holds(const struct container_spec *spec, int64_t count)
+{
+	return spec->restart_policy && (strcmp(spec->restart_policy, "on-failure") != 0 ||
+					!spec->restart_retries || count < spec->restart_retries);
+}
+
 int container_write_restart(const char *run_dir, const struct container_spec *spec, int64_t count,
 			    uint32_t delay_msec, struct err *err)
 {
-	if (!spec->restart_policy)
+	if (!policy_holds(spec, count))
 		return 0;
-	bool only_failure = strcmp(spec->restart_policy, "on-failure") == 0;
-	if (only_failure && spec->restart_retries > 0 && count >= spec->restart_retries)
+	return write_file(run_dir, strcmp(spec->restart_policy, "on-failure") == 0, delay_msec,
+			  err);
+}
+
+int container_change_restart_locked(struct engine *engine, struct container *container,
+				    const struct container_spec *spec, struct err *err)
+{
+	autofree char *run_dir = container_run_directory(engine, container->id);
+	struct restart before = { .delay_msec = RESTART_DELAY_MSEC };
+
+	if (container->state != CONTAINER_RUNNING && container->state != CONTAINER_RESTARTING)
 		return 0;
-	return write_file(run_dir, only_failure, delay_msec, err);
+	/* One that waits for a start that only follows a failure has to have failed. */
+	if (!policy_holds(spec, container->restart_count) ||
+	    (container->state == CONTAINER_RESTARTING && container->exit_code == 0 &&
+	     strcmp(spec->restart_policy, "on-failure") == 0))
+		return container_end_restarts_locked(engine, container, err);
+	autoclose int fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		(void)restart_read(fd, &before);
+	return container_write_restart(run_dir, spec, container->restart_count, before.delay_msec,
+				       err);
 }
 
 int container_end_restarts_locked(struct engine *engine, struct container *container,

@@ -19,6 +19,9 @@ struct err;
 int restart_policy_parse(const char *text, const char **ret_policy, int64_t *ret_retries,
 			 struct err *err);
 
+/* Put --restart into a spec. -EINVAL too if it does not go with the rest of it: --rm, the log driver. */
+int restart_policy_apply(const char *text, struct container_spec *spec, struct err *err);
+
 /* Why a container is to end for good. */
 enum restart_end {
 	RESTART_END_STOPPED, /* it stays so over the next boot, where its policy is "unless-stopped" */
@@ -29,6 +32,11 @@ enum restart_end {
  * before it. */
 int container_write_restart(const char *run_dir, const struct container_spec *spec, int64_t count,
 			    uint32_t delay_msec, struct err *err);
+
+/* The policy of a container that runs, or waits to be started again, has changed. One that waits and is not to be started
+ * any more has ended. The lock is held. */
+int container_change_restart_locked(struct engine *engine, struct container *container,
+				    const struct container_spec *spec, struct err *err);
 
 /* Whatever its policy is, a start follows the end of this run. */
 int container_want_restart(struct engine *engine, const struct container *container,

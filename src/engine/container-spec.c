@@ -55,7 +55,9 @@ static const struct {
 	BOOL(has_oom_score_adj), INT(oom_score_adj),
 	STRING(log_driver), STRING(log_path), INT(log_size_max), INT(log_files), STRING(log_tag), STRINGS(log_labels),
 	STRINGS(health_test), INT(health_interval_nsec), INT(health_timeout_nsec), INT(health_start_period_nsec),
-	INT(health_retries), STRING(health_on_failure),
+	INT(health_retries), STRING(health_on_failure), STRINGS(health_startup_test), INT(health_startup_interval_nsec),
+	INT(health_startup_timeout_nsec), INT(health_startup_retries), INT(health_startup_success),
+	STRING(health_log_destination), INT(health_log_count), INT(health_log_size),
 	STRINGS(labels), STRINGS(annotations), BOOL(auto_remove), BOOL(detached), STRING(detach_keys), STRINGS(attach),
 	BOOL(remove_image), STRING(pid_file), STRING(monitor_pid_file), STRING(cid_file),
 };

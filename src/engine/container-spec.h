@@ -123,6 +123,13 @@ struct container_spec {
 	int64_t health_interval_nsec; /* 0: only when asked for */
 	int64_t health_timeout_nsec, health_start_period_nsec, health_retries;
 	char *health_on_failure; /* "kill", "restart", "stop", NULL or "none" */
+	/* Until it has succeeded so often, this one takes the place of the other. */
+	struct strlist health_startup_test;
+	int64_t health_startup_interval_nsec, health_startup_timeout_nsec;
+	int64_t health_startup_retries; /* failures in a row before a restart; 0: never */
+	int64_t health_startup_success;
+	char *health_log_destination;		   /* NULL or "local": nowhere else; a directory */
+	int64_t health_log_count, health_log_size; /* 0: the default, -1: unlimited */
 
 	/* The rest */
 	struct strlist labels, annotations; /* KEY=VALUE */

@@ -6,10 +6,12 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "engine/container-cgroup.h"
+#include "engine/container-restart.h"
 #include "engine/container-spec.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/event.h"
+#include "engine/health.h"
 #include "engine/plan-limits.h"
 #include "kernel/cgroup.h"
 #include "oci/runtime-config.h"
@@ -44,33 +46,42 @@ static int change_running(struct engine *engine, const struct container *contain
 	return r;
 }
 
-static int update_locked(struct engine *engine, const struct container *container,
-			 int (*change)(struct container_spec *spec, void *arg, struct err *err),
-			 void *arg, struct err *err)
+static int update_locked(struct engine *engine, struct container *container,
+			 const struct container_update *update, struct err *err)
 {
 	autocontainer_spec struct container_spec *whole = NULL, *news = container_spec_new();
+	bool runs = container->state == CONTAINER_RUNNING;
 
 	int r = container_spec_of(container, &whole, err);
 	if (r == 0)
-		r = change(whole, arg, err);
+		r = update->change(whole, update->arg, err);
+	if (r == 0 && update->change_limits)
+		r = update->change_limits(whole, update->arg, err);
 	if (r < 0)
 		return r;
 	keep_together(news, whole);
-	r = change(news, arg, err);
-	if (r == 0 && container->state == CONTAINER_RUNNING)
+	if (update->change_limits)
+		r = update->change_limits(news, update->arg, err);
+	if (r == 0 && update->change_limits && runs)
 		r = change_running(engine, container, whole, news, err);
-	return r < 0 ? r : container_set_spec(engine, container->id, whole, err);
+	if (r == 0)
+		r = container_set_spec(engine, container->id, whole, err);
+	/* What of these two was not done when somebody kills us holds from the next start on. */
+	if (r == 0 && update->is_restart)
+		r = container_change_restart_locked(engine, container, whole, err);
+	if (r == 0 && update->is_health && runs)
+		health_changed(engine, container, whole);
+	return r;
 }
 
 int container_update(struct engine *engine, struct container *container,
-		     int (*change)(struct container_spec *spec, void *arg, struct err *err),
-		     void *arg, struct err *err)
+		     const struct container_update *update, struct err *err)
 {
 	autoclose int lock_fd = -1;
 
 	int r = container_lock_found(engine, container, &lock_fd, err);
 	if (r == 0)
-		r = update_locked(engine, container, change, arg, err);
+		r = update_locked(engine, container, update, err);
 	if (r == 0)
 		event_container(engine, container, EVENT_UPDATE);
 	return r < 0 ? err_wrap(err, "update container '%s'", container->name) : 0;

@@ -25,11 +25,8 @@
 #include "engine/event.h"
 #include "engine/health.h"
 #include "kernel/pidfd.h"
+#include "monitor/attach.h"
 #include "runtime/runtime.h"
-
-enum {
-	OUTPUT_SIZE = 500, /* what is kept of it, as podman does */
-};
 
 static int64_t now_nsec(void)
 {
@@ -42,18 +39,18 @@ static int64_t now_nsec(void)
 struct check {
 	struct runtime_child child;
 	int output_fd; /* our end */
-	char output[OUTPUT_SIZE + 1];
-	size_t size;
+	char *output;
+	size_t size, limit; /* of what is kept of it */
 };
 
 /* Returns whether there may be more now. */
 static bool read_output(struct check *check)
 {
 	char rest[4096];
-	bool is_full = check->size == OUTPUT_SIZE;
+	bool is_full = check->size == check->limit;
 
 	ssize_t n = read(check->output_fd, is_full ? rest : check->output + check->size,
-			 is_full ? sizeof(rest) : OUTPUT_SIZE - check->size);
+			 is_full ? sizeof(rest) : check->limit - check->size);
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		fd_close(&check->output_fd); /* all of its ends are closed */
 	if (n > 0 && !is_full)
@@ -83,28 +80,31 @@ static int await_command(struct check *check, int64_t timeout_nsec)
 	while (waitpid(check->child.pid, &status, 0) < 0 && errno == EINTR)
 		;
 	/* What it wrote last; children that it has left behind are not waited for. */
-	while (check->output_fd >= 0 && check->size < OUTPUT_SIZE && read_output(check))
+	while (check->output_fd >= 0 && check->size < check->limit && read_output(check))
 		;
 	return is_late ? -1 : exit_code_of(status);
 }
 
-static void make_request(const struct container_spec *spec, struct exec_request *request)
+static void make_request(const struct strlist *test, struct exec_request *request)
 {
-	if (strcmp(spec->health_test.items[0], "CMD-SHELL") == 0) {
+	if (strcmp(test->items[0], "CMD-SHELL") == 0) {
 		strlist_add(&request->command, "/bin/sh");
 		strlist_add(&request->command, "-c");
 	}
-	for (size_t i = 1; i < spec->health_test.count; i++)
-		strlist_add(&request->command, spec->health_test.items[i]);
+	for (size_t i = 1; i < test->count; i++)
+		strlist_add(&request->command, test->items[i]);
 }
 
 /* Run the command; what it says, or why it cannot be run, becomes the output. -ESRCH: the container has ended. */
 static int run_command(struct engine *engine, const struct container *container,
-		       const struct container_spec *spec, int *ret_exit_code, char **ret_output,
-		       struct err *err)
+		       const struct container_spec *spec, bool is_startup, int *ret_exit_code,
+		       char **ret_output, struct err *err)
 {
+	int64_t timeout_nsec =
+		is_startup ? spec->health_startup_timeout_nsec : spec->health_timeout_nsec;
 	struct exec_request request = { 0 };
-	struct check check = { .output_fd = -1 };
+	struct check check = { .output_fd = -1, .limit = health_output_limit(spec) };
+	autofree char *output = check.output = xmalloc(check.limit + 1);
 	int fds[2];
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
@@ -112,13 +112,13 @@ static int run_command(struct engine *engine, const struct container *container,
 	check.output_fd = fds[0];
 	(void)fcntl(fds[0], F_SETFL, O_NONBLOCK);
 	(void)fchmod(fds[1], 0666); /* it may open /dev/stderr again */
-	make_request(spec, &request);
+	make_request(is_startup ? &spec->health_startup_test : &spec->health_test, &request);
 	int r = container_exec_child(engine, container, &request, fds[1], &check.child,
 				     ret_exit_code, err);
 	strlist_clear(&request.command);
 	close(fds[1]);
 	if (r == 0) {
-		*ret_exit_code = await_command(&check, spec->health_timeout_nsec);
+		*ret_exit_code = await_command(&check, timeout_nsec);
 		runtime_child_clear(&check.child);
 	}
 	fd_close(&check.output_fd);
@@ -131,20 +131,19 @@ static int run_command(struct engine *engine, const struct container *container,
 	if (r < 0)
 		*ret_output = xstrdup(err->text);
 	else if (*ret_exit_code < 0)
-		*ret_output = xasprintf("the check took longer than %.3g s",
-					(double)spec->health_timeout_nsec / 1e9);
+		*ret_output =
+			xasprintf("the check took longer than %.3g s", (double)timeout_nsec / 1e9);
 	else
-		*ret_output = xstrdup(check.output);
+		*ret_output = xstrndup(output, check.size);
 	return 0;
 }
 
-/* Others may check at the same time. Returns whether it is unhealthy now. */
+/* Others may check at the same time. Returns enum health_verdict. */
 static int write_down(struct engine *engine, const struct container *container,
 		      const struct container_spec *spec, const struct health_result *result,
 		      struct err *err)
 {
-	autofree char *run_dir = container_run_directory(engine, container->id),
-		      *path = path_join(run_dir, "health");
+	autofree char *run_dir = container_run_directory(engine, container->id);
 	struct run_status now;
 
 	autoclose int lock_fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -153,15 +152,14 @@ static int write_down(struct engine *engine, const struct container *container,
 	(void)run_directory_status(run_dir, &now);
 	if (!now.is_running || now.pid != container->run.pid)
 		return err_set(err, ESRCH, "container '%s' has ended", container->name);
-	autojson struct json_object *health = health_to_json(engine, container);
+	autojson struct json_object *health = health_read(run_dir);
 	if (!health)
 		health = json_object_new_object();
 	bool is_starting =
 		result->start_nsec - container->run.started_nsec < spec->health_start_period_nsec;
-	bool is_unhealthy = health_add_result(health, spec, result, is_starting);
-	const char *text = json_object_to_json_string_ext(health, JSON_C_TO_STRING_PLAIN);
-	int r = file_write(AT_FDCWD, path, text, strlen(text), 0600, 0, err);
-	return r < 0 ? r : is_unhealthy;
+	enum health_verdict verdict = health_add_result(health, spec, result, is_starting);
+	int r = health_write(run_dir, spec, container->id, health, err);
+	return r < 0 ? r : (int)verdict;
 }
 
 static int act(struct engine *engine, struct container *container, const char *action,
@@ -175,6 +173,17 @@ static int act(struct engine *engine, struct container *container, const char *a
 		return container_end_to_restart(engine, container, err);
 	int r = container_stop(engine, container, -1, err);
 	return r < 0 ? r : 0;
+}
+
+/* The check of the start is over: the other one comes at once, so that nobody waits for the first word on its health. */
+static int begin_regular(const char *run_dir, const struct container_spec *spec, struct err *err)
+{
+	autoclose int run_dir_fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autoclose int fd = run_dir_fd < 0 ? -1 : attach_connect(run_dir_fd, err);
+
+	if (fd < 0)
+		return 0; /* nobody checks any more */
+	return attach_set_health(fd, (unsigned)(spec->health_interval_nsec / 1000000), true, err);
 }
 
 int container_check_health(struct engine *engine, struct container *container, int *ret_exit_code,
@@ -196,7 +205,11 @@ int container_check_health(struct engine *engine, struct container *container, i
 		return err_set(err, EBUSY,
 			       "container '%s' is paused; check it after 'davit unpause %s'",
 			       container->name, container->name);
-	r = run_command(engine, container, spec, &result.exit_code, &output, err);
+	autofree char *run_dir = container_run_directory(engine, container->id);
+	autojson struct json_object *before = health_read(run_dir);
+	result.is_startup = health_is_startup(before, spec);
+	r = run_command(engine, container, spec, result.is_startup, &result.exit_code, &output,
+			err);
 	if (r < 0)
 		return r;
 	result.end_nsec = now_nsec();
@@ -207,5 +220,15 @@ int container_check_health(struct engine *engine, struct container *container, i
 	autofree char *health = health_status(engine, container);
 	event_container_health(engine, container, health);
 	*ret_exit_code = result.exit_code;
-	return r > 0 ? act(engine, container, spec->health_on_failure, err) : 0;
+	switch ((enum health_verdict)r) {
+	case HEALTH_UNHEALTHY:
+		return act(engine, container, spec->health_on_failure, err);
+	case HEALTH_START_FAILED:
+		return container_end_to_restart(engine, container, err);
+	case HEALTH_STARTED:
+		return begin_regular(run_dir, spec, err);
+	case HEALTH_GOES_ON:
+		break;
+	}
+	return 0;
 }

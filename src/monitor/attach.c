@@ -467,6 +467,32 @@ void attach_mute(int fd)
 	(void)send(fd, &packet, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+#define ANSWER_MSEC 2000
+
+int attach_set_health(int fd, unsigned every_msec, bool is_due, struct err *err)
+{
+	struct {
+		char type;
+		struct monitor_health health;
+	} __attribute__((packed))
+	packet = { MONITOR_HEALTH, { .every_msec = every_msec, .is_due = is_due } };
+	char answer[1];
+
+	attach_mute(fd);
+	if (send(fd, &packet, sizeof(packet), MSG_NOSIGNAL) < 0)
+		return err_errno(err, "tell the monitor");
+	for (;;) { /* what was on its way before the mute is passed over */
+		struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+		if (poll(&poll_fd, 1, ANSWER_MSEC) <= 0)
+			return err_set(err, ETIMEDOUT, "the monitor does not answer");
+		ssize_t n = recv(fd, answer, sizeof(answer), MSG_DONTWAIT);
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+			return err_set(err, ENOTCONN, "the monitor is gone");
+		if (n == 1 && answer[0] == MONITOR_HEALTH)
+			return 0;
+	}
+}
+
 int attach_hear_exit(int fd, int *ret_wait_status)
 {
 	char packet[1 + sizeof(struct monitor_exit)];

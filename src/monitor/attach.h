@@ -70,6 +70,10 @@ int attach_run(const struct attach_options *options, struct attach_outcome *ret_
  * Fails with -errno, without words, when there is no monitor to do so. */
 int attach_cleaned(int fd, const struct strlist *directories);
 
+/* Have health checked at other times: `every_msec` 0 means no more, `is_due` that it is checked at once too. -ETIMEDOUT or
+ * -ENOTCONN: the monitor has not said that it does. */
+int attach_set_health(int fd, unsigned every_msec, bool is_due, struct err *err);
+
 /* For one who only waits for the end, instead of attach_run(): ask for no output, then read whenever there is something.
  * Returns 1 with the status as waitpid(2) gives it, 0 when there is more to come, -ENOTCONN when the monitor is gone
  * without a word. */

@@ -119,7 +119,9 @@ static void reap(struct monitor *m)
 			m->has_ended = true;
 		} else if (pid == m->check_pid) {
 			m->check_pid = 0;
-			m->check_at_msec = now_msec() + m->check_every_msec;
+			if (!m->is_check_set)
+				m->check_at_msec = now_msec() + m->check_every_msec;
+			m->is_check_set = false;
 		}
 	if (pid < 0 && errno == ECHILD && !m->has_ended) {
 		/* Not our child, or reaped before we came: nothing better is known than that it is

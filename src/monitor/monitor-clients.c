@@ -274,6 +274,18 @@ static void remove_left(const char *paths, size_t size)
 	}
 }
 
+static void set_health(struct monitor *m, const struct client *client, const char *payload)
+{
+	const char packet = MONITOR_HEALTH;
+	struct monitor_health health;
+
+	memcpy(&health, payload, sizeof(health));
+	m->check_every_msec = m->cleanup ? health.every_msec : 0;
+	m->check_at_msec = now_msec() + (health.is_due ? 0 : m->check_every_msec);
+	m->is_check_set = m->check_pid != 0;
+	(void)send_packet(client->fd, &packet, 1); /* who does not hear it says so */
+}
+
 static void client_read(struct monitor *m, struct client *client)
 {
 	struct monitor_resize resize;
@@ -330,6 +342,10 @@ static void client_read(struct monitor *m, struct client *client)
 		client->is_mute = true;
 		client->owes = client->is_behind_in_spill = false;
 		client->skipped = 0;
+		break;
+	case MONITOR_HEALTH:
+		if ((size_t)n == 1 + sizeof(struct monitor_health))
+			set_health(m, client, packet + 1);
 		break;
 	case MONITOR_CLEANED:
 		if (!client->is_first || !m->has_ended)

@@ -57,7 +57,8 @@ struct monitor {
 	int64_t started_msec, restart_at_msec;
 	int64_t check_every_msec, check_at_msec; /* of health; 0: none */
 	pid_t check_pid;			 /* it runs; 0: none does */
-	int watch_fd; /* tells while we wait for that when the run directory changes */
+	bool is_check_set; /* when the next one is to come was said while it ran */
+	int watch_fd;	   /* tells while we wait for that when the run directory changes */
 	struct container_log log;
 	struct journal journal;
 	char **cleanup;	   /* argument vector, NULL: there is nothing to do */

@@ -27,6 +27,8 @@ enum monitor_packet {
 		'c', /* answer to MONITOR_EXIT: all is cleaned up, the monitor need not do it, but for
 			directories that nobody knows any more: their absolute paths, each with its
 			zero byte, for the monitor to remove in this order */
+	MONITOR_HEALTH = 'h', /* struct monitor_health: health is checked at other times from now
+				 on. Answered by the same byte */
 	/* monitor → command */
 	MONITOR_STDOUT = 'o',
 	MONITOR_STDERR = 'x',
@@ -41,6 +43,12 @@ enum monitor_packet {
 
 struct monitor_resize {
 	uint16_t rows, columns;
+};
+
+struct monitor_health {
+	uint32_t every_msec; /* 0: not any more */
+	uint8_t is_due;	     /* at once, not only after that time */
+	uint8_t unused[3];
 };
 
 struct monitor_exit {

@@ -135,6 +135,52 @@ image_with_check() {
 	davit rmi "$image" >/dev/null
 }
 
+@test "the check of the start comes first, and takes as many successes as it shall" {
+	need_davit
+	davit run -d --name c --network none --health-cmd 'echo regular; test -e /well' --health-interval 1h --health-retries 1 \
+		--health-startup-cmd 'echo start; test -e /up' --health-startup-interval 0.1s --health-startup-success 2 "$BUSYBOX" sleep 1000 >/dev/null
+	wait_until 30 eval '[ "$(davit inspect c | jq "[.[0].State.Health.Log[] | select(.ExitCode == 1 and .Output == \"start\\n\")] | length")" -ge 3 ]'
+	is starting health_of c
+	run_status 1 davit healthcheck run c
+	davit inspect c | jq -e '.[0] | (.State.Health | has("Startup") | not) and .State.Health.FailingStreak == 0
+		and .Config.StartupHealthCheck == {Test: ["CMD-SHELL", "echo start; test -e /up"], Interval: 100000000, Timeout: 30000000000, Retries: 0, Successes: 2}' \
+		>/dev/null || fail "$(davit inspect c)"
+	davit exec c touch /up
+	# The other one runs at once when the first is over, whatever its interval.
+	wait_until 30 is unhealthy health_of c
+	davit inspect c | jq -e '.[0].State.Health.Log | .[-1].Output == "regular\n" and .[-2].Output == "start\n" and .[-3].Output == "start\n"' >/dev/null || fail "$(davit inspect c)"
+	davit exec c touch /well
+	run_davit healthcheck run c
+	is healthy health_of c
+}
+
+@test "a check of the start that fails too often restarts the container" {
+	need_davit
+	davit run -d --name c --network none --stop-timeout 0 --health-cmd true --health-startup-cmd 'test -e /up' --health-startup-interval 0.1s --health-startup-retries 2 \
+		"$BUSYBOX" sleep 1000 >/dev/null
+	wait_until 30 eval '[ "$(davit inspect -f "{{.RestartCount}}" c)" -ge 2 ]'
+	wait_until 10 is running state_of c
+	is starting health_of c
+	wait_until 10 davit exec c touch /up
+	wait_until 30 is healthy health_of c
+	davit stop -t 0 c >/dev/null
+}
+
+@test "the log: how many, how long, and where else" {
+	need_davit
+	mkdir "$BATS_TEST_TMPDIR/log"
+	id=$(davit run -d --name c --network none --health-cmd 'head -c 3000 /dev/zero | tr "\0" x' --health-interval disable --health-max-log-count 2 --health-max-log-size 1000 \
+		--health-log-destination "$BATS_TEST_TMPDIR/log" "$BUSYBOX" sleep 1000)
+	for _ in 1 2 3; do davit healthcheck run c; done
+	davit inspect c | jq -e '.[0] | (.State.Health.Log | length == 2 and (.[0].Output | length) == 1000) and .Config.HealthMaxLogCount == 2 and .Config.HealthMaxLogSize == 1000
+		and (.Config.HealthLogDestination | endswith("/log"))' >/dev/null || fail "$(davit inspect c)"
+	jq -e '.Status == "healthy" and (.Log | length) == 2' "$BATS_TEST_TMPDIR/log/$id-healthcheck.log" >/dev/null || fail "$(ls -l "$BATS_TEST_TMPDIR/log")"
+	davit run -d --name d --network none --health-cmd 'head -c 3000 /dev/zero | tr "\0" x' --health-interval disable --health-max-log-count 0 --health-max-log-size 0 "$BUSYBOX" sleep 1000 >/dev/null
+	for _ in 1 2 3 4 5 6 7; do davit healthcheck run d; done
+	davit inspect d | jq -e '.[0].State.Health.Log | length == 7 and (.[6].Output | length) == 3000' >/dev/null || fail "$(davit inspect d)"
+	run_error 125 run --health-cmd true --health-log-destination /no/such "$BUSYBOX" true -- "/no/such" "directory"
+}
+
 @test "what cannot be is refused" {
 	need_davit
 	run_error 125 run --health-cmd true --no-healthcheck "$BUSYBOX" true -- "--health-cmd" "--no-healthcheck"
@@ -143,6 +189,9 @@ image_with_check() {
 	run_error 125 run --health-cmd true --health-interval soon "$BUSYBOX" true -- "--health-interval" "soon"
 	run_error 125 run --health-cmd true --health-timeout 10ms "$BUSYBOX" true -- "--health-timeout"
 	run_error 125 run --health-cmd true --health-on-failure panic "$BUSYBOX" true -- "panic"
+	run_error 125 run --health-startup-cmd true "$BUSYBOX" true -- "--health-startup-cmd" "--health-cmd"
+	run_error 125 run --health-cmd true --health-startup-retries -1 "$BUSYBOX" true -- "--health-startup-retries"
+	run_error 125 run --health-cmd true --health-max-log-count -1 "$BUSYBOX" true -- "--health-max-log-count"
 	run_error 125 run --health-cmd true --health-on-failure restart --restart always "$BUSYBOX" true -- "--restart"
 }
 
