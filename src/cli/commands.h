@@ -59,6 +59,7 @@
 	X(start)                                                                                   \
 	X(stats)                                                                                   \
 	X(stop)                                                                                    \
+	X(system_check)                                                                            \
 	X(system_df)                                                                               \
 	X(system_prune)                                                                            \
 	X(system_reset)                                                                            \

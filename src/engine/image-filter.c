@@ -8,6 +8,7 @@
 
 #include "base/duration.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "engine/image.h"
@@ -249,8 +250,10 @@ int image_filter_matches(struct engine *engine, const struct image_filter *filte
 			int r = engine_store(engine, &store, err);
 			if (r >= 0)
 				r = image_load_config(store, image, err);
-			if (r < 0)
-				return r;
+			if (r < 0) { /* it has no labels then, and hides no others */
+				log_warn("%s; see 'davit system check'", err->text);
+				return 0;
+			}
 		}
 		bool holds = condition_holds(condition, image);
 		if (is_label && !holds)

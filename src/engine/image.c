@@ -234,8 +234,10 @@ static int is_prunable(struct store *store, struct image *image, const struct im
 	if (prune->labels.count + prune->not_labels.count == 0)
 		return 1;
 	int r = image_load_config(store, image, err);
-	if (r < 0)
-		return r;
+	if (r < 0) { /* nobody knows its labels, so it is not meant */
+		log_warn("%s; see 'davit system check'", err->text);
+		return 0;
+	}
 	for (size_t i = 0; i < prune->labels.count; i++)
 		if (!labels_match(&image->config->labels, prune->labels.items[i]))
 			return 0;

@@ -58,3 +58,89 @@ Total reclaimed space: 10kB"
 	run_error 125 system prune -f --filter thing=x -- thing
 	run_error 125 system prune -f --filter until=never -- never
 }
+
+# Changes the database behind davit's back: damage SQL
+damage() { python3 -c 'import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()' "$STORE/davit.db" "$1"; }
+as_owner() { if is_root; then "$@"; else davit unshare "$@"; fi; }
+
+@test "system check: nothing is said of what is whole" {
+	need_davit
+	davit run --name c --network none -v data:/mnt "$BUSYBOX" true
+	run_davit system check
+	assert_output ""
+	run_davit system check --quick
+	assert_output ""
+}
+
+@test "system check: containers and volumes without their directories, and the other way round" {
+	need_davit
+	davit create --name c --network none "$BUSYBOX" true >/dev/null
+	davit create --name other --network none "$BUSYBOX" true >/dev/null
+	davit volume create data >/dev/null
+	rm -r "$STORE/containers/$(davit inspect -f '{{.Id}}' c)" "$STORE/volumes/data"
+	mkdir -p "$STORE/volumes/lost/_data"
+	echo text >"$STORE/volumes/lost/_data/file"
+	run_davit ps -a --format '{{.Names}}'
+	assert_output $'c\nother'
+	run_error 125 system check -- "3 objects" --repair
+	assert_matches 'container c .*directory is missing'
+	assert_matches 'volume data: .*missing'
+	assert_matches 'volumes/lost: it belongs to no volume'
+	run_davit system check --repair
+	run_davit system check
+	assert_output ""
+	run_davit start -a c
+	run_davit run --rm --network none -v lost:/mnt "$BUSYBOX" cat /mnt/file
+	assert_output text
+	davit volume rm -a -f >/dev/null
+}
+
+@test "system check: a record that cannot be read hides no other, and is removed by force only" {
+	need_davit
+	davit create --name bad --network none "$BUSYBOX" true >/dev/null
+	davit create --name good --network none "$BUSYBOX" true >/dev/null
+	damage "UPDATE containers SET spec = '{', labels = '{' WHERE name = 'bad'"
+	for command in "ps -a" "ps -a --format json" "ps -a -s" "images" "system df -v" "volume ls" "ps -a --filter label=x"; do
+		run_davit $command
+	done
+	run_error 125 system check --repair -- "1 object" --force
+	assert_matches 'container bad .*cannot be read'
+	run_davit system check --force
+	assert_matches 'removed$'
+	run_davit ps -a --format '{{.Names}}'
+	assert_output good
+}
+
+@test "system check: blobs and layers are brought again by the next pull" {
+	need_davit
+	layer=$(davit image inspect -f '{{index .RootFS.Layers 0}}' "$BUSYBOX")
+	blob=$(ls -S "$STORE/blobs/sha256" | head -n 1)
+	printf x | dd of="$STORE/blobs/sha256/$blob" bs=1 seek=50 conv=notrunc status=none
+	run_davit system check --quick
+	run_error 125 system check -- "1 object"
+	assert_matches "blob sha256:$blob: its content is another"
+	as_owner rm "$STORE/layers/${layer#sha256:}/diff/bin/busybox"
+	run_error 125 system check --repair -- --force
+	assert_matches "layer $layer: files in it are missing"
+	assert_matches "image $BUSYBOX .*pull it again"
+	davit pull -q "$BUSYBOX" >/dev/null
+	run_davit system check
+	assert_output ""
+	run_davit run --rm --network none "$BUSYBOX" echo whole
+	assert_output whole
+	davit save -q -o "$BATS_TEST_TMPDIR/image.tar" "$BUSYBOX"
+}
+
+@test "system check: an image whose configuration is damaged goes with force, and its containers" {
+	need_davit
+	davit create --name c --network none "$BUSYBOX" true >/dev/null
+	damage "UPDATE images SET config = '{}'"
+	run_davit images -q
+	run_davit images --filter label=x
+	run_error 125 system check --repair -- --force
+	run_davit system check --force
+	run_davit images -q
+	assert_output ""
+	run_davit ps -aq
+	assert_output ""
+}
