@@ -13,6 +13,7 @@
 #include "cli/container-options.h"
 #include "cli/create-container.h"
 #include "engine/container-end.h"
+#include "engine/container-snapshot.h"
 #include "engine/container-start.h"
 #include "engine/container.h"
 #include "engine/engine.h"
@@ -21,7 +22,7 @@
 struct run_args {
 	struct container_args container;
 	bool detach;
-	const char *detach_keys;
+	const char *detach_keys, *ephemeral_of;
 	enum option_tristate sig_proxy;
 };
 
@@ -30,6 +31,9 @@ static const struct option_spec options[] = {
 	{ "detach", 'd', OPTION_FLAG, FIELD(detach), NULL, "Leave it running and print its ID" },
 	{ "detach-keys", 0, OPTION_STRING, FIELD(detach_keys), "KEYS",
 	  "Keys that leave its terminal; \"\" for none; the default is ctrl-p,ctrl-q" },
+	{ "ephemeral-of", 0, OPTION_STRING, FIELD(ephemeral_of), "CONTAINER[:TAG]",
+	  "Begin with the files of that container instead of an image; implies --rm",
+	  .complete = COMPLETE_CONTAINERS },
 	{ "sig-proxy", 0, OPTION_TRISTATE, FIELD(sig_proxy), NULL,
 	  "Pass signals on to the container; the default without -t" },
 	{ .kind = OPTION_INCLUDE,
@@ -40,6 +44,53 @@ static const struct option_spec options[] = {
 };
 
 #define RUN_HEAP_BYTES (128 * 1024) /* most of what starting a container takes */
+
+/* Options that say where an image comes from. */
+static int check_ephemeral(const struct cli *cli, struct err *err)
+{
+	const struct option_spec *tables[] = { pull_option_specs, pull_source_specs };
+
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+		for (const struct option_spec *option = tables[i]; option->name; option++)
+			if (option->kind != OPTION_INCLUDE && cli_given(cli, option->name))
+				return err_set(
+					err, EINVAL,
+					"--%s is about images, and --ephemeral-of takes none; "
+					"give one of them",
+					option->name);
+	return cli_given(cli, "rootfs")
+		       ? err_set(err, EINVAL,
+				 "--rootfs and --ephemeral-of contradict each other; give one")
+		       : 0;
+}
+
+/* The other container stays as it is until the new one has its record. */
+static int create_to_start(struct cli *cli, struct run_args *args, int argc, char **argv,
+			   struct container **ret_container, struct err *err)
+{
+	autobase struct container_base base = CONTAINER_BASE_EMPTY;
+	struct engine *engine;
+	int r = 0;
+
+	if (!args->ephemeral_of && argc == 0)
+		return err_set(
+			err, EINVAL,
+			"requires at least 1 arg(s), only received 0: IMAGE [COMMAND [ARG...]]");
+	if (args->ephemeral_of) {
+		r = check_ephemeral(cli, err);
+		if (r == 0)
+			r = cli_engine(cli, &engine, err);
+		if (r == 0)
+			r = container_base_open(engine, args->ephemeral_of, &base, err);
+		args->container.base = &base;
+		args->container.remove = true;
+	}
+	if (r == 0)
+		r = create_container(cli, &args->container, CREATE_TO_START, args->detach, argc,
+				     argv, ret_container, err);
+	args->container.base = NULL;
+	return r;
+}
 
 static int run(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
 {
@@ -74,8 +125,7 @@ static int run(struct cli *cli, void *arguments, int argc, char **argv, struct e
 	if (r == 0)
 		r = cli_engine(cli, &engine, err);
 	if (r == 0)
-		r = create_container(cli, &args->container, CREATE_TO_START, args->detach, argc,
-				     argv, &container, err);
+		r = create_to_start(cli, args, argc, argv, &container, err);
 	if (r == -EADDRINUSE)
 		return cli_report(err, EXIT_PORT_TAKEN);
 	if (r < 0)
@@ -117,9 +167,10 @@ const struct command command_run = {
 	.summary = "Run a command in a new container",
 	.examples = "davit run davit/helloweb\n"
 		    "davit run -dt --rm -p 1080:80 nginx\n"
-		    "davit run -it --rm -v ./src:/src debian bash",
+		    "davit run -it --rm -v ./src:/src debian bash\n"
+		    "davit run -it --ephemeral-of web sh",
 	.operands = "IMAGE [COMMAND [ARG...]]",
-	.min_operands = 1,
+	.min_operands = 0, /* with --ephemeral-of */
 	.max_operands = -1,
 	.stop_at_operand = true,
 	.complete = COMPLETE_IMAGES,

@@ -7,6 +7,7 @@
  * own cmd-NAME.c. */
 #define COMMANDS(X)                                                                                \
 	X(attach)                                                                                  \
+	X(clone)                                                                                   \
 	X(commit)                                                                                  \
 	X(complete)                                                                                \
 	X(completion)                                                                              \

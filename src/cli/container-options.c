@@ -21,6 +21,7 @@
 #include "cli/userns-options.h"
 #include "engine/container-restart.h"
 #include "engine/container-secrets.h"
+#include "engine/container-snapshot.h"
 #include "engine/container-spec.h"
 #include "engine/engine.h"
 #include "engine/log-driver.h"
@@ -134,6 +135,11 @@ static int build_command(const struct container_args *args, bool has_entrypoint,
 			 const struct oci_image_config *image, int argc, char **argv,
 			 struct container_spec *spec, struct err *err)
 {
+	if (args->base && !has_entrypoint && argc == 0) {
+		strlist_extend(&spec->entrypoint, &args->base->spec->entrypoint);
+		strlist_extend(&spec->command, &args->base->spec->command);
+		return 0;
+	}
 	if (has_entrypoint && args->entrypoint[0] == '[') {
 		autojson struct json_object *json = NULL, *holder = json_object_new_object();
 		int r = json_parse(args->entrypoint, strlen(args->entrypoint), &json, err);
@@ -333,6 +339,27 @@ static int find_root(struct engine *engine, const struct container_args *args, c
 	return 0;
 }
 
+/* What another container began with; on it lies what that one has written. */
+static int find_base_root(struct engine *engine, const struct container_args *args,
+			  struct image **ret_image, struct container_spec *spec, struct err *err)
+{
+	const struct container_spec *from = args->base->spec;
+	struct container_args local = { .pull.policy = "never" };
+
+	int r = container_base_apply(engine, args->base, spec, err);
+	if (r == 0 && from->rootfs) {
+		spec->rootfs = xstrdup(from->rootfs);
+		spec->rootfs_is_lower = from->rootfs_is_lower;
+	} else if (r == 0) {
+		r = find_root(engine, &local, from->image_id, ret_image, spec, err);
+	}
+	if (r == 0 && from->image_name) {
+		free(spec->image_name);
+		spec->image_name = xstrdup(from->image_name);
+	}
+	return r;
+}
+
 /* For a file that is written at every start, wherever that is asked for. */
 static char *absolute_path(const char *path)
 {
@@ -346,6 +373,7 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 {
 	autocontainer_spec struct container_spec *spec = container_spec_new();
 	autoimage struct image *image = NULL;
+	const struct container_base *base = args->base;
 	struct mount_list mounts = { 0 };
 	struct engine *engine;
 
@@ -373,15 +401,18 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 	if (r == 0)
 		r = mount_options_read(engine, args, &mounts, err);
 	if (r == 0)
-		r = find_root(engine, args, argv[0], &image, spec, err);
+		r = base ? find_base_root(engine, args, &image, spec, err)
+			 : find_root(engine, args, argv[0], &image, spec, err);
 	const struct oci_image_config *config = image ? image->config : NULL;
 	if (r == 0)
 		r = build_process(cli, engine, args, config, spec, err);
 	if (r == 0)
 		r = health_options_apply(cli, &args->health, config, spec, err);
 	if (r == 0)
-		r = build_command(args, cli_given(cli, "entrypoint"), config, argc - 1, argv + 1,
-				  spec, err);
+		r = base ? build_command(args, cli_given(cli, "entrypoint"), config, argc, argv,
+					 spec, err)
+			 : build_command(args, cli_given(cli, "entrypoint"), config, argc - 1,
+					 argv + 1, spec, err);
 	if (r == 0)
 		r = container_environment_build(cli, engine, args, config, spec, err);
 	if (r == 0)

@@ -12,6 +12,7 @@
 #include "cli/pull-options.h"
 
 struct cli;
+struct container_base;
 struct container_spec;
 struct err;
 struct image;
@@ -57,13 +58,14 @@ struct container_args {
 	const char *log_driver;
 	struct strlist log_opts, labels, label_files, annotations;
 	struct pull_args pull;
+	const struct container_base *base; /* what it begins with instead of an image; borrowed */
 };
 
 /* Rows whose offsets count from the beginning of struct container_args. */
 extern const struct option_spec container_option_specs[];
 
 /* Turn what the user wrote into a complete spec: the image (pulled when missing), its defaults, the
- * options. Volumes that were asked for are made. argv: IMAGE [COMMAND [ARG…]]. Owned by the caller.
+ * options. Volumes that were asked for are made. argv: IMAGE [COMMAND [ARG…]], with a base [COMMAND [ARG…]]. Owned by the caller.
  */
 int container_args_to_spec(struct cli *cli, const struct container_args *args, int argc,
 			   char **argv, struct container_spec **ret_spec, struct err *err);

@@ -13,7 +13,8 @@ static int start_again(struct engine *engine, struct container *container, struc
 	struct start_result started = { .client_fd = -1 };
 
 	int r = container_start(engine, container, 0, &started, &(int){ 0 }, err);
-	return r == -EALREADY ? 0 : r; /* somebody else was faster */
+	return r == -EALREADY || r == -ENOENT ? 0
+					      : r; /* somebody else was faster, or it was removed */
 }
 
 int while_stopped(struct engine *engine, struct container *container, bool stop,

@@ -480,6 +480,10 @@ int container_base_apply(struct engine *engine, const struct container_base *bas
 {
 	const struct container_spec *from = base->spec;
 	bool is_mapped = spec->userns_mode || spec->uid_maps.count;
+	autofree char *wanted = strlist_join(&spec->uid_maps, ","),
+		      *own = strlist_join(&from->uid_maps, ",");
+	bool is_same = strcmp(spec->userns_mode ?: "", from->userns_mode ?: "") == 0 &&
+		       (spec->userns_size || strcmp(wanted, own) == 0);
 
 	free(spec->base_layer);
 	free(spec->base_container);
@@ -487,12 +491,15 @@ int container_base_apply(struct engine *engine, const struct container_base *bas
 	spec->base_container = xstrdup(base->container->id);
 	if (!engine->is_rootless || !base->layer_id)
 		return 0;
-	if (is_mapped)
+	if (is_mapped && !is_same)
 		return err_set(
 			err, EINVAL,
 			"the files of container %s belong to the IDs of its own mapping; leave "
 			"--userns, --uidmap and --gidmap out",
 			base->container->name);
+	free(spec->userns_mode);
+	strlist_clear(&spec->uid_maps);
+	strlist_clear(&spec->gid_maps);
 	spec->userns_mode = xstrdup(from->userns_mode);
 	strlist_extend(&spec->uid_maps, &from->uid_maps);
 	strlist_extend(&spec->gid_maps, &from->gid_maps);
