@@ -124,6 +124,8 @@ static int run(struct cli *cli, void *arguments, int argc, char **argv, struct e
 		r = detach_keys_parse(args->detach_keys, &(struct detach_keys){ 0 }, err);
 	if (r == 0)
 		r = cli_engine(cli, &engine, err);
+	if (r == 0 && !args->container.userns)
+		engine_expect_userns(engine);
 	if (r == 0)
 		r = create_to_start(cli, args, argc, argv, &container, err);
 	if (r == -EADDRINUSE)

@@ -72,8 +72,12 @@ static int write_container_env(struct start *start, struct err *err)
 	return file_write(AT_FDCWD, path, text, strlen(text), 0644, FILE_WRITE_IN_PLACE, err);
 }
 
-static int open_join_namespace(struct engine *engine, const struct userns_map *map)
+/* One that was begun beforehand, or that of a container which runs; -1 if there is none. */
+static int find_userns(struct engine *engine, const struct userns_map *map)
 {
+	int fd = engine_take_userns(engine, map);
+	if (fd >= 0)
+		return fd;
 	pid_t pid = engine_join_pid_of(engine, map);
 
 	if (pid <= 0)
@@ -202,7 +206,7 @@ static void choose_userns(struct start *start)
 	if (start->shared.userns_fd >= 0)
 		start->userns_fd = take_fd(&start->shared.userns_fd);
 	else if (!start->map.map.is_identity && !is_private)
-		start->userns_fd = open_join_namespace(start->engine, &start->map.map);
+		start->userns_fd = find_userns(start->engine, &start->map.map);
 }
 
 /* In this order, as each step may look at what the one before has found or made. */

@@ -162,6 +162,7 @@ static int start_locked(struct start *start, enum start_flags flags,
 		/* who sends signals needs its process */
 		container_refresh(engine, container, CONTAINER_IS_LOCKED);
 	}
+	engine_forget_userns(engine);
 	start_clear(start);
 	return r;
 }

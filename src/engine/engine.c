@@ -148,6 +148,7 @@ void engine_close(struct engine *engine)
 	if (!engine)
 		return;
 	store_close(engine->store);
+	engine_forget_userns(engine);
 	if (engine->has_map)
 		userns_map_clear(&engine->map);
 	settings_clear(&engine->settings);
@@ -249,6 +250,45 @@ pid_t engine_join_pid_of(struct engine *engine, const struct userns_map *map)
 	}
 	closedir(dir);
 	return found;
+}
+
+void engine_expect_userns(struct engine *engine)
+{
+	const struct userns_map *map;
+	struct err ignored; /* whoever needs it will see the same, and tell */
+
+	if (!engine->is_rootless || engine->userns_draft ||
+	    engine_map(engine, &map, &ignored) < 0 || map->is_single_id ||
+	    engine_join_pid_of(engine, map) > 0)
+		return;
+	(void)userns_draft_begin(map, &engine->userns_draft, &ignored);
+}
+
+static bool is_same_map(const struct userns_map *a, const struct userns_map *b)
+{
+	return a->uid_count == b->uid_count && a->gid_count == b->gid_count &&
+	       memcmp(a->uid, b->uid, a->uid_count * sizeof(*a->uid)) == 0 &&
+	       memcmp(a->gid, b->gid, a->gid_count * sizeof(*a->gid)) == 0;
+}
+
+int engine_take_userns(struct engine *engine, const struct userns_map *map)
+{
+	struct err err;
+
+	if (!engine->userns_draft || !is_same_map(map, &engine->map))
+		return -1;
+	int fd = userns_draft_finish(engine->userns_draft, &err);
+	if (fd < 0) {
+		log_debug("%s", err.text);
+		engine_forget_userns(engine);
+	}
+	return fd;
+}
+
+void engine_forget_userns(struct engine *engine)
+{
+	userns_draft_free(engine->userns_draft);
+	engine->userns_draft = NULL;
 }
 
 int engine_run_mapped(struct engine *engine, int (*body)(void *arg, struct err *err), void *arg,

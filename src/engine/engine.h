@@ -39,6 +39,7 @@ struct engine {
 	struct store *store;   /* NULL until engine_store() */
 	struct userns_map map; /* valid when has_map */
 	bool has_map;
+	struct userns_draft *userns_draft; /* see engine_expect_userns() */
 };
 
 /* Makes directories and opens databases only when they are needed: this touches no disk but
@@ -61,6 +62,14 @@ int engine_map(struct engine *engine, const struct userns_map **ret_map, struct 
 pid_t engine_join_pid(struct engine *engine);
 /* The same for another mapping of the caller's. */
 pid_t engine_join_pid_of(struct engine *engine, const struct userns_map *map);
+
+/* A container with the caller's own mapping is about to be started: begin to make its user namespace,
+ * where that takes time and there is none to join. engine_take_userns() returns its descriptor, owned
+ * by the caller, or -1 if there is none of this mapping; it is called once at most. What is left of
+ * the making is put away by engine_forget_userns(), at the latest by engine_close(). */
+void engine_expect_userns(struct engine *engine);
+int engine_take_userns(struct engine *engine, const struct userns_map *map);
+void engine_forget_userns(struct engine *engine);
 
 /* Run `body` as root of the caller's mapping; see userns_run(). */
 int engine_run_mapped(struct engine *engine, int (*body)(void *arg, struct err *err), void *arg,

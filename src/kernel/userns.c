@@ -8,12 +8,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <linux/sched.h>
 #include <pwd.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -296,6 +301,122 @@ int userns_write_maps(pid_t pid, const struct userns_map *map, struct err *err)
 	}
 	int r = write_extents(pid, "uid_map", map->uid, map->uid_count, err);
 	return r < 0 ? r : write_extents(pid, "gid_map", map->gid, map->gid_count, err);
+}
+
+/* ---- one that is made beforehand ---- */
+
+/* Even starting the two programs takes longer than making a process, so one of our own does it:
+ *
+ *	caller                       maker                        holder
+ *	begin ─────────────────────→ clone3 ────────────────────→ (waits)
+ *	  │ (does other things)      newuidmap, newgidmap
+ *	finish ←──────── draft_word ── (waits)
+ *	  opens the namespace
+ *	  closes the socket ───────→ kills and reaps ───────────→
+ *	free: reaps the maker */
+struct userns_draft {
+	pid_t maker;
+	int socket_fd;
+};
+
+struct draft_word {
+	pid_t holder;
+	int result;
+	struct err err;
+};
+
+static pid_t fork_with(unsigned long flags)
+{
+	struct clone_args args = { .flags = flags | CLONE_CLEAR_SIGHAND, .exit_signal = SIGCHLD };
+
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+/* Whoever waits ends with the process that made it. */
+static void end_with(pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(1);
+}
+
+static _Noreturn void make_draft(const struct userns_map *map, int socket_fd)
+{
+	struct draft_word word = { .result = 0 };
+	pid_t self = getpid();
+
+	word.holder = fork_with(CLONE_NEWUSER);
+	if (word.holder == 0) {
+		end_with(self);
+		for (;;)
+			pause();
+	}
+	word.result = word.holder < 0 ? userns_explain_refusal(errno, &word.err)
+				      : write_maps_by_helpers(word.holder, map, &word.err);
+	if (send(socket_fd, &word, sizeof(word), MSG_NOSIGNAL) == (ssize_t)sizeof(word))
+		(void)recv(socket_fd, &word.result, 1, 0); /* until the other end is closed */
+	if (word.holder > 0) {
+		(void)kill(word.holder, SIGKILL);
+		(void)process_reap(word.holder, &(int){ 0 });
+	}
+	_exit(0);
+}
+
+int userns_draft_begin(const struct userns_map *map, struct userns_draft **ret_draft,
+		       struct err *err)
+{
+	pid_t self = getpid();
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_errno(err, "make a socket pair");
+	pid_t pid = fork_with(0);
+	if (pid == 0) {
+		end_with(self);
+		close(pair[0]);
+		make_draft(map, pair[1]);
+	}
+	int r = pid < 0 ? err_errno(err, "fork") : 0;
+	close(pair[1]);
+	if (r < 0) {
+		close(pair[0]);
+		return r;
+	}
+	*ret_draft = xcalloc(1, sizeof(**ret_draft));
+	**ret_draft = (struct userns_draft){ .maker = pid, .socket_fd = pair[0] };
+	return 0;
+}
+
+int userns_draft_finish(struct userns_draft *draft, struct err *err)
+{
+	struct draft_word word;
+	char path[48];
+	ssize_t n;
+
+	do
+		n = recv(draft->socket_fd, &word, sizeof(word), 0);
+	while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof(word))
+		return err_set(err, ECHILD, "the process that makes the user namespace died");
+	if (word.result < 0) {
+		*err = word.err;
+		return word.result;
+	}
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", word.holder);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, "open namespace '%s'", path);
+	/* From here on the descriptor holds it. Dying takes a moment, which nobody waits for yet. */
+	fd_close(&draft->socket_fd);
+	return fd;
+}
+
+void userns_draft_free(struct userns_draft *draft)
+{
+	if (!draft)
+		return;
+	fd_close(&draft->socket_fd);
+	(void)process_reap(draft->maker, &(int){ 0 });
+	free(draft);
 }
 
 bool userns_is_our_child(int user_ns_fd)

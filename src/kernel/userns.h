@@ -45,6 +45,16 @@ uint32_t userns_id_to_host(const struct id_extent *extents, size_t count, uint32
  * -EPERM if subuid(5) grants no such range, -ENOENT if newuidmap(1) is missing. */
 int userns_write_maps(pid_t pid, const struct userns_map *map, struct err *err);
 
+/* A user namespace with this map, made while the caller does something else: newuidmap(1) takes
+ * milliseconds. It has no process of ours but one that waits until it is freed, and ends with us.
+ * userns_draft_finish() waits for the maps and returns a descriptor, owned by the caller, or -errno;
+ * it is called once at most. Not for the identity. */
+struct userns_draft;
+int userns_draft_begin(const struct userns_map *map, struct userns_draft **ret_draft,
+		       struct err *err);
+int userns_draft_finish(struct userns_draft *draft, struct err *err);
+void userns_draft_free(struct userns_draft *draft); /* NULL is fine */
+
 /* Whether the user namespace was made directly below ours by this very user. The user namespace of a
  * container's process need not be the one the container was given: the process may have made another
  * inside, with a map that looks the same from here, and whoever enters that is at its mercy. */
