@@ -137,9 +137,9 @@ PYTHON
 }
 
 @test "wait for several: each status, also of those with --rm that end before their turn" {
-	davit run -d --name a --network none "$BUSYBOX" sleep 1.5 >/dev/null
-	davit run -d --rm --name b --network none "$BUSYBOX" sh -c 'sleep 0.2; exit 3' >/dev/null
-	davit run -d --rm --name c --network none "$BUSYBOX" sh -c 'i=0; while [ $i -lt 20000 ]; do echo "a line that nobody wants, $i"; i=$((i + 1)); done; exit 4' >/dev/null
+	davit run -d --name a --network none "$BUSYBOX" sleep 4 >/dev/null
+	davit run -d --rm --name b --network none "$BUSYBOX" sh -c 'sleep 2; exit 3' >/dev/null
+	davit run -d --rm --name c --network none "$BUSYBOX" sh -c 'sleep 1; i=0; while [ $i -lt 20000 ]; do echo "a line that nobody wants, $i"; i=$((i + 1)); done; exit 4' >/dev/null
 	run_davit wait a b c
 	assert_output $'0\n3\n4'
 	container_gone b
