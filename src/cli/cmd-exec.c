@@ -15,7 +15,7 @@
 #include "engine/engine.h"
 
 struct exec_args {
-	bool detach, interactive, tty, privileged;
+	bool detach, interactive, latest, tty, privileged;
 	const char *detach_keys, *user, *workdir;
 	struct strlist env, env_files;
 };
@@ -31,6 +31,7 @@ static const struct option_spec options[] = {
 	{ "env-file", 0, OPTION_STRINGS, FIELD(env_files), "FILE", "Read variables from a file",
 	  .complete = COMPLETE_FILES },
 	{ "interactive", 'i', OPTION_FLAG, FIELD(interactive), NULL, "Pass standard input on" },
+	{ "latest", 'l', OPTION_FLAG, FIELD(latest), NULL, "In the container that was made last" },
 	{ "privileged", 0, OPTION_FLAG, FIELD(privileged), NULL,
 	  "All capabilities the container may have, and no system call filter" },
 	{ "tty", 't', OPTION_FLAG, FIELD(tty), NULL, "Give it a terminal" },
@@ -75,7 +76,8 @@ static int exec_in(struct cli *cli, const struct exec_args *args, const char *na
 
 	int r = cli_engine(cli, &engine, err);
 	if (r == 0)
-		r = container_find(engine, name, CONTAINER_WITH_SPEC, &container, err);
+		r = name ? container_find(engine, name, CONTAINER_WITH_SPEC, &container, err)
+			 : container_find_latest(engine, CONTAINER_WITH_SPEC, &container, err);
 	if (r == 0)
 		r = container_settle(engine, container, err);
 	if (r < 0)
@@ -109,9 +111,14 @@ static int exec(struct cli *cli, void *arguments, int argc, char **argv, struct 
 
 	if (args->tty && args->interactive && !isatty(STDIN_FILENO))
 		log_warn("the input is no terminal, so -t shows no prompt and no line editing");
-	int r = prepare(cli, args, argc - 1, argv + 1, &env, &request, err);
+	const char *name = args->latest ? NULL : *argv++;
+	argc -= name != NULL;
+	if (!argc)
+		return err_set(err, EINVAL,
+			       "no command to run in the container; give one behind its name");
+	int r = prepare(cli, args, argc, argv, &env, &request, err);
 	if (r == 0)
-		r = exec_in(cli, args, argv[0], &request, err);
+		r = exec_in(cli, args, name, &request, err);
 	strlist_clear(&request.command);
 	return r;
 }
@@ -124,8 +131,8 @@ const struct command command_exec = {
 		       "gets are passed on to it, unless it has a terminal.",
 	.examples = "davit exec -it web sh\n"
 		    "davit exec -u postgres -e PGDATABASE=shop db psql -c 'select 1'",
-	.operands = "CONTAINER COMMAND [ARG...]",
-	.min_operands = 2,
+	.operands = "[CONTAINER] COMMAND [ARG...]",
+	.min_operands = 1,
 	.max_operands = -1,
 	.stop_at_operand = true,
 	.complete = COMPLETE_RUNNING,

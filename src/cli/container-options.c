@@ -67,6 +67,7 @@ const struct option_spec container_option_specs[] = {
 	{ "http-proxy", 0, OPTION_TRISTATE, FIELD(http_proxy), NULL, "Pass the caller's proxy variables on; the default" },
 	{ "image-volume", 0, OPTION_CHOICE, FIELD(image_volume), "MODE", "What becomes of volumes that the image declares: anonymous ones (also called bind), a tmpfs, or nothing", .choices = "anonymous|bind|tmpfs|ignore" },
 	{ "init", 0, OPTION_FLAG, FIELD(init), NULL, "Run davit-init as PID 1: it forwards signals and reaps" },
+	{ "init-path", 0, OPTION_STRING, FIELD(init_path), "PATH", "With --init: a static program of the host instead of davit-init", .complete = COMPLETE_FILES },
 	{ "interactive", 'i', OPTION_FLAG, FIELD(interactive), NULL, "Keep standard input open" },
 	{ "ip", 0, OPTION_STRING, FIELD(ip), "ADDRESS", "Its IPv4 address on the bridge" },
 	{ "ipc", 0, OPTION_STRING, FIELD(ipc_mode), "MODE", "IPC namespace: shareable (the default), private, none, host, container:NAME or ns:PATH", .choices = "shareable|none|" NAMESPACE_CHOICES },
@@ -260,6 +261,27 @@ static int build_timezone(const struct engine *engine, const struct container_ar
 	return 0;
 }
 
+/* Here, as the path is the caller's. */
+static int build_init_path(const struct container_args *args, struct container_spec *spec,
+			   struct err *err)
+{
+	struct stat st;
+
+	if (!args->init_path)
+		return 0;
+	if (!spec->init)
+		return err_set(err, EINVAL,
+			       "--init-path '%s' has no effect without --init; give both",
+			       args->init_path);
+	spec->init_path = realpath(args->init_path, NULL);
+	if (!spec->init_path || stat(spec->init_path, &st) < 0)
+		return err_errno(err, "--init-path '%s'", args->init_path);
+	if (!S_ISREG(st.st_mode) || access(spec->init_path, X_OK) < 0)
+		return err_set(err, EACCES, "--init-path '%s' is no program; name one",
+			       args->init_path);
+	return 0;
+}
+
 static int build_process(struct cli *cli, struct engine *engine, const struct container_args *args,
 			 const struct oci_image_config *image, struct container_spec *spec,
 			 struct err *err)
@@ -274,6 +296,9 @@ static int build_process(struct cli *cli, struct engine *engine, const struct co
 	spec->tty = args->tty;
 	spec->open_stdin = args->interactive;
 	spec->init = args->init || engine->settings.init;
+	r = build_init_path(args, spec, err);
+	if (r < 0)
+		return r;
 	if (args->user || (image && *image->user) || !spec->user) {
 		free(take_ptr(&spec->user_name));
 		free(spec->user); /* that of --userns keep-id is the last choice */

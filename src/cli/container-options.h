@@ -29,7 +29,7 @@ struct container_args {
 	enum option_tristate http_proxy;
 	const char *entrypoint, *workdir, *user, *stop_signal, *umask, *timezone;
 	enum option_tristate passwd;
-	const char *passwd_entry, *group_entry, *personality;
+	const char *passwd_entry, *group_entry, *personality, *init_path;
 	int64_t stop_timeout_sec;
 	/* limits */
 	struct limit_args limits;

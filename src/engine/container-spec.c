@@ -35,7 +35,7 @@ static const struct {
 	STRING(image_name), STRING(image_id), STRING(image_digest), STRINGS(layers), STRING(base_layer), STRING(base_container), STRING(rootfs), BOOL(rootfs_is_lower), BOOL(rootfs_idmap),
 	STRINGS(entrypoint), STRINGS(command), STRINGS(env), STRING(workdir), BOOL(workdir_is_given), STRING(user), STRINGS(groups),
 	STRING(user_name), BOOL(keep_groups), BOOL(no_passwd), STRING(passwd_entry), STRING(group_entry), STRING(timezone), STRING(personality),
-	BOOL(tty), BOOL(open_stdin), BOOL(init), STRING(hostname), STRING(umask), STRING(stop_signal),
+	BOOL(tty), BOOL(open_stdin), BOOL(init), STRING(init_path), STRING(hostname), STRING(umask), STRING(stop_signal),
 	INT(stop_timeout), INT(timeout), STRING(restart_policy), INT(restart_retries),
 	STRING(network_mode), STRING(pid_mode), STRING(ipc_mode), STRING(uts_mode), STRING(cgroupns_mode),
 	STRING(userns_mode), STRINGS(uid_maps), STRINGS(gid_maps), INT(userns_size), STRINGS(requires),

@@ -42,6 +42,7 @@ struct container_spec {
 	char *timezone;	   /* "Europe/Berlin", "local": the host's, NULL: the image's */
 	bool tty, open_stdin;
 	bool init;		 /* davit-init as PID 1 */
+	char *init_path;	 /* with it, another program instead; NULL: davit-init */
 	char *hostname;		 /* NULL: the short ID */
 	char *umask;		 /* octal */
 	char *stop_signal;	 /* name or number, NULL: SIGTERM */

@@ -155,7 +155,8 @@ static int make_plan(struct start *start, const struct store *store, struct err 
 	int r = container_secrets_environment(start->spec, start->directory, &secret_env, err);
 	if (r < 0)
 		return r;
-	start->init_path = engine_helper_path(start->engine, "davit-init");
+	start->init_path = start->spec->init_path ? xstrdup(start->spec->init_path)
+						  : engine_helper_path(start->engine, "davit-init");
 	autofree char *volumes = store_path(store, STORE_VOLUMES);
 	autofree char *cgroups_path = container_cgroup_path(start->spec, start->container->id);
 	struct plan_input input = {

@@ -79,6 +79,13 @@ running() { davit run -d --name c --network none "$@" "$BUSYBOX" sleep 1000 >/de
 	wait_status 9 $pid
 }
 
+@test "exec: --latest" {
+	running
+	run_davit exec --latest hostname
+	[ "$output" = "$(davit exec c hostname)" ]
+	run_error 125 exec -l -- "at least 1"
+}
+
 @test "exec: what cannot be executed" {
 	running
 	run_error 127 exec c nosuch -- "nosuch"
@@ -86,7 +93,7 @@ running() { davit run -d --name c --network none "$@" "$BUSYBOX" sleep 1000 >/de
 	run_error 127 exec -w /nosuch c true -- "/nosuch"
 	run_error 125 exec nosuch true -- "nosuch"
 	run_error 125 exec -d -i c true -- "--detach"
-	run_error 125 exec c -- "argument|arg"
+	run_error 125 exec c -- "arg|command"
 	davit stop -t 0 c
 	run_error 255 exec c true -- "c" "start"
 }

@@ -154,6 +154,18 @@ run_true() { run_davit run --rm --network none "$@"; }
 	assert_output $'0022\n644'
 }
 
+@test "--init-path: another program at PID 1" {
+	local init=$BATS_TEST_TMPDIR/init
+	need_davit
+	cp "$DAVIT_BUILD/src/init/davit-init" "$init"
+	echo mine >>"$init"
+	run_davit run --rm --network none --init --init-path "$init" "$BUSYBOX" sh -c 'echo $$; tail -c 5 /proc/1/exe'
+	assert_output $'2\nmine'
+	run_error 125 run --rm --network none --init-path "$init" "$BUSYBOX" true -- "--init-path" "without --init"
+	run_error 125 run --rm --network none --init --init-path /nosuch "$BUSYBOX" true -- "/nosuch"
+	run_error 125 run --rm --network none --init --init-path /etc/passwd "$BUSYBOX" true -- "/etc/passwd" "no program"
+}
+
 @test "--init puts a reaper at PID 1" {
 	need_davit # podman needs catatonit for it
 	run_davit run --rm --network none --init "$BUSYBOX" sh -c 'echo $$; (sleep 0.1 &) ; sleep 0.3; ps -o stat | grep -c Z || :'
