@@ -23,6 +23,7 @@
 #include "engine/container-spec.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/image-draft.h"
 #include "engine/image.h"
 #include "engine/new-layer.h"
@@ -262,5 +263,7 @@ int container_commit(struct engine *engine, struct container *container,
 	int r = commit_locked(&commit, ret_id, err);
 	container_spec_free(commit.spec);
 	image_draft_free(commit.draft);
+	if (r == 0)
+		event_container(engine, container, EVENT_COMMIT);
 	return r < 0 ? err_wrap(err, "commit container '%s'", container->name) : 0;
 }

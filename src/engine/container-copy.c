@@ -26,6 +26,7 @@
 #include "engine/container.h"
 #include "engine/copy-path.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/identity.h"
 #include "kernel/userns.h"
 #include "store/decompress.h"
@@ -460,5 +461,9 @@ int container_copy(struct engine *engine, const struct copy_end *source,
 	if (r == 0)
 		r = run(&copy, ret_result, err);
 	copy_clear(&copy);
+	if (r == 0 && source->container)
+		event_container(engine, source->container, EVENT_COPY);
+	if (r == 0 && destination->container && destination->container != source->container)
+		event_container(engine, destination->container, EVENT_COPY);
 	return r;
 }

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "engine/container-inside.h"
 #include "engine/container.h"
+#include "engine/event.h"
 #include "store/tar-tree.h"
 
 static int write_tree(const struct inside_view *view, void *arg, struct err *err)
@@ -20,5 +21,7 @@ int container_export(struct engine *engine, struct container *container, int out
 	int r = container_inside_open(engine, container, INSIDE_ROOT_ONLY, &inside, err);
 	if (r == 0)
 		r = container_inside_run(inside, write_tree, &out_fd, err);
+	if (r == 0)
+		event_container(engine, container, EVENT_EXPORT);
 	return r < 0 ? err_wrap(err, "export container '%s'", container->name) : 0;
 }

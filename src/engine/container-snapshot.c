@@ -13,6 +13,7 @@
 #include "engine/container-spec.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/image.h"
 #include "engine/mount-spec.h"
 #include "store/database.h"
@@ -220,6 +221,7 @@ int container_snapshot(struct engine *engine, struct container *container, const
 		r = freeze(engine, container, spec, chosen, err);
 	if (r < 0)
 		return r;
+	event_container(engine, container, EVENT_SNAPSHOT);
 	*ret_tag = take_ptr(&chosen);
 	return 0;
 }
@@ -302,6 +304,7 @@ int container_revert(struct engine *engine, struct container *container, const c
 		r = revert_locked(engine, container, tag, &found, err);
 	if (r < 0)
 		return r;
+	event_container(engine, container, EVENT_REVERT);
 	fd_close(&lock_fd); /* it would go with the other process */
 	image_empty_trash_aside(engine);
 	*ret_tag = take_ptr(&found);

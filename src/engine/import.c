@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/image-draft.h"
 #include "engine/new-layer.h"
 #include "oci/image-instruction.h"
@@ -46,5 +47,9 @@ int image_import(struct engine *engine, int fd, const struct import_options *opt
 		r = store_begin_pull(store, &pull_lock, err);
 	if (r >= 0)
 		r = add_layer(engine, fd, options, draft, err);
-	return r < 0 ? r : image_draft_record(engine, draft, options->name, ret_id, err);
+	if (r >= 0)
+		r = image_draft_record(engine, draft, options->name, ret_id, err);
+	if (r >= 0)
+		event_image(engine, EVENT_IMPORT, *ret_id, options->name);
+	return r;
 }

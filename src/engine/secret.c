@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "base/strbuf.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "store/database.h"
 
 enum {
@@ -332,6 +333,7 @@ int secret_create(struct engine *engine, const struct secret_request *request,
 		autofree char *path = value_path(engine, old);
 		(void)unlink(path); /* nobody asks for it any more */
 	}
+	event_object(engine, "secret", EVENT_CREATE, request->name);
 	return secret_find(engine, request->name, ret_secret, err);
 }
 
@@ -349,6 +351,8 @@ int secret_remove(struct engine *engine, const struct secret *secret, struct err
 		return r;
 	statement_bind_text(statement, 1, secret->id);
 	r = statement_run(statement, err);
+	if (r == 0)
+		event_object(engine, "secret", EVENT_REMOVE, secret->name);
 	if (r == 0 && unlink(path) < 0 && errno != ENOENT)
 		r = err_errno(err, "secret '%s': remove '%s'", secret->name, path);
 	return r;

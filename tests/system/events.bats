@@ -106,6 +106,25 @@ loadfromarchive $BATS_TEST_TMPDIR/image.tar"
 	assert_output $'volume create v\nvolume remove v'
 }
 
+@test "what is done with the files of containers, and secrets" {
+	need_davit
+	davit create --name web --network none "$BUSYBOX" true >/dev/null
+	davit cp web:/bin/busybox "$BATS_TEST_TMPDIR/busybox"
+	davit export web | tar t >/dev/null
+	davit commit -q web localhost/made >/dev/null
+	davit export web | davit import - localhost/imported >/dev/null 2>&1
+	davit snapshot web >/dev/null
+	davit revert web >/dev/null
+	run_davit events --stream=false --filter container=web --format '{{.Status}}'
+	assert_output $'create\ncopy\nexport\ncommit\nexport\nsnapshot\nrevert'
+	run_davit events --stream=false --filter event=import --format '{{.Type}} {{.Name}}'
+	assert_matches '^image .*imported'
+	echo value | davit secret create key - >/dev/null
+	davit secret rm key >/dev/null
+	run_davit events --stream=false --filter type=secret --format '{{.Status}} {{.Name}}'
+	assert_output $'create key\nremove key'
+}
+
 @test "formats: json, IDs cut off, bad templates and filters" {
 	davit create --name web --network none --label x=y "$BUSYBOX" true >/dev/null
 	run_davit events --stream=false --format json --filter container=web

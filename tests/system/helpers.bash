@@ -98,9 +98,10 @@ default_teardown() {
 remove_store() {
 	if is_root; then
 		umount -R "$STORE" 2>/dev/null || :
-		rm -rf "$STORE" "$RUNDIR"
+		# What a monitor has become when it ended may still be writing.
+		rm -rf "$STORE" "$RUNDIR" 2>/dev/null || wait_until 10 rm -rf "$STORE" "$RUNDIR"
 	else
-		unshare --map-auto --map-root-user --mount rm -rf "$STORE" "$RUNDIR" 2>/dev/null || rm -rf "$STORE" "$RUNDIR"
+		unshare --map-auto --map-root-user --mount rm -rf "$STORE" "$RUNDIR" 2>/dev/null || wait_until 10 unshare --map-auto --map-root-user --mount rm -rf "$STORE" "$RUNDIR"
 	fi
 }
 
