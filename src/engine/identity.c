@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "kernel/mount.h"
 
 #define DATABASE_FILE_LIMIT (4 << 20)
 #define OVERFLOW_ID	    65534
@@ -68,10 +69,9 @@ int layers_open_file(const struct strlist *layer_dirs, const char *path)
 			open(layer_dirs->items[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (layer_fd < 0)
 			return -errno;
-		autoclose int fd = open_in_root(layer_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-		struct stat st;
-		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-			return take_fd(&fd);
+		int fd = mount_open_plain_file(layer_fd, path);
+		if (fd >= 0)
+			return fd;
 		if (layer_hides(layer_fd, path))
 			return -ENOENT;
 	}

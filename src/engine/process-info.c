@@ -85,12 +85,9 @@ static uint32_t map_id(const struct id_map *map, uint32_t outside)
 /* The container's own file, which may be anything: only a plain file inside its root is read. */
 static void read_inside(int root_fd, const char *path, struct strbuf *text)
 {
-	struct stat st;
+	autoclose int fd = mount_open_plain_file(root_fd, path);
 
-	autoclose int fd = mount_open_in_root(
-		root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, RESOLVE_NO_MAGICLINKS);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    fd_read_all(fd, text, MAX_FILE) < 0)
+	if (fd < 0 || fd_read_all(fd, text, MAX_FILE) < 0)
 		strbuf_reset(text);
 }
 

@@ -240,6 +240,15 @@ static bool is_root_of_the_host(void)
 	return geteuid() == 0 && n > 0 && strstr(text, "4294967295");
 }
 
+/* Where to begin to enable controllers: systemd hands on only those that it knows, but the groups above a user's are
+ * others'. */
+static const char *enabling_top(const char *base)
+{
+	return faccessat(AT_FDCWD, CGROUP_ROOT "/cgroup.subtree_control", W_OK, AT_EACCESS) == 0
+		       ? CGROUP_ROOT
+		       : base;
+}
+
 static int limit_devices(const struct cgroup *group, const struct cgroup_resources *resources,
 			 struct err *err)
 {
@@ -271,9 +280,8 @@ static int create_below(struct cgroup *group, const struct cgroup_settings *sett
 		r = cgroup_add_directory(group, path, CGROUP_CONTROLLER_COUNT);
 	if (r < 0)
 		return err_set(err, -r, "make control group '%s': %s", path, strerror(-r));
-	/* systemd hands on only the controllers that it knows. */
-	return apply_settings(geteuid() == 0 ? CGROUP_ROOT : group->base, group, settings, left_out,
-			      err);
+	const char *top = settings->count ? enabling_top(group->base) : group->base;
+	return apply_settings(top, group, settings, left_out, err);
 }
 
 static int create(struct cgroup *group, const struct cgroup_resources *resources,
@@ -391,11 +399,9 @@ static int update(struct cgroup *group, const struct cgroup_resources *resources
 		r = cgroup_settings_plan_v2(resources, &settings, err);
 	if (r < 0)
 		return r;
-	/* The groups above a user's may be others'. */
 	const char *path = group->directories[0].path;
-	autofree char *base = geteuid() == 0 ? xstrdup(CGROUP_ROOT)
-					     : xstrndup(path, (size_t)(strrchr(path, '/') - path));
-	r = apply_settings(base, group, &settings, NULL, err);
+	autofree char *base = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+	r = apply_settings(enabling_top(base), group, &settings, NULL, err);
 	cgroup_settings_clear(&settings);
 	return r;
 }

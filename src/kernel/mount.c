@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* As many as the kernel follows in one path. */
@@ -27,6 +30,27 @@ int mount_open_in_root(int root_fd, const char *path, int flags, uint64_t resolv
 			return -errno;
 	}
 	return -EAGAIN;
+}
+
+int mount_open_plain_file(int root_fd, const char *path)
+{
+	struct statfs fs;
+	struct stat st;
+	char name[32];
+	int result = -EINVAL;
+
+	int path_fd = mount_open_in_root(root_fd, path, 0, 0);
+	if (path_fd < 0)
+		return path_fd;
+	if (fstat(path_fd, &st) == 0 && S_ISREG(st.st_mode) && fstatfs(path_fd, &fs) == 0 &&
+	    fs.f_type != PROC_SUPER_MAGIC && fs.f_type != SYSFS_MAGIC) {
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", path_fd);
+		result = open(name, O_RDONLY | O_CLOEXEC);
+		if (result < 0)
+			result = -errno;
+	}
+	close(path_fd);
+	return result;
 }
 
 static int make_entry(int parent_fd, const char *name, bool directory)

@@ -14,6 +14,10 @@
  * O_PATH | O_CLOEXEC. -EAGAIN is retried. */
 int mount_open_in_root(int root_fd, const char *path, int flags, uint64_t resolve);
 
+/* Open what lies there for reading, if it is a plain file: what is made up by the kernel (/proc/kmsg) or is no file may have
+ * effects already when it is opened, or never end. -EINVAL if it is something else. */
+int mount_open_plain_file(int root_fd, const char *path);
+
 enum mount_target {
 	MOUNT_TARGET_DIRECTORY = 1 << 0,   /* what is missing at the end becomes a directory, not an
 					      empty file */

@@ -1,0 +1,247 @@
+# Ways out of a container, known from other engines, one by one. Each is tried as the container's root, and where that
+# matters with more rights than the defaults give.
+
+load helpers
+
+setup() {
+	default_setup
+	cd "$BATS_TEST_TMPDIR"
+	mkdir outside
+	echo secret >outside/secret
+	SECRET=$PWD/outside/secret
+}
+teardown() {
+	default_teardown
+	rm -rf "${BATS_TEST_TMPDIR:?}"/* 2>/dev/null || :
+}
+
+in_box() { run --separate-stderr davit run --rm --network none "$@"; }
+# Makes an image's root file system here that davit runs as it is.
+hostile_root() {
+	mkdir -p root/bin root/etc root/tmp root/proc root/dev root/sys
+	cp /bin/busybox root/bin/busybox
+	local applet
+	for applet in sh cat ls id echo readlink sleep true head wc; do ln -s busybox root/bin/$applet; done
+}
+# Descriptors that an exec'd or started process could hold and should not.
+foreign_descriptors='for d in /proc/self/fd/*; do case $(readlink $d) in /dev/*|pipe:*|socket:*|/proc/*|"") ;; *) echo "leaked $d $(readlink $d)" ;; esac; done'
+
+# --- our own program
+
+@test "/proc/self/exe is never davit's, neither at the start nor in exec, so nothing can overwrite it" {
+	hostile_root
+	ln -s /proc/self/exe root/bin/again
+	printf '#!/proc/self/exe\n' >root/bin/script
+	chmod 755 root/bin/script
+	local program
+	program=$(stat -L -c %d:%i "$DAVIT")
+	for command in again script /proc/self/exe /proc/1/exe /proc/thread-self/exe; do
+		run --separate-stderr davit run --rm --network none --rootfs "$PWD/root" $command
+		[ "$status" -ne 0 ] || fail "$command was executed"
+		[[ $output != *"Usage"* && $stderr != *"davit --help"* ]] || fail "$command is davit"
+	done
+	davit run -d --name box --network none "$BUSYBOX" sh -c '
+		while :; do for p in /proc/[0-9]*; do stat -L -c %d:%i $p/exe; (exec 9>>$p/exe) && echo "opened $p"; done; done' >/dev/null
+	for _ in 1 2 3 4 5 6 7 8; do
+		run_status 0 davit exec box true
+		run --separate-stderr davit exec box /proc/self/exe
+		[ "$status" -ne 0 ] || fail "exec of /proc/self/exe"
+	done
+	run_status 0 davit logs box
+	assert_not_contains "$program"
+	assert_not_contains opened
+}
+
+# --- descriptors and directories (CVE-2024-21626)
+
+@test "no descriptor of the host's is open, and no working directory leads out" {
+	exec 8<outside 9<"$SECRET"
+	in_box "$BUSYBOX" sh -c "$foreign_descriptors"
+	[ "$status" -eq 0 ] && [ -z "$output" ] || fail "descriptors"
+	davit run -d --name box --network none "$BUSYBOX" sleep 100 >/dev/null
+	run_status 0 davit exec box sh -c "$foreign_descriptors"
+	[ -z "$output" ] || fail "descriptors in exec"
+	local fd
+	for fd in $(seq 3 20); do
+		in_box -w "/proc/self/fd/$fd" "$BUSYBOX" sh -c 'cat ../../../../../../../../../../..'"$SECRET"' secret 2>/dev/null; pwd -P'
+		assert_not_contains secret
+		run --separate-stderr davit exec -w "/proc/self/fd/$fd" box sh -c 'cat ../../../../../../../../../../..'"$SECRET"' secret 2>/dev/null'
+		assert_not_contains secret
+	done
+	exec 8<&- 9<&-
+}
+
+@test "a working directory that is a link in the image to a descriptor leads nowhere" {
+	hostile_root
+	local fd
+	for fd in 5 6 7 8 9 10; do
+		ln -sfn "/proc/self/fd/$fd/../../../../../.." root/cwd
+		run --separate-stderr davit run --rm --network none --rootfs "$PWD/root" -w /cwd sh -c "cat .$SECRET 2>/dev/null"
+		assert_not_contains secret
+	done
+}
+
+# --- masked paths and the terminal (CVE-2025-31133, CVE-2025-52565, CVE-2025-52881)
+
+@test "a /dev/null of the image's does not take part in masking" {
+	hostile_root
+	rm -rf root/dev/null
+	ln -s /proc/sys/kernel/core_pattern root/dev/null
+	run --separate-stderr davit run --rm --network none --rootfs "$PWD/root" sh -c '
+		for f in /proc/kcore /proc/keys /proc/timer_list; do [ ! -e $f ] || head -c 10 $f; done; readlink /dev/null; :'
+	[ -z "$output" ] || fail "something to read"
+}
+
+@test "links in /dev, and under masked and read-only paths, neither move a mount nor free a path" {
+	hostile_root
+	ln -s /proc/sys/kernel/core_pattern root/dev/console
+	mkdir -p root/dev/pts
+	ln -s /proc/sys/kernel/core_pattern root/dev/pts/0
+	run --separate-stderr davit run --rm -t --network none --rootfs "$PWD/root" sh -c '
+		(echo x >/proc/sys/kernel/core_pattern) 2>/dev/null && echo written; cat /proc/self/mountinfo'
+	assert_not_contains written
+	[[ $output == *" /proc/sys ro,"* ]] || fail "settings can be written"
+}
+
+@test "labels, settings and limits are written to the kernel, not to what is mounted on /proc" {
+	# With a tmpfs in place of /proc of the container a naive runtime writes its settings into a file.
+	in_box --sysctl kernel.msgmax=4096 --tmpfs /proc/sys "$BUSYBOX" sh -c 'ls -R /proc/sys | grep -c msgmax; sysctl -n kernel.msgmax 2>/dev/null'
+	[ "$status" -ne 0 ] || assert_not_contains 1
+	in_box --sysctl kernel.msgmax=4096 --oom-score-adj 700 "$BUSYBOX" cat /proc/sys/kernel/msgmax /proc/self/oom_score_adj
+	assert_output $'4096\n700'
+}
+
+# --- mounts
+
+@test "mount targets that are links, and that change while a container starts, stay inside" {
+	mkdir volume
+	ln -s "$PWD/outside" volume/link
+	in_box -v "$PWD/volume:/v" --tmpfs /v/link/x "$BUSYBOX" sh -c 'touch /v/link/x/y'
+	[ ! -e outside/x/y ] && [ ! -e outside/x ] || fail "mounted outside"
+	# Another container of the same volume exchanges directory and link all the time.
+	davit run -d --name racer --network none -v "$PWD/volume:/v" "$BUSYBOX" sh -c "
+		mkdir -p /v/dir; ln -sfn $PWD/outside /v/way; while :; do mv /v/dir /v/t; ln -s $PWD/outside /v/dir; rm /v/dir; mv /v/t /v/dir; done" >/dev/null
+	for _ in $(seq 15); do
+		in_box -v "$PWD/volume:/v" --tmpfs /v/dir/deep "$BUSYBOX" true
+	done
+	[ "$(ls outside)" = secret ] || fail "outside: $(ls outside)"
+	! grep -q "$PWD/outside" /proc/self/mountinfo
+}
+
+@test "/proc is not mounted on a link, and what is given for it is no other file system's" {
+	hostile_root
+	rmdir root/proc
+	ln -s /tmp root/proc
+	run --separate-stderr davit run --rm --network none --rootfs "$PWD/root" true
+	assert_error 125 "/proc" "link"
+}
+
+# bats test_tags=root
+@test "a device in the way of a device, or exchanged for a link, is not the host's" {
+	hostile_root
+	mknod root/dev/null b 7 0
+	ln -s "$PWD/outside/made" root/dev/zero
+	run --separate-stderr davit run --rm --network none --rootfs "$PWD/root" sh -c 'test -c /dev/null && test -c /dev/zero && echo right'
+	assert_output right
+	[ ! -e outside/made ]
+}
+
+# --- hostile files of users
+
+@test "users and groups: an endless, a waiting, a giant file, links and devices do not stop or mislead the start" {
+	hostile_root
+	local database
+	for database in passwd group; do
+		rm -f root/etc/passwd root/etc/group
+		ln -s /dev/zero root/etc/$database
+		run --separate-stderr davit_within 20 run --rm --network none -u 5:6 --rootfs "$PWD/root" head -c 20 /proc/sys/kernel/ostype
+		assert_output Linux
+		rm root/etc/$database
+		mkfifo root/etc/$database
+		run --separate-stderr davit_within 20 run --rm --network none -u 5:6 --rootfs "$PWD/root" head -c 20 /proc/sys/kernel/ostype
+		assert_output Linux
+		rm root/etc/$database
+		ln -s /proc/self/environ root/etc/$database
+		run --separate-stderr davit_within 20 run --rm --network none -u nosuch --rootfs "$PWD/root" id -u
+		assert_error 125 nosuch
+		ln -sf "$PWD/outside/secret" root/etc/$database
+		run --separate-stderr davit_within 20 run --rm --network none -u secret --rootfs "$PWD/root" id -u
+		assert_error 125 secret
+		rm root/etc/$database
+		# Too much to look at: told, not read to its end.
+		truncate -s 3G root/etc/$database
+		run --separate-stderr davit_within 20 run --rm --network none -u 5:6 --rootfs "$PWD/root" head -c 20 /proc/sys/kernel/ostype
+		[ "$status" -eq 0 ] || assert_error 125 "/etc/$database cannot be read"
+	done
+}
+
+@test "users and groups: lines without end, without fields, with numbers too large" {
+	hostile_root
+	{
+		head -c 1000000 /dev/zero | tr '\0' a
+		printf '\n:::::::\nbig:x:99999999999:4294967296::/:\nneg:x:-1:-1::/:\nok:x:7:8::/nosuch/home:\n\n\0nul:x:0:0\n'
+	} >root/etc/passwd
+	printf 'g:x:4294967295:ok\nok:x:8:\n::::\nh:x:9:ok,ok,,ok' >root/etc/group
+	run --separate-stderr davit run --rm --network none -u ok --rootfs "$PWD/root" sh -c 'id -u; id -g; id -G'
+	assert_output $'7\n8\n8 9'
+	local name
+	for name in big neg; do
+		run --separate-stderr davit run --rm --network none -u $name --rootfs "$PWD/root" id -u
+		[ "$status" -ne 0 ] || [ "$output" != 0 ] || fail "$name is root"
+	done
+}
+
+# --- others' processes
+
+@test "no process of others is seen, traced or signalled" {
+	sleep 1000 3>&- &
+	local other=$!
+	in_box --cap-add SYS_PTRACE,KILL "$BUSYBOX" sh -c "kill -9 $other; test -d /proc/$other && tr '\0' ' ' </proc/$other/cmdline"
+	[[ $output != *"sleep 1000"* ]]
+	kill -0 $other || fail "it was killed"
+	# With the host's processes in sight it is the capabilities and the user that keep them apart.
+	is_root && in_box --pid host -u 1234:1234 "$BUSYBOX" sh -c "kill -9 $other; cat /proc/$other/environ /proc/$other/mem; ls /proc/$other/root/"
+	is_root || in_box --pid host -u 1234:1234 "$BUSYBOX" sh -c "kill -9 $other; cat /proc/$other/mem"
+	[ -z "$output" ]
+	kill -0 $other || fail "it was killed"
+	kill $other
+}
+
+@test "a process that enters cannot be traced before it is the command" {
+	davit run -d --name box --network none --security-opt seccomp=unconfined "$BUSYBOX" sh -c '
+		while :; do for p in /proc/[0-9]*; do [ $p = /proc/1 ] && continue
+			for f in $p/fd/*; do case $(readlink $f) in /dev/*|/proc/*|pipe:*|socket:*|anon_inode:*|"") ;; *) echo "seen $(readlink $f)" ;; esac; done
+			(exec 9<$p/mem) && case $(tr "\\0" " " <$p/cmdline) in true*|sh*|readlink*|tr*|"") ;; *) echo "seen $p" ;; esac; done; done' >/dev/null
+	for _ in $(seq 10); do run_status 0 davit exec box true; done
+	run_status 0 davit logs box
+	assert_not_contains seen
+}
+
+# --- the kernel's own programs and keys
+
+@test "release_agent, core_pattern, modprobe, uevent_helper, binfmt_misc and sysrq cannot be written" {
+	local before
+	before=$(cat /proc/sys/kernel/core_pattern)
+	in_box "$BUSYBOX" sh -c '
+		for f in $(find / -xdev -name release_agent 2>/dev/null) $(find /sys/fs/cgroup -name release_agent -o -name notify_on_release 2>/dev/null) \
+			/proc/sys/kernel/core_pattern /proc/sys/kernel/modprobe /proc/sysrq-trigger /sys/kernel/uevent_helper \
+			/proc/sys/fs/binfmt_misc/register /proc/sys/vm/panic_on_oom /sys/kernel/debug/x /proc/sys/kernel/hotplug; do
+			[ -e $f ] && (echo "|/tmp/x" >$f) 2>/dev/null && echo "written $f"; done
+		mount -o remount,rw /proc/sys 2>/dev/null && echo remounted
+		mount -t proc proc /tmp 2>/dev/null && echo "another proc"
+		umount /proc/sys 2>/dev/null && echo unmounted
+		mkdir /tmp/c && mount -t cgroup -o memory cgroup /tmp/c 2>/dev/null && echo cgroup
+		unshare -Urm sh -c "mkdir -p /tmp/d; mount -t cgroup -o memory cgroup /tmp/d && echo \"cgroup from a user namespace\"
+			(echo x >/proc/sys/kernel/core_pattern) && echo \"core_pattern from there\"
+			mount -o remount,rw,bind /proc/sys && echo \"remounted there\"; umount /proc/sysrq-trigger && echo uncovered" 2>/dev/null; :'
+	[ "$status" -eq 0 ] && [ -z "$output" ] || fail "written"
+	[ "$(cat /proc/sys/kernel/core_pattern)" = "$before" ]
+}
+
+# bats test_tags=user
+@test "a user's container cannot write them with all rights either" {
+	in_box --privileged "$BUSYBOX" sh -c '
+		for f in /proc/sys/kernel/core_pattern /proc/sys/kernel/modprobe /proc/sysrq-trigger /sys/kernel/uevent_helper; do
+			[ -e $f ] && (echo "|/tmp/x" >$f) 2>/dev/null && echo "written $f"; done; :'
+	[ -z "$output" ] || fail "written"
+}
