@@ -295,10 +295,15 @@ int event_query_run(struct engine *engine, const struct event_query *query,
 	autofree char *directory = path_join(engine->root, "events");
 	autofree struct reading *reading = xcalloc(1, sizeof(*reading));
 
-	int r = event_reader_open(directory,
-				  (query->follows ? EVENT_READER_FOLLOW : 0) |
-					  (query->wants_past ? 0 : EVENT_READER_NEWS),
-				  &reader, err);
+	struct store *store;
+
+	/* It makes the directory of everything as it has to be, and refuses one that is somebody else's. */
+	int r = engine_store(engine, &store, err);
+	if (r == 0)
+		r = event_reader_open(directory,
+				      (query->follows ? EVENT_READER_FOLLOW : 0) |
+					      (query->wants_past ? 0 : EVENT_READER_NEWS),
+				      &reader, err);
 	if (r < 0)
 		return r;
 	*reading = (struct reading){ .query = query, .reader = reader, .tell = tell, .arg = arg };

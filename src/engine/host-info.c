@@ -17,6 +17,7 @@
 #include "config.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "kernel/userns.h"
 #include "oci/manifest.h"
 #include "registry/paths.h"
@@ -133,6 +134,7 @@ static struct json_object *host(struct engine *engine)
 	json_add_string(object, "cgroupVersion", cgroup_version());
 	json_add_int(object, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
 	json_object_object_add(object, "distribution", distribution());
+	json_add_string(object, "eventLogger", event_is_wanted(engine) ? "file" : "none");
 	json_add_string(object, "hostname", names.nodename);
 	json_object_object_add(object, "idMappings", id_mappings(engine));
 	json_add_string(object, "kernel", names.release);

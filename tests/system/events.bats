@@ -86,6 +86,26 @@ statuses() { davit events --stream=false --filter "container=$1" --format '{{.St
 	assert_output -1
 }
 
+@test "an end that was told again, by one who came after one who was killed, is shown once" {
+	need_davit
+	davit run --name web --network none "$BUSYBOX" true
+	grep '"died"' "$STORE/events/log" >"$BATS_TEST_TMPDIR/again"
+	cat "$BATS_TEST_TMPDIR/again" >>"$STORE/events/log"
+	run_davit events --stream=false --filter event=died --format '{{.Name}}'
+	assert_output web
+}
+
+@test "a process of exec whose command was killed tells its end" {
+	need_davit
+	davit run -d --name web --network none "$BUSYBOX" sleep 1000 >/dev/null
+	davit_background exec web sh -c 'sleep 1; exit 6'
+	pid=$!
+	wait_until 20 sh -c "'$DAVIT' --root '$STORE' --runroot '$RUNDIR' events --stream=false --filter event=exec --format '{{.Name}}' | grep -qx web"
+	kill -KILL $pid
+	wait $pid || :
+	wait_until 20 sh -c "'$DAVIT' --root '$STORE' --runroot '$RUNDIR' events --stream=false --filter event=exec_died --format '{{.ContainerExitCode}}' | grep -qx 6"
+}
+
 @test "images and volumes" {
 	davit tag "$BUSYBOX" other
 	davit untag other localhost/other:latest
