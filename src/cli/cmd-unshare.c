@@ -65,14 +65,18 @@ static int unshare_command(struct cli *cli, void *args, int argc, char **argv, s
 	int r = cli_engine(cli, &engine, err);
 	if (r < 0)
 		return r;
-	if (!engine->is_rootless)
-		return err_set(err, EINVAL, "unshare is for ordinary users; root is root already");
+	if (!engine->is_rootless || engine->is_unshared)
+		return err_set(
+			err, EINVAL,
+			"please use unshare with rootless: it is for ordinary users, and root "
+			"is root already");
 	if (argc == 0) {
 		shell[0] = (char *)engine_getenv(engine, "SHELL");
 		if (!shell[0] || !*shell[0])
 			shell[0] = (char *)"/bin/sh";
 		argv = shell;
 	}
+	engine_set_unshared(engine);
 	/* ctrl-C is for the command; we stay to pass its status on. */
 	(void)sigaction(SIGINT, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);
 	(void)sigaction(SIGQUIT, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);

@@ -39,6 +39,7 @@
 	X(login)                                                                                   \
 	X(logout)                                                                                  \
 	X(logs)                                                                                    \
+	X(mount)                                                                                   \
 	X(pause)                                                                                   \
 	X(port)                                                                                    \
 	X(ps)                                                                                      \
@@ -66,6 +67,7 @@
 	X(system_reset)                                                                            \
 	X(tag)                                                                                     \
 	X(top)                                                                                     \
+	X(unmount)                                                                                 \
 	X(unpause)                                                                                 \
 	X(unshare)                                                                                 \
 	X(untag)                                                                                   \

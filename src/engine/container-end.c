@@ -33,6 +33,7 @@
 #include "engine/container-repair.h"
 #include "engine/container-restart.h"
 #include "engine/container-wait.h"
+#include "engine/container-mount.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/event.h"
@@ -259,8 +260,10 @@ static int remove_locked(struct engine *engine, const struct container *containe
 		r = container_anonymous_volumes(engine, id, &volumes, err);
 	if (r == 0)
 		r = container_delete_record(engine, container, err);
-	if (r == 0)
+	if (r == 0) {
 		event_container(engine, container, EVENT_REMOVE);
+		container_forget_mount(engine, id);
+	}
 	/* Its own directory goes last: as long as that is there, a sweep finds what is left. */
 	if (r == 0 && left && is_simple(directory)) {
 		strlist_take(left, take_ptr(&run_dir));

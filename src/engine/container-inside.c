@@ -18,6 +18,7 @@
 #include "engine/container-end.h"
 #include "engine/container-files.h"
 #include "engine/container-map.h"
+#include "engine/container-mount.h"
 #include "engine/container-own-layers.h"
 #include "engine/container.h"
 #include "engine/engine.h"
@@ -116,6 +117,17 @@ static void preparation_clear(struct preparation *prep)
 	free(prep->run_dir);
 }
 
+/* Two mounts of the same upper directory would know nothing of each other. */
+static void use_mounted_root(const struct engine *engine, const char *id,
+			     struct oci_runtime_config *config)
+{
+	strlist_clear(&config->overlay.lowers);
+	free(take_ptr(&config->overlay.upper));
+	free(take_ptr(&config->overlay.work));
+	free(config->root_path);
+	config->root_path = container_mount_path(engine, id);
+}
+
 static int make_config(struct engine *engine, const struct container *container, bool with_mounts,
 		       struct preparation *prep, struct err *err)
 {
@@ -143,9 +155,12 @@ static int make_config(struct engine *engine, const struct container *container,
 		.rootfs_is_mapped = prep->files.rootfs_is_mapped,
 	};
 	r = plan_files_only(&input, with_mounts, &prep->config, err);
-	if (r == 0)
-		strlist_extend(&prep->config->own_paths, &prep->files.own_paths);
-	return r;
+	if (r < 0)
+		return r;
+	strlist_extend(&prep->config->own_paths, &prep->files.own_paths);
+	if (container_is_mounted(engine, container->id))
+		use_mounted_root(engine, container->id, prep->config);
+	return 0;
 }
 
 static int prepare(struct engine *engine, const struct container *container, bool with_mounts,

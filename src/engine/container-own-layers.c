@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "engine/container-mount.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "store/database.h"
@@ -175,6 +176,7 @@ int container_finish_move(struct engine *engine, struct container *container, st
 
 	if (!container->upper_move)
 		return 0;
+	container_forget_mount(engine, container->id); /* it would show what is moved away */
 	int r = engine_store(engine, &store, err);
 	if (r == 0)
 		r = strcmp(container->upper_move, UPPER_DISCARD) == 0

@@ -24,6 +24,7 @@
 #include "base/strlist.h"
 #include "base/timing.h"
 #include "engine/container-end.h"
+#include "engine/container-mount.h"
 #include "engine/container-own-layers.h"
 #include "engine/container-restart.h"
 #include "engine/container-spec.h"
@@ -109,10 +110,12 @@ static int look_again(struct engine *engine, struct container *container, struct
 		else if (container->needs_cleanup)
 			r = container_cleanup_locked(engine, container, err);
 		else
-			return container_finish_move(engine, container, err);
+			break;
 		if (r < 0)
 			return r;
 	}
+	container_forget_mount(engine, container->id);
+	return container_finish_move(engine, container, err);
 }
 
 /* From here on everybody sees that it is being started; see container.h for the order. */
@@ -203,6 +206,7 @@ int container_start_again(struct engine *engine, struct container *container, ui
 	int r = container_put_away_locked(engine, container, err);
 	if (r < 0)
 		return r;
+	container_forget_mount(engine, container->id);
 	/* Ours is closed when the launcher has its own. */
 	if (connections->client_fd >= 0)
 		start.client_fds[1] = fcntl(connections->client_fd, F_DUPFD_CLOEXEC, 3);

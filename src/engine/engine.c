@@ -28,6 +28,10 @@ static const struct {
 	{ "davit-pasta", "network" },
 };
 
+/* How davit unshare tells the davit commands in it what they are. */
+#define UNSHARED_ROOT	 "_DAVIT_UNSHARED_ROOT"
+#define UNSHARED_RUNROOT "_DAVIT_UNSHARED_RUNROOT"
+
 static void find_programs(struct engine *engine)
 {
 	char self[4096];
@@ -52,8 +56,15 @@ char *engine_helper_path(const struct engine *engine, const char *name)
 
 static int find_places(struct engine *engine, const struct engine_options *options, struct err *err)
 {
-	if (options->root)
-		engine->root = realpath(options->root, NULL) ?: xstrdup(options->root);
+	/* Inside of davit unshare they are what they are outside. */
+	const char *root = options->root;
+	const char *runroot = options->runroot;
+	if (engine->is_unshared && !root)
+		root = engine_getenv(engine, UNSHARED_ROOT);
+	if (engine->is_unshared && !runroot)
+		runroot = engine_getenv(engine, UNSHARED_RUNROOT);
+	if (root)
+		engine->root = realpath(root, NULL) ?: xstrdup(root);
 	else if (!engine->is_rootless)
 		engine->root = xstrdup("/var/lib/davit");
 	else {
@@ -64,8 +75,8 @@ static int find_places(struct engine *engine, const struct engine_options *optio
 		engine->root = path_join(base, "davit");
 	}
 
-	if (options->runroot)
-		engine->runroot = realpath(options->runroot, NULL) ?: xstrdup(options->runroot);
+	if (runroot)
+		engine->runroot = realpath(runroot, NULL) ?: xstrdup(runroot);
 	else if (!engine->is_rootless)
 		engine->runroot = xstrdup("/run/davit");
 	else {
@@ -113,6 +124,28 @@ static char *find_home(const struct engine *engine)
 	return xstrdup(entry && entry->pw_dir ? entry->pw_dir : "/");
 }
 
+/* Who says so in the environment has to be root of a user namespace only. */
+static bool is_unshared(const struct engine *engine)
+{
+	unsigned inside, outside, size;
+
+	if (!engine_getenv(engine, UNSHARED_ROOT) || !engine_getenv(engine, UNSHARED_RUNROOT))
+		return false;
+	FILE *map = fopen("/proc/self/uid_map", "re");
+	if (!map)
+		return false;
+	bool is_mapped = fscanf(map, "%u %u %u", &inside, &outside, &size) == 3 &&
+			 (inside != outside || size != UINT32_MAX);
+	fclose(map);
+	return is_mapped;
+}
+
+void engine_set_unshared(const struct engine *engine)
+{
+	(void)setenv(UNSHARED_ROOT, engine->root, 1);
+	(void)setenv(UNSHARED_RUNROOT, engine->runroot, 1);
+}
+
 int engine_open(const struct engine_options *options, struct engine **ret_engine, struct err *err)
 {
 	autoengine struct engine *engine = xcalloc(1, sizeof(*engine));
@@ -121,7 +154,8 @@ int engine_open(const struct engine_options *options, struct engine **ret_engine
 		strlist_add(&engine->environment, *at);
 	engine->uid = geteuid();
 	engine->gid = getegid();
-	engine->is_rootless = engine->uid != 0;
+	engine->is_unshared = engine->uid == 0 && is_unshared(engine);
+	engine->is_rootless = engine->uid != 0 || engine->is_unshared;
 	engine->home = find_home(engine);
 	find_programs(engine);
 	int r = find_places(engine, options, err);

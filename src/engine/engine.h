@@ -30,6 +30,7 @@ struct engine {
 	char *build_dir; /* BUILD/src when this program runs from there, else NULL */
 	char *self_path; /* this program, for what is started again later */
 	bool is_rootless;
+	bool is_unshared; /* by davit unshare: rootless, and root of the namespace of all one's containers */
 	bool cgroup_manager_was_chosen; /* by an option, so there is no other way */
 	uid_t uid;
 	gid_t gid;
@@ -46,6 +47,10 @@ struct engine {
  * containers.conf. */
 int engine_open(const struct engine_options *options, struct engine **ret_engine, struct err *err);
 void engine_close(struct engine *engine);
+
+/* For a command that is root of the caller's mapping from now on: davit commands that it starts work on the same
+ * containers. Sets variables of this process. */
+void engine_set_unshared(const struct engine *engine);
 
 /* The store, opened at the first call; owned by the engine. */
 int engine_store(struct engine *engine, struct store **ret_store, struct err *err);

@@ -571,6 +571,8 @@ static void plan_root(const struct plan_input *input, struct oci_runtime_config 
 	config->overlay.upper = path_join(input->container_dir, "upper");
 	config->overlay.work = path_join(input->container_dir, "work");
 	config->overlay.is_volatile = spec->auto_remove;
+	/* Inside of davit unshare. */
+	config->overlay.has_user_xattrs = input->is_rootless && input->map->is_identity;
 }
 
 int plan_container(const struct plan_input *input, struct oci_runtime_config **ret_config,

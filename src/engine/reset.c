@@ -23,7 +23,7 @@ static const char *const lasting[] = { "containers", "layers", "blobs",	       "
 				       "cache",	     "tmp",    SKELETON_NAME,  "locks",
 				       "secrets",    "events", "davit.db-wal", "davit.db-shm",
 				       "davit.db" };
-static const char *const passing[] = { "containers", "warned-limits", "network.lock" };
+static const char *const passing[] = { "containers", "mounts", "warned-limits", "network.lock" };
 
 static int remove_containers(struct engine *engine, struct err *err)
 {

@@ -148,6 +148,7 @@ struct oci_overlay {
 	struct strlist lowers; /* uppermost first, as overlayfs wants them; empty: no overlay,
 				  root_path is the root */
 	char *upper, *work;    /* NULL both: read-only without an upper directory */
+	bool has_user_xattrs;  /* its attributes are user.*, though no user namespace is made */
 	bool is_volatile;      /* no sync: the content goes with the container */
 };
 

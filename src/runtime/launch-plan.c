@@ -188,7 +188,8 @@ static int plan_root(struct launch_plan *plan, struct err *err)
 	if (!overlay->upper != !overlay->work)
 		return err_set(err, EINVAL, "an overlay needs both an upper and a work directory");
 	plan->has_overlay = true;
-	plan->overlay_userxattr = plan->is_in_user_namespace && !plan->map_root;
+	plan->overlay_userxattr =
+		overlay->has_user_xattrs || (plan->is_in_user_namespace && !plan->map_root);
 
 	autostrbuf struct strbuf text = STRBUF_EMPTY;
 	strbuf_adds(&text, "lowerdir=");

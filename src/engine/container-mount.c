@@ -1,0 +1,180 @@
+#include "engine/container-mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "engine/container-inside.h"
+#include "engine/container.h"
+#include "engine/engine.h"
+#include "engine/event.h"
+
+char *container_mount_path(const struct engine *engine, const char *id)
+{
+	return xasprintf("%s/mounts/%s", engine->runroot, id);
+}
+
+static bool is_mount_point(const char *path)
+{
+	struct statx stx;
+
+	return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, 0, &stx) == 0 &&
+	       (stx.stx_attributes_mask & stx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+bool container_is_mounted(const struct engine *engine, const char *id)
+{
+	autofree char *path = container_mount_path(engine, id);
+
+	return is_mount_point(path);
+}
+
+/* ---- the mount, from a process inside of the container to us ---- */
+
+union fd_space {
+	struct cmsghdr header;
+	char space[CMSG_SPACE(sizeof(int))];
+};
+
+static int send_root(const struct inside_view *view, void *arg, struct err *err)
+{
+	union fd_space control = { 0 };
+	struct iovec part = { (char[]){ 'm' }, 1 };
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space),
+	};
+
+	(void)view;
+	/* Not of the view's, which may be such a clone already: those cannot be cloned. */
+	autoclose int fd = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, "clone the root mount");
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	if (sendmsg(*(const int *)arg, &message, MSG_NOSIGNAL) < 0)
+		return err_errno(err, "hand over the root mount");
+	return 0;
+}
+
+static int receive_root(int socket_fd, struct err *err)
+{
+	union fd_space control = { 0 };
+	char byte;
+	struct iovec part = { &byte, 1 };
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space),
+	};
+	int fd = -1;
+
+	if (recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1 ||
+	    message.msg_controllen < CMSG_LEN(sizeof(int)) ||
+	    control.header.cmsg_type != SCM_RIGHTS)
+		return err_set(err, EIO, "the root mount was not handed over");
+	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
+	return fd;
+}
+
+static int attach_root(struct engine *engine, struct container *container, const char *path,
+		       struct err *err)
+{
+	autoinside struct container_inside *inside = NULL;
+	int pair[2];
+
+	int r = container_inside_open(engine, container, INSIDE_ROOT_ONLY, &inside, err);
+	if (r < 0)
+		return r;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_errno(err, "make a socket pair");
+	autoclose int ours = pair[0], theirs = pair[1];
+	r = container_inside_run(inside, send_root, &theirs, err);
+	if (r < 0)
+		return r;
+	autoclose int fd = receive_root(ours, err);
+	if (fd < 0)
+		return fd;
+	r = file_make_dirs(AT_FDCWD, path, 0700, err);
+	if (r < 0)
+		return r;
+	/* While the container cannot be started or mounted by another command. */
+	if (!is_mount_point(path) &&
+	    move_mount(fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return err_errno(err, "mount at '%s'", path);
+	return 0;
+}
+
+static int refuse_outside(const struct engine *engine, const char *command, struct err *err)
+{
+	if (!engine->is_rootless || engine->is_unshared)
+		return 0;
+	return err_set(err, EPERM,
+		       "cannot run command \"davit %s\" in rootless mode, must execute `davit "
+		       "unshare` first",
+		       command);
+}
+
+int container_mount(struct engine *engine, struct container *container, char **ret_path,
+		    struct err *err)
+{
+	autofree char *path = container_mount_path(engine, container->id);
+
+	int r = refuse_outside(engine, "mount", err);
+	if (r == 0 && !is_mount_point(path)) {
+		r = attach_root(engine, container, path, err);
+		if (r == 0)
+			event_container(engine, container, EVENT_MOUNT);
+	}
+	if (r < 0)
+		return err_wrap(err, "mount container '%s'", container->name);
+	*ret_path = take_ptr(&path);
+	return 0;
+}
+
+int container_unmount(struct engine *engine, const struct container *container, bool force,
+		      struct err *err)
+{
+	autofree char *path = container_mount_path(engine, container->id);
+
+	int r = refuse_outside(engine, "unmount", err);
+	if (r < 0)
+		return r;
+	bool was_mounted = is_mount_point(path);
+	if (was_mounted && umount2(path, UMOUNT_NOFOLLOW | (force ? MNT_DETACH : 0)) < 0) {
+		if (errno == EBUSY)
+			return err_set(
+				err, EBUSY,
+				"unmount container '%s': somebody uses '%s'; --force takes it "
+				"away all the same",
+				container->name, path);
+		return err_errno(err, "unmount container '%s'", container->name);
+	}
+	(void)rmdir(path); /* it may be mounted elsewhere: then that ends, too */
+	if (was_mounted)
+		event_container(engine, container, EVENT_UNMOUNT);
+	return 0;
+}
+
+void container_forget_mount(const struct engine *engine, const char *id)
+{
+	autofree char *path = container_mount_path(engine, id);
+
+	if (umount2(path, UMOUNT_NOFOLLOW | MNT_DETACH) < 0 && errno == ENOENT)
+		return; /* as mostly */
+	/* Even where this is not our mount namespace, it ends the mount in others. */
+	(void)rmdir(path);
+}
