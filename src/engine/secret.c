@@ -333,7 +333,7 @@ int secret_create(struct engine *engine, const struct secret_request *request,
 		autofree char *path = value_path(engine, old);
 		(void)unlink(path); /* nobody asks for it any more */
 	}
-	event_object(engine, "secret", EVENT_CREATE, request->name);
+	event_object(engine, "secret", old ? EVENT_UPDATE : EVENT_CREATE, request->name);
 	return secret_find(engine, request->name, ret_secret, err);
 }
 

@@ -134,6 +134,87 @@ kill_init() { kill "$@" 2>/dev/null || davit unshare kill "$@"; }
 	check_nothing_left "$before"
 }
 
+# Ends the waiting of container $1 for as long as it goes on to fail: its monitor waits as long as this file says.
+no_back_off() {
+	local file=$RUNDIR/containers/$1/restart
+	grep -qx 'always 0' "$file" || { printf 'always 0\n' >"$file.new" && mv "$file.new" "$file"; }
+}
+# What a container that runs has of the host: descriptors of its monitor, files of its run directory, threads and processes.
+footprint() {
+	local id monitor
+	id=$(davit inspect -f '{{.Id}}' "$1")
+	monitor=$(monitor_of "$1")
+	ls -l "/proc/$monitor/fd" | sed -n 's/.* -> //p' | sed 's/[0-9a-f]\{60,\}//; s/[0-9]\+//g' | sort
+	(cd "$RUNDIR/containers/$id" && ls -A)
+	(cd "$STORE/containers/$id" && ls -A)
+	pgrep -fc "$id"
+	tr '\0' '\n' <"/proc/$monitor/cmdline" | grep -vc '^again=1$' # told to all but the first one
+}
+
+@test "a storm of forty starts leaks nothing: descriptors, files, processes, mounts, lines of the log" {
+	need_davit
+	before=$(leaks)
+	count='echo x >>/runs; echo run; [ "$(wc -l </runs)" -le 40 ] || exec sleep 1000; exit 3'
+	id=$(davit run -d --name c --restart always -p 127.0.0.1::80 "$BUSYBOX" sh -c "$count")
+	davit run -d --name fresh --restart always -p 127.0.0.1::80 "$BUSYBOX" sleep 1000 >/dev/null
+	# Written anew by each start, so one that comes in between is looked for again.
+	for _ in $(seq 200); do
+		no_back_off "$id" 2>/dev/null || :
+		[ "$(count_of c)" -lt 40 ] || break
+		sleep 0.2
+	done
+	is 40 count_of c || fail "$(count_of c) starts; $(davit inspect -f '{{.State.Status}} {{.State.Error}}' c); $(davit logs c | tail -n 3)"
+	wait_until 15 is running state_of c
+	[ "$(davit logs c | grep -c '^run$')" = 41 ] || fail "lines of the log: $(davit logs c | wc -l)"
+	wait_until 10 eval '[ "$(footprint c)" = "$(footprint fresh)" ]' || fail "$(diff <(footprint fresh) <(footprint c))"
+	[ "$(grep -c "$id" /proc/self/mountinfo)" -le "$(grep -c "$(davit inspect -f '{{.Id}}' fresh)" /proc/self/mountinfo)" ] || fail "mounts"
+	davit rm -f -t 0 c fresh >/dev/null
+	check_nothing_left "$before"
+}
+
+@test "stop, kill and rm -f in the back-off end it at once" {
+	for i in stop kill "rm -f"; do
+		davit run -d --name c --restart always --network none "$BUSYBOX" false >/dev/null
+		wait_until 20 at_least 4 count_of c
+		wait_until 20 is restarting state_of c
+		count=$(count_of c)
+		start=$SECONDS
+		davit $i c >/dev/null
+		[ $((SECONDS - start)) -lt 5 ] || fail "$i waits"
+		[ "$i" != "rm -f" ] || { container_gone c && break; }
+		is exited state_of c
+		is "$count" count_of c
+		davit rm c >/dev/null
+	done
+	wait_until 10 eval '[ -z "$(pgrep davit-monitor)" ]'
+}
+
+@test "the monitor of a running container is killed: its policy ends, stop and rm work, the log is whole" {
+	need_davit
+	davit run -d --name c --restart always --network none "$BUSYBOX" sh -c 'i=0; while :; do i=$((i + 1)); echo line $i; sleep 0.02; done' >/dev/null
+	wait_until 10 eval '[ "$(davit logs c | wc -l)" -ge 20 ]'
+	kill -KILL "$(monitor_of c)"
+	lines=$(davit logs c)
+	[ "$(wc -l <<<"$lines")" -ge 20 ] || fail "the log is gone"
+	[ "$lines" = "$(seq -f 'line %g' "$(wc -l <<<"$lines")")" ] || fail "$lines"
+	run_davit stop -t 0 c
+	is exited state_of c
+	is 0 count_of c
+	run_davit start c
+	# One that says nothing lives on, and ps tells that nobody minds it.
+	davit run -d --name d --restart always --network none "$BUSYBOX" sleep 1000 >/dev/null
+	kill -KILL "$(monitor_of d)"
+	run_davit inspect -f '{{.State.Status}} {{.State.ConmonPid}} {{.State.Error}}' d
+	assert_matches '^running 0 .*monitor'
+	run_davit ps --format '{{.Names}} {{.Status}}' --filter name=d
+	assert_matches '^d Up'
+	run_davit stop -t 0 d
+	is exited state_of d
+	davit start d >/dev/null
+	kill -KILL "$(monitor_of d)"
+	run_davit rm -f -t 0 c d
+}
+
 @test "the monitor is killed while it waits: it has ended, and can be started" {
 	need_davit
 	davit run -d --name c --restart always --network none "$BUSYBOX" false >/dev/null

@@ -78,6 +78,8 @@ secret() { printf %s "${2-$VALUE}" | davit secret create "$1" - >/dev/null; }
 	assert_output "$VALUE"
 	run_davit secret rm -a
 	[ "$(wc -l <<<"$output")" = 3 ] || fail "three"
+	[ "$(davit events --stream=false --since 1m --filter type=secret --format '{{.Status}} {{.Name}}' | grep -E ' (two|one)$' | tail -n 5 | sort | tr '\n' ' ')" = "create one create two remove one remove two update one " ] ||
+		fail "$(davit events --stream=false --since 1m --filter type=secret)"
 	[ -z "$(ls "$BATS_TEST_TMPDIR/elsewhere")" ] || fail "the value stays"
 	run_error 125 secret create --driver-opts path=relative three - <<<x -- "path=relative"
 	run_error 125 secret create --driver-opts key=x three - <<<x -- "key=x"
