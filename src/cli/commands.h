@@ -16,6 +16,7 @@
 	X(container_exists)                                                                        \
 	X(container_inspect)                                                                       \
 	X(container_prune)                                                                         \
+	X(container_record)                                                                        \
 	X(cp)                                                                                      \
 	X(create)                                                                                  \
 	X(diff)                                                                                    \

@@ -26,6 +26,7 @@
 #include "engine/engine.h"
 #include "engine/log-driver.h"
 #include "engine/plan.h"
+#include "engine/recording.h"
 #include "engine/signals.h"
 #include "engine/volume.h"
 #include "oci/image-config.h"
@@ -43,6 +44,7 @@ const struct option_spec container_option_specs[] = {
 	{ "attach", 'a', OPTION_STRINGS, FIELD(attach), "STREAM", "Attach only to stdin, stdout or stderr; repeatable", OPTION_COMMAS, .choices = "stdin|stdout|stderr" },
 	{ "cap-add", 0, OPTION_STRINGS, FIELD(cap_add), "CAPABILITY", "Let the container have a capability, or all", OPTION_COMMAS },
 	{ "cap-drop", 0, OPTION_STRINGS, FIELD(cap_drop), "CAPABILITY", "Take a capability away, or all", OPTION_COMMAS },
+	{ "cap-record", 0, OPTION_STRING, FIELD(cap_record), "FILE", "Write the capabilities that it uses to a file, as options", .complete = COMPLETE_FILES },
 	{ "cgroup-parent", 0, OPTION_STRING, FIELD(cgroup_parent), "PATH", "Put the container's cgroup below this one" },
 	{ "cgroupns", 0, OPTION_STRING, FIELD(cgroupns_mode), "MODE", "Cgroup namespace: private, host, container:NAME or ns:PATH", .choices = NAMESPACE_CHOICES },
 	{ "cgroups", 0, OPTION_CHOICE, FIELD(cgroups), "MODE", "Whether it has a cgroup, and where", .choices = "enabled|disabled|no-conmon|split" },
@@ -101,6 +103,7 @@ const struct option_spec container_option_specs[] = {
 	{ "rmi", 0, OPTION_FLAG, FIELD(remove_image), NULL, "Remove the container when it exits, and its image unless others use it" },
 	{ "rootfs", 0, OPTION_FLAG, FIELD(rootfs), NULL, "The image's name is a directory to use as root file system; DIR:O keeps it as it is" },
 	{ "secret", 0, OPTION_STRINGS, FIELD(secrets), "NAME[,OPTION…]", "Give it a secret, as the file /run/secrets/NAME or with type=env as a variable; target=, uid=, gid=, mode=", .complete = COMPLETE_SECRETS },
+	{ "seccomp-record", 0, OPTION_STRING, FIELD(seccomp_record), "FILE", "Write a profile of the system calls that it makes to a file", .complete = COMPLETE_FILES },
 	{ "security-opt", 0, OPTION_STRINGS, FIELD(security_opts), "OPTION", "no-new-privileges, seccomp=FILE|unconfined, apparmor=…, label=…, mask=…, unmask=…, proc-opts=…" },
 	{ "shm-size", 0, OPTION_BYTES, FIELD(shm_size), "SIZE", "Size of /dev/shm; the default is 64m" },
 	{ "stop-signal", 0, OPTION_STRING, FIELD(stop_signal), "SIGNAL", "What stop sends first" },
@@ -164,6 +167,14 @@ static int build_command(const struct container_args *args, bool has_entrypoint,
 	return 0;
 }
 
+/* For a file that is written at every start, wherever that is asked for. */
+static char *absolute_path(const char *path)
+{
+	autofree char *cwd = path && path[0] != '/' ? getcwd(NULL, 0) : NULL;
+
+	return cwd ? path_join(cwd, path) : xstrdup(path);
+}
+
 static int build_confinement(const struct engine *engine, const struct container_args *args,
 			     struct container_spec *spec, struct err *err)
 {
@@ -182,7 +193,10 @@ static int build_confinement(const struct engine *engine, const struct container
 		if (r < 0)
 			return r;
 	}
-	return plan_capabilities(spec, &engine->settings, &bounding, err);
+	spec->seccomp_record = absolute_path(args->seccomp_record);
+	spec->cap_record = absolute_path(args->cap_record);
+	int r = recording_check(spec, err);
+	return r < 0 ? r : plan_capabilities(spec, &engine->settings, &bounding, err);
 }
 
 static int build_limits(struct cli *cli, struct engine *engine, const struct container_args *args,
@@ -383,14 +397,6 @@ static int find_base_root(struct engine *engine, const struct container_args *ar
 		spec->image_name = xstrdup(from->image_name);
 	}
 	return r;
-}
-
-/* For a file that is written at every start, wherever that is asked for. */
-static char *absolute_path(const char *path)
-{
-	autofree char *cwd = path && path[0] != '/' ? getcwd(NULL, 0) : NULL;
-
-	return cwd ? path_join(cwd, path) : xstrdup(path);
 }
 
 int container_args_to_spec(struct cli *cli, const struct container_args *args, int argc,

@@ -21,6 +21,7 @@ struct container_args {
 	/* mode */
 	struct strlist attach;
 	bool interactive, tty, remove, remove_image, replace, quiet;
+	const char *seccomp_record, *cap_record;
 	const char *name, *cid_file, *pid_file, *monitor_pid_file, *restart;
 	int64_t timeout_sec;
 	/* process */

@@ -45,6 +45,7 @@
 #include "engine/shared-namespaces.h"
 #include "engine/signals.h"
 #include "engine/volume.h"
+#include "engine/recording.h"
 #include "kernel/cgroup.h"
 #include "kernel/pidfd.h"
 #include "monitor/attach.h"
@@ -379,6 +380,7 @@ static int put_away(struct engine *engine, const struct container *container, bo
 	r = container_release(engine, container, spec, err);
 	if (r < 0)
 		return r;
+	recording_await(spec, run_dir);
 	tell_death(engine, container);
 	if (remove) {
 		r = remove_locked(engine, container, spec->mounts.count > 0, left, err);

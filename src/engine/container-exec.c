@@ -29,6 +29,7 @@
 #include "engine/identity.h"
 #include "engine/launch.h"
 #include "engine/plan.h"
+#include "engine/recording.h"
 #include "kernel/caps.h"
 #include "kernel/cgroup.h"
 #include "kernel/pidfd.h"
@@ -173,9 +174,7 @@ static int prepare(struct exec *exec, struct err *err)
 	r = plan_process_only(&input, &exec->config, err);
 	container_secrets_wipe(&secret_env);
 	if (r == 0)
-		r = launch_load_filter(exec->engine, exec->spec,
-				       exec->config->process.capabilities.bounding,
-				       &exec->config->seccomp, err);
+		r = launch_load_filters(exec->engine, exec->spec, exec->config, err);
 	timing_mark("plan and filter");
 	return r;
 }
@@ -186,13 +185,23 @@ static int launch(struct exec *exec, const struct launch_pipes *pipes, struct ru
 {
 	const struct runtime_stdio stdio = { { pipes->stdin_fds[0], pipes->stdout_fds[1],
 					       pipes->stderr_fds[1] } };
+	autofree char *run_dir = container_run_directory(exec->engine, exec->container->id);
+	struct recording recording = {
+		.engine = exec->engine,
+		.spec = exec->spec,
+		.config = exec->config,
+		.run_dir = run_dir,
+		.container_pid = exec->target.pid,
+	};
 
 	exec->report.exit_code = RUNTIME_FAILED;
-	int r = runtime_enter(&exec->target, &exec->config->process, &exec->config->seccomp, &stdio,
-			      child, err);
+	int r = runtime_enter(&exec->target, &exec->config->process, &exec->config->seccomp,
+			      &exec->config->seccomp_recording, &stdio, child, err);
 	timing_mark("entered");
 	if (r == 0)
 		r = runtime_ready(child, err);
+	child->take_listener = recording_take_other;
+	child->listener_data = &recording;
 	if (r == 0)
 		r = runtime_exec(child, &exec->report.exit_code, err);
 	timing_mark("exec");

@@ -20,6 +20,7 @@
 #include "engine/event.h"
 #include "engine/health.h"
 #include "engine/log-driver.h"
+#include "engine/recording.h"
 #include "engine/run-directory.h"
 #include "kernel/cgroup.h"
 #include "monitor/launch.h"
@@ -106,6 +107,13 @@ static int launch(struct start *start, const struct launch_pipes *pipes,
 		  struct monitor_launch *monitor, struct runtime_child *child, int *exit_code,
 		  struct err *err)
 {
+	struct recording recording = {
+		.engine = start->engine,
+		.spec = start->spec,
+		.config = start->config,
+		.run_dir = start->run_dir,
+		.directory = start->directory,
+	};
 	struct runtime_stdio stdio = { { pipes->stdin_fds[0], pipes->stdout_fds[1],
 					 pipes->stderr_fds[1] } };
 	const struct runtime_stdio own = { { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO } };
@@ -139,6 +147,8 @@ static int launch(struct start *start, const struct launch_pipes *pipes,
 		return r;
 	}
 	timing_mark("pid file");
+	child->take_listener = recording_take_first;
+	child->listener_data = &recording;
 	r = runtime_exec(child, exit_code, err);
 	if (r < 0)
 		remove_pid_files(start->spec);

@@ -84,6 +84,8 @@ struct container_spec {
 	struct strlist cap_add, cap_drop;
 	bool no_new_privileges;
 	char *seccomp_profile; /* path or "unconfined", NULL: the default */
+	char *seccomp_record,
+		*cap_record; /* files to write, see recording.h; NULL: nothing is recorded */
 	char *apparmor_profile, *selinux_label;
 	struct strlist mask, unmask; /* paths; "ALL" */
 	char *proc_options;	     /* of the mount of /proc: "hidepid=2,subset=pid" */

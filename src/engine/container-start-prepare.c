@@ -192,9 +192,7 @@ static int make_plan(struct start *start, const struct store *store, struct err 
 	if (r < 0)
 		return r;
 	strlist_extend(&start->config->own_paths, &start->files.own_paths);
-	return launch_load_filter(start->engine, start->spec,
-				  start->config->process.capabilities.bounding,
-				  &start->config->seccomp, err);
+	return launch_load_filters(start->engine, start->spec, start->config, err);
 }
 
 /* The user namespace to join, where one is to be shared. */

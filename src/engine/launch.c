@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,16 +11,21 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "engine/container-spec.h"
 #include "engine/engine.h"
 #include "engine/event.h"
+#include "engine/recording.h"
 #include "kernel/seccomp.h"
 #include "kernel/vfork.h"
+#include "oci/runtime-config.h"
 #include "runtime/runtime.h"
 #include "store/store.h"
 
-#define STACK_BYTES (512 * 1024)
+#define MAX_PROFILE_BYTES (1 << 20)
+#define STACK_BYTES	  (512 * 1024)
 
 int launch_pipes_open(struct launch_pipes *pipes, bool with_stdin, struct err *err)
 {
@@ -50,6 +56,39 @@ int launch_load_filter(struct engine *engine, const struct container_spec *spec,
 	if (cache_fd < 0)
 		return cache_fd;
 	return seccomp_filter_load(profile, bounding, cache_fd, filter, err);
+}
+
+/* Its socket is in the profile, which is read again: a compiled one does not have it. */
+static int find_agent(const char *profile, struct oci_runtime_config *config, struct err *err)
+{
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+	autojson struct json_object *document = NULL;
+
+	if (!profile)
+		return err_set(err, ENOTSUP,
+			       "the host's seccomp profile has SCMP_ACT_NOTIFY; name another one "
+			       "with --security-opt seccomp=FILE");
+	int r = file_read(AT_FDCWD, profile, &text, MAX_PROFILE_BYTES, err);
+	if (r == 0)
+		r = json_parse(strbuf_text(&text), text.size, &document, err);
+	if (r < 0)
+		return r;
+	config->seccomp_listener_path = xstrdup(json_get_string(document, "listenerPath", ""));
+	config->seccomp_listener_metadata =
+		xstrdup(json_get_string(document, "listenerMetadata", NULL));
+	return 0;
+}
+
+int launch_load_filters(struct engine *engine, const struct container_spec *spec,
+			struct oci_runtime_config *config, struct err *err)
+{
+	int r = launch_load_filter(engine, spec, config->process.capabilities.bounding,
+				   &config->seccomp, err);
+
+	if (r == 0 && (config->seccomp.flags & SECCOMP_FILTER_FLAG_NEW_LISTENER))
+		r = find_agent(spec->seccomp_profile ?: engine->settings.seccomp_profile, config,
+			       err);
+	return r < 0 ? r : recording_plan(spec, config, err);
 }
 
 /* Run `body` in a child process that works on our memory while we stand still, as after vfork(2), until it executes

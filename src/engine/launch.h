@@ -9,6 +9,7 @@
 
 struct container_spec;
 struct engine;
+struct oci_runtime_config;
 struct seccomp_filter;
 
 /* The standard streams of a process without a terminal: [0] to read, [1] to write, -1 where there is none. */
@@ -31,6 +32,10 @@ int launch_load_filter(struct engine *engine, const struct container_spec *spec,
  * many there are. */
 size_t launch_cleanup_words(const struct engine *engine, const char *id,
 			    const char *words[LAUNCH_CLEANUP_WORDS]);
+
+/* All filters of the configuration: that one, with the agent that answers where it notifies, and the one that records. */
+int launch_load_filters(struct engine *engine, const struct container_spec *spec,
+			struct oci_runtime_config *config, struct err *err);
 
 /* What a launcher tells the command, in the memory that they share. */
 struct launch_report {

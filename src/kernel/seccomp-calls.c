@@ -54,3 +54,19 @@ int seccomp_call_number(uint32_t architecture, const char *name)
 			return x86_64_calls[i].number;
 	return number;
 }
+
+char *seccomp_call_name(uint32_t architecture, int number)
+{
+	char *known = seccomp_syscall_resolve_num_arch(architecture, number);
+	int bare = architecture == SCMP_ARCH_X32 ? number & ~X32_CALL_BIT : number;
+
+	if (known)
+		return known;
+	for (size_t i = 0; i < ARRAY_SIZE(newer_calls); i++)
+		if (newer_calls[i].number == bare)
+			return xstrdup(newer_calls[i].name);
+	for (size_t i = 0; architecture == SCMP_ARCH_X86_64 && i < ARRAY_SIZE(x86_64_calls); i++)
+		if (x86_64_calls[i].number == number)
+			return xstrdup(x86_64_calls[i].name);
+	return NULL;
+}

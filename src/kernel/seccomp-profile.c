@@ -185,7 +185,7 @@ static const char *machine_name(uint32_t machine)
 	return "";
 }
 
-static void add_architecture(struct seccomp_profile *profile, uint32_t token)
+void seccomp_profile_add_architecture(struct seccomp_profile *profile, uint32_t token)
 {
 	for (size_t i = 0; i < profile->architecture_count; i++)
 		if (profile->architectures[i] == token)
@@ -198,10 +198,10 @@ void seccomp_profile_add_native_architectures(struct seccomp_profile *profile)
 {
 	uint32_t machine = native_machine();
 
-	add_architecture(profile, machine);
+	seccomp_profile_add_architecture(profile, machine);
 	for (size_t i = 0; i < ARRAY_SIZE(architectures); i++)
 		if (architectures[i].machine == machine)
-			add_architecture(profile, architectures[i].token);
+			seccomp_profile_add_architecture(profile, architectures[i].token);
 }
 
 void seccomp_profile_words(struct seccomp_words *words)
@@ -214,6 +214,30 @@ void seccomp_profile_words(struct seccomp_words *words)
 		strlist_add(&words->architectures, architectures[i].name);
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		strlist_add(&words->flags, flags[i].name);
+}
+
+const char *seccomp_action_name(uint32_t action)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+		if (actions[i].action == (action & SECCOMP_RET_ACTION_FULL))
+			return actions[i].name;
+	return NULL;
+}
+
+const char *seccomp_comparison_name(enum seccomp_comparison comparison)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(comparisons); i++)
+		if (comparisons[i].comparison == comparison)
+			return comparisons[i].name;
+	return NULL;
+}
+
+const char *seccomp_architecture_name(uint32_t token)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(architectures); i++)
+		if (architectures[i].token == token)
+			return architectures[i].name;
+	return NULL;
 }
 
 /* ---- JSON with places ---- */
@@ -583,7 +607,7 @@ static int parse_architecture(struct parser *parser, const struct place *place,
 		return invalid(parser, place, "unknown architecture '%.40s'", name);
 	/* Programs of others the kernel does not run. */
 	if (architecture->machine == native_machine() && (!is_wanted || *is_wanted))
-		add_architecture(parser->profile, architecture->token);
+		seccomp_profile_add_architecture(parser->profile, architecture->token);
 	return 0;
 }
 
@@ -650,7 +674,7 @@ static int parse_document(struct parser *parser, struct json_object *root)
 			     &parser->profile->default_action);
 	if (r < 0)
 		return r;
-	add_architecture(parser->profile, native_machine());
+	seccomp_profile_add_architecture(parser->profile, native_machine());
 	r = for_each(parser, NULL, root, "architectures", json_type_string, parse_architecture,
 		     NULL);
 	if (r >= 0)

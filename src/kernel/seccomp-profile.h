@@ -11,6 +11,7 @@
 #include "kernel/seccomp.h"
 
 struct err;
+struct json_object;
 
 enum seccomp_comparison {
 	SECCOMP_NOT_EQUAL,
@@ -55,6 +56,7 @@ struct seccomp_rule *seccomp_profile_add_rule(struct seccomp_profile *profile, u
 void seccomp_rule_add_condition(struct seccomp_rule *rule, unsigned argument,
 				enum seccomp_comparison comparison, uint64_t value, uint64_t mask);
 
+void seccomp_profile_add_architecture(struct seccomp_profile *profile, uint32_t token);
 /* This machine's architecture and those whose programs it runs as well. */
 void seccomp_profile_add_native_architectures(struct seccomp_profile *profile);
 
@@ -68,6 +70,22 @@ struct seccomp_words {
 };
 void seccomp_profile_words(struct seccomp_words *words);
 
+const char *seccomp_action_name(uint32_t action); /* NULL: it has none */
+const char *seccomp_comparison_name(enum seccomp_comparison comparison);
+const char *seccomp_architecture_name(uint32_t token);
+
+/* The profile that is in force where one asks for `path` (NULL: the host's, or else the built-in one), before it is
+ * compiled; the rest as of seccomp_filter_load(). */
+int seccomp_profile_load(const char *path, uint64_t capabilities,
+			 struct seccomp_profile **ret_profile, struct err *err);
+
+/* What allows the named calls only, and these under no other conditions than `wide` does (NULL: which allows all); others
+ * get ENOSYS, so that programs fall back as on an older kernel. It has no architectures yet. */
+struct seccomp_profile *seccomp_profile_narrow(const struct seccomp_profile *wide,
+					       const struct strlist *names);
+/* As seccomp_profile_parse() reads it; the caller's. */
+struct json_object *seccomp_profile_to_json(const struct seccomp_profile *profile);
+
 /* The default that davit carries. Its version changes whenever its meaning does. */
 struct seccomp_profile *seccomp_profile_default(uint64_t capabilities);
 #define SECCOMP_DEFAULT_VERSION 1
@@ -79,3 +97,5 @@ int seccomp_profile_compile(const struct seccomp_profile *profile,
 /* The number of a system call on an architecture, also of calls that are newer than libseccomp;
  * below 0 if it has none. */
 int seccomp_call_number(uint32_t architecture, const char *name);
+/* The other way round: NULL or a string that is the caller's. */
+char *seccomp_call_name(uint32_t architecture, int number);

@@ -247,6 +247,26 @@ static int find_profile(const char *asked_path, const char **ret_path, struct st
 	return 0;
 }
 
+int seccomp_profile_load(const char *asked_path, uint64_t capabilities,
+			 struct seccomp_profile **ret_profile, struct err *err)
+{
+	autostrbuf struct strbuf text = STRBUF_EMPTY;
+	const char *path;
+	struct stat st;
+
+	int r = find_profile(asked_path, &path, &st, err);
+	if (r == 0 && !path) {
+		*ret_profile = seccomp_profile_default(capabilities);
+		return 0;
+	}
+	if (r == 0)
+		r = read_profile(path, &st, &text, err);
+	if (r < 0)
+		return r;
+	r = seccomp_profile_parse(strbuf_text(&text), text.size, capabilities, ret_profile, err);
+	return r < 0 ? err_wrap(err, "seccomp profile '%s'", path) : 0;
+}
+
 int seccomp_filter_load(const char *profile_path, uint64_t capabilities, int cache_dir_fd,
 			struct seccomp_filter *ret_filter, struct err *err)
 {

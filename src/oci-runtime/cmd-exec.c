@@ -183,8 +183,8 @@ static int enter(const struct program *program, struct container *container,
 	target.pid_fd = pid_fd;
 	target.cgroup = cgroup;
 	if (r == 0)
-		r = runtime_enter(&target, process, &container->config->seccomp, &stdio, child,
-				  err);
+		r = runtime_enter(&target, process, &container->config->seccomp, NULL, &stdio,
+				  child, err);
 	cgroup_free(cgroup);
 	if (r == 0)
 		r = runtime_ready(child, err);

@@ -120,8 +120,8 @@ static bool groups_are_denied(pid_t pid)
 }
 
 static int make_plan(pid_t pid, const struct joins *joins, const struct oci_process *process,
-		     const struct seccomp_filter *filter, struct launch_plan **ret_plan,
-		     struct err *err)
+		     const struct seccomp_filter *filter, const struct seccomp_filter *recording,
+		     struct launch_plan **ret_plan, struct err *err)
 {
 	struct userns_map map = { 0 };
 	int r = 0;
@@ -135,7 +135,8 @@ static int make_plan(pid_t pid, const struct joins *joins, const struct oci_proc
 			return r;
 		}
 	}
-	return launch_plan_make_entry(process, filter, &map, groups_are_denied(pid), ret_plan, err);
+	return launch_plan_make_entry(process, filter, recording, &map, groups_are_denied(pid),
+				      ret_plan, err);
 }
 
 /* ---- the process ---- */
@@ -229,8 +230,9 @@ static int spawn(const struct runtime_target *target, const struct joins *joins,
 }
 
 int runtime_enter(const struct runtime_target *target, const struct oci_process *process,
-		  const struct seccomp_filter *filter, const struct runtime_stdio *stdio,
-		  struct runtime_child *ret_child, struct err *err)
+		  const struct seccomp_filter *filter, const struct seccomp_filter *recording,
+		  const struct runtime_stdio *stdio, struct runtime_child *ret_child,
+		  struct err *err)
 {
 	struct runtime_child child;
 	struct joins joins = { .count = 0 };
@@ -242,7 +244,7 @@ int runtime_enter(const struct runtime_target *target, const struct oci_process 
 		joins.fds[i] = -1;
 	int r = open_namespaces(target->pid, &joins, err);
 	if (r == 0)
-		r = make_plan(target->pid, &joins, process, filter, &child.plan, err);
+		r = make_plan(target->pid, &joins, process, filter, recording, &child.plan, err);
 	/* Only now is it certain whose these are: a process number is not given away while its process lives. */
 	if (r == 0 && pidfd_signal(target->pid_fd, 0) < 0)
 		r = not_running(err);

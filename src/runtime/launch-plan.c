@@ -752,8 +752,8 @@ static int parse_cpus(const char *text, const char *name, cpu_set_t **ret_cpus, 
 }
 
 int launch_plan_make_entry(const struct oci_process *process, const struct seccomp_filter *filter,
-			   const struct userns_map *map, bool groups_are_fixed,
-			   struct launch_plan **ret_plan, struct err *err)
+			   const struct seccomp_filter *recording, const struct userns_map *map,
+			   bool groups_are_fixed, struct launch_plan **ret_plan, struct err *err)
 {
 	struct launch_plan *plan = xcalloc(1, sizeof(*plan));
 
@@ -761,6 +761,8 @@ int launch_plan_make_entry(const struct oci_process *process, const struct secco
 	plan->own_config->process = *process;
 	if (filter)
 		plan->own_config->seccomp = *filter;
+	if (recording)
+		plan->own_config->seccomp_recording = *recording;
 	plan->own_config->uid_maps = map->uid;
 	plan->own_config->uid_map_count = map->uid_count;
 	plan->own_config->gid_maps = map->gid;

@@ -167,8 +167,8 @@ void launch_plan_free(struct launch_plan *plan);
 /* The plan of one more process in a container that runs. Process and filter are borrowed; the maps, those of the
  * container's user namespace if it is not our own, become the plan's. */
 int launch_plan_make_entry(const struct oci_process *process, const struct seccomp_filter *filter,
-			   const struct userns_map *map, bool groups_are_fixed,
-			   struct launch_plan **ret_plan, struct err *err);
+			   const struct seccomp_filter *recording, const struct userns_map *map,
+			   bool groups_are_fixed, struct launch_plan **ret_plan, struct err *err);
 
 /* Put a failure into words. Returns -report->code. */
 int launch_plan_explain(const struct launch_plan *plan, const struct child_report *report,

@@ -68,7 +68,7 @@ struct runtime_target {
 
 /* One more process in a container that runs (exec): it joins all namespaces of the container that are not ours anyway,
  * and its control group, and takes user, groups, capabilities, limits, filter, label, umask, environment, directory and
- * terminal from `process`, as the first process took them from the configuration. `filter` may be NULL. What follows is
+ * terminal from `process`, as the first process took them from the configuration. `filter` may be NULL, and `recording`, the one that records (seccomp_recording). What follows is
  * the same as after runtime_spawn(): runtime_ready() gives the terminal's master side, and runtime_exec() lets the
  * command run, with the same exit codes on failure. The process is a child of the caller.
  *
@@ -78,8 +78,9 @@ struct runtime_target {
  * Process and filter have to stay as they are until runtime_exec() or runtime_abandon() has returned. -ESRCH: the
  * container has ended. On failure nothing is left behind. Works for root, and for the user who made the container. */
 int runtime_enter(const struct runtime_target *target, const struct oci_process *process,
-		  const struct seccomp_filter *filter, const struct runtime_stdio *stdio,
-		  struct runtime_child *ret_child, struct err *err);
+		  const struct seccomp_filter *filter, const struct seccomp_filter *recording,
+		  const struct runtime_stdio *stdio, struct runtime_child *ret_child,
+		  struct err *err);
 
 /* On failure the child is gone and reaped, and the struct is cleared. */
 int runtime_ready(struct runtime_child *child, struct err *err);

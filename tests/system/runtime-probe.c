@@ -142,7 +142,7 @@ static int run_once(struct probe *probe, int userns_fd, int64_t *ret_usec, struc
 	struct runtime_target target = { .pid = probe->enter_pid, .pid_fd = target_fd };
 	int r = probe->enter_pid
 			? runtime_enter(&target, &probe->config->process, &probe->config->seccomp,
-					&stdio, &child, err)
+					NULL, &stdio, &child, err)
 			: runtime_spawn(probe->config, NULL, userns_fd, &stdio, &child, err);
 	if (r >= 0)
 		r = runtime_ready(&child, err);

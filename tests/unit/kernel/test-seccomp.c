@@ -27,6 +27,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 
 #define DEFAULT_CAPABILITIES UINT64_C(0x800405fb) /* a container's */
@@ -477,6 +478,57 @@ static void test_who_has_the_key_passes_the_door(void **state)
 	seccomp_filter_clear(&plain);
 }
 
+static void test_a_narrowed_profile_allows_no_more_than_before(void **state)
+{
+	struct seccomp_profile *wide, *narrow, *again;
+	autostrlist struct strlist names = STRLIST_EMPTY;
+	struct seccomp_filter filter;
+	struct err err = { 0 };
+	const char *text =
+		"{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"syscalls\": ["
+		"{\"names\": [\"read\", \"write\"], \"action\": \"SCMP_ACT_ALLOW\"},"
+		"{\"names\": [\"personality\", \"dup\"], \"action\": \"SCMP_ACT_ALLOW\", "
+		"\"args\": [{\"index\": 0, \"value\": 8, \"op\": \"SCMP_CMP_EQ\"}]},"
+		"{\"names\": [\"clone\"], \"action\": \"SCMP_ACT_ALLOW\", \"args\": "
+		"[{\"index\": 0, \"value\": 2114060288, \"valueTwo\": 0, "
+		"\"op\": \"SCMP_CMP_MASKED_EQ\"}]}]}";
+
+	assert_int_equal(seccomp_profile_parse(text, strlen(text), 0, &wide, &err), 0);
+	strlist_split(&names, "read personality clone", ' ');
+	narrow = seccomp_profile_narrow(wide, &names);
+	seccomp_profile_add_architecture(narrow, seccomp_arch_native());
+	autojson struct json_object *document = seccomp_profile_to_json(narrow);
+	const char *json = json_object_to_json_string(document);
+	if (seccomp_profile_parse(json, strlen(json), 0, &again, &err) < 0)
+		fail_msg("%s: %s", err.text, json);
+	assert_int_equal(seccomp_profile_compile(again, &filter, &err), 0);
+
+	uint32_t native = seccomp_arch_native(), no = ERRNO(ENOSYS);
+	assert_int_equal(fate(&filter, native, SYS_read, 0, 0, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(fate(&filter, native, SYS_write, 0, 0, 0), no);
+	assert_int_equal(fate(&filter, native, SYS_dup, 8, 0, 0), no);
+	assert_int_equal(fate(&filter, native, SYS_personality, 8, 0, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(fate(&filter, native, SYS_personality, 9, 0, 0), no);
+	assert_int_equal(fate(&filter, native, SYS_clone, SIGCHLD, 0, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(fate(&filter, native, SYS_clone, 0x10000000, 0, 0), no);
+	seccomp_filter_clear(&filter);
+	seccomp_profile_free(wide);
+	seccomp_profile_free(narrow);
+	seccomp_profile_free(again);
+}
+
+static void test_names_and_numbers_are_two_ways(void **state)
+{
+	static const char *const names[] = { "read", "clone3", "listns", "futex_waitv" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		int number = seccomp_call_number(seccomp_arch_native(), names[i]);
+		autofree char *name = seccomp_call_name(seccomp_arch_native(), number);
+		assert_string_equal(name, names[i]);
+	}
+	assert_null(seccomp_call_name(seccomp_arch_native(), 1000));
+}
+
 /* ---- in the kernel ---- */
 
 /* Runs `ask` under the filter in a process of its own; gives what it returned. */
@@ -724,6 +776,8 @@ int main(void)
 		cmocka_unit_test(test_errors_name_the_place),
 		cmocka_unit_test(test_notifications_have_a_listener),
 		cmocka_unit_test(test_who_has_the_key_passes_the_door),
+		cmocka_unit_test(test_a_narrowed_profile_allows_no_more_than_before),
+		cmocka_unit_test(test_names_and_numbers_are_two_ways),
 		cmocka_unit_test(test_the_kernel_takes_the_default_and_keeps_to_it),
 		CACHE_TEST(test_a_filter_is_made_once),
 		CACHE_TEST(test_a_changed_profile_makes_another_filter),
