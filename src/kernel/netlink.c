@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "kernel/mnl-load.h"
 
 #define QUEUE_BYTES   8192
 #define QUEUE_CHANGES 16
@@ -45,8 +46,10 @@ static int adopt(struct mnl_socket *socket, struct netlink **ret_netlink)
 
 int netlink_open(struct netlink **ret_netlink, struct err *err)
 {
+	int r = mnl_load(err);
+	if (r < 0)
+		return r;
 	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-
 	if (!socket)
 		return err_errno(err, "open netlink socket");
 	return adopt(socket, ret_netlink);
@@ -58,6 +61,9 @@ int netlink_open_in(int net_ns_fd, struct netlink **ret_netlink, struct err *err
 
 	if (own < 0)
 		return err_errno(err, "open /proc/self/ns/net");
+	int r = mnl_load(err);
+	if (r < 0)
+		return r;
 	if (setns(net_ns_fd, CLONE_NEWNET) < 0)
 		return err_errno(err, "enter the container's network namespace");
 	int result = netlink_open(ret_netlink, err);
@@ -68,8 +74,12 @@ int netlink_open_in(int net_ns_fd, struct netlink **ret_netlink, struct err *err
 
 int netlink_adopt(int fd, struct netlink **ret_netlink, struct err *err)
 {
+	int r = mnl_load(err);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
 	struct mnl_socket *socket = mnl_socket_fdopen(fd);
-
 	if (!socket) {
 		int saved = errno;
 		close(fd);

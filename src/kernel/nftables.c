@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "kernel/mnl-load.h"
 #include "base/strbuf.h"
 
 #define MESSAGE_BYTES 1024 /* more than any one change */
@@ -34,8 +35,10 @@ struct nftables {
 
 int nftables_open(struct nftables **ret_nftables, struct err *err)
 {
+	int r = mnl_load(err);
+	if (r < 0)
+		return r;
 	struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-
 	if (!socket)
 		return err_errno(err, "open nftables socket");
 	struct nftables *nftables = xcalloc(1, sizeof(*nftables));
