@@ -162,19 +162,47 @@ run_it() { run_status 0 runtime run -b "$BUNDLE" "${1-c}"; }
 	assert_output ""
 }
 
-@test "runtime: creating runtimes that are killed leave nothing that delete --force does not remove" {
-	local moment pid
-	command_is sleep 50
+# What a killed `create` has left goes with `delete --force`: states, groups, processes, mounts.
+clean_after_kill() {
+	runtime delete --force c || return 1
+	[ -z "$(runtime list -q)" ] || fail "$1: a state"
+	[ -z "$(find /sys/fs/cgroup -name 'davit-killed*' 2>/dev/null)" ] || fail "$1: a control group"
+	[ -z "$(processes 'sleep 54[3]21')" ] || fail "$1: a process"
+}
+
+@test "runtime: create that is killed at any moment leaves nothing that delete --force does not remove" {
+	local moment pid before
+	command_is sleep 54321
+	config '.linux.cgroupsPath = "/davit-killed"'
+	is_root || config 'del(.linux.cgroupsPath)'
+	before=$(wc -l </proc/self/mountinfo)
 	for moment in 0.002 0.005 0.01 0.02 0.03 0.05; do
 		"$RUNTIME" --root "$STATES" create -b "$BUNDLE" c 3>&- &
 		pid=$!
 		sleep $moment
 		kill -9 $pid 2>/dev/null || :
 		wait $pid || :
-		runtime delete --force c
-		[ -z "$(runtime list -q)" ]
+		clean_after_kill "after $moment s"
 	done
+	[ "$(wc -l </proc/self/mountinfo)" = "$before" ] || fail "a mount"
 	create c
+}
+
+@test "runtime: create that is killed at any of its system calls leaves nothing that delete --force does not remove" {
+	command -v strace >/dev/null || skip "strace is missing"
+	strace -o calls true 2>/dev/null || skip "strace may not trace here"
+	local calls at
+	command_is sleep 54321
+	config '.linux.cgroupsPath = "/davit-killed"'
+	is_root || config 'del(.linux.cgroupsPath)'
+	strace -o calls "$RUNTIME" --root "$STATES" create -b "$BUNDLE" c 3>&-
+	runtime delete --force c
+	# The first ones are the dynamic linker's.
+	calls=$(grep -c '(' calls)
+	for ((at = 40; at < calls; at += 3)); do
+		strace -o calls -e inject=all:signal=KILL:when=$at "$RUNTIME" --root "$STATES" create -b "$BUNDLE" c >said 2>&1 3>&- || :
+		clean_after_kill "at system call $at of $calls, $(tail -2 calls | head -1)"
+	done
 }
 
 # --- runtime.md, hooks
