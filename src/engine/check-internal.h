@@ -1,5 +1,5 @@
 /* What the files of the check share: check.c has the order, containers and volumes, check-store.c images and what they
- * consist of. Not for others. */
+ * consist of, check-network.c what is published. Not for others. */
 #pragma once
 
 #include "engine/check.h"
@@ -30,3 +30,4 @@ int check_run(struct check *check, const char *sql, const char *text, struct err
 int check_blobs(struct check *check, struct err *err);
 int check_layers(struct check *check, struct err *err);
 int check_images(struct check *check, struct err *err);
+int check_ports(struct check *check, struct err *err);

@@ -297,7 +297,8 @@ int engine_check(struct engine *engine, enum check_flags flags,
 	/* Layers before images, images before containers: what was found to be missing counts for what needs it. */
 	int (*const steps[])(struct check *, struct err *) = { check_database, check_blobs,
 							       check_layers,   check_images,
-							       check_volumes,  check_containers };
+							       check_volumes,  check_containers,
+							       check_ports };
 
 	int r = engine_store(engine, &check.store, err);
 	if (r == 0)

@@ -144,3 +144,22 @@ as_owner() { if is_root; then "$@"; else davit unshare "$@"; fi; }
 	run_davit ps -aq
 	assert_output ""
 }
+
+# bats test_tags=root
+@test "system check: ports that are published for a container that does not run" {
+	need_davit
+	command -v nft >/dev/null || skip "nft is missing"
+	port=$(free_port)
+	davit run -d --name web -p "$port:80" "$BUSYBOX" sleep 1000 >/dev/null
+	element=$(nft list map inet davit published | grep -o "tcp \. $port comment [^:]*: [0-9. ]*[0-9]")
+	run_davit system check
+	assert_output ""
+	davit stop -t 0 web >/dev/null
+	nft add element inet davit published "{ $element }"
+	run_error 125 system check -- "1 object"
+	assert_matches 'container web .*ports'
+	run_davit system check --repair
+	nft list map inet davit published | grep "$port" && fail "still there"
+	run_davit system check
+	assert_output ""
+}
