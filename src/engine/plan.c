@@ -19,6 +19,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/number.h"
 #include "engine/container-secrets.h"
@@ -87,8 +88,28 @@ static int apply_capability(uint64_t *set, const char *name, bool add, struct er
 	return 0;
 }
 
-int plan_capabilities(const struct container_spec *spec, const struct settings *settings,
-		      uint64_t *ret_bounding, struct err *err)
+int plan_required_capabilities(const struct container_spec *spec, uint64_t *ret_required,
+			       struct err *err)
+{
+	const char *text = strlist_env_get(&spec->labels, CAPABILITIES_LABEL);
+	autostrlist struct strlist names = STRLIST_EMPTY;
+	uint64_t set = 0;
+
+	if (!text || !*text || spec->privileged)
+		return 0;
+	strlist_split(&names, text, ',');
+	for (size_t i = 0; i < names.count; i++) {
+		int r = apply_capability(&set, names.items[i], true, err);
+		if (r < 0)
+			return err_wrap(err, "label '" CAPABILITIES_LABEL "=%s'", text);
+	}
+	*ret_required = set & capability_all();
+	return 1;
+}
+
+/* Without the label. */
+static int allowed_capabilities(const struct container_spec *spec, const struct settings *settings,
+				uint64_t *ret_bounding, struct err *err)
 {
 	uint64_t set = 0;
 	int r = 0;
@@ -126,6 +147,37 @@ int plan_capabilities(const struct container_spec *spec, const struct settings *
 		return r;
 	*ret_bounding = set & capability_all();
 	return 0;
+}
+
+int plan_capabilities(const struct container_spec *spec, const struct settings *settings,
+		      uint64_t *ret_bounding, struct err *err)
+{
+	uint64_t set, required = 0;
+
+	int r = allowed_capabilities(spec, settings, &set, err);
+	if (r == 0)
+		r = plan_required_capabilities(spec, &required, err);
+	if (r < 0)
+		return r;
+	/* An image cannot give itself more. */
+	*ret_bounding = r > 0 && !(required & ~set) ? required : set;
+	return 0;
+}
+
+static void warn_of_required(const struct plan_input *input)
+{
+	uint64_t set, required = 0;
+	struct err ignored; /* told before */
+
+	if (allowed_capabilities(input->spec, input->settings, &set, &ignored) < 0 ||
+	    plan_required_capabilities(input->spec, &required, &ignored) <= 0)
+		return;
+	for (int i = 0; capability_name(i); i++)
+		if ((required & ~set) >> i & 1)
+			log_warn("the label '" CAPABILITIES_LABEL
+				 "' asks for %s, which the container does not get; it keeps the "
+				 "default capabilities, unless you add it with --cap-add",
+				 capability_name(i));
 }
 
 /* A davit that was itself given less cannot give more. What is wanted as a whole ("all", the
@@ -590,6 +642,8 @@ int plan_container(const struct plan_input *input, struct oci_runtime_config **r
 			    err);
 	if (r == 0)
 		r = plan_process(input, config, err);
+	if (r == 0)
+		warn_of_required(input);
 	if (r == 0)
 		r = plan_mounts(input, config, err);
 	if (r == 0)

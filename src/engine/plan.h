@@ -61,6 +61,13 @@ int plan_process_only(const struct plan_input *input, struct oci_runtime_config 
 int plan_files_only(const struct plan_input *input, bool with_mounts,
 		    struct oci_runtime_config **ret_config, struct err *err);
 
+/* With this label, as in podman, an image says which capabilities are enough for it. It gets just these if they are
+ * among those that it would get without it. */
+#define CAPABILITIES_LABEL "io.containers.capabilities"
+/* 1: it has the label, 0: it has not, or is privileged. */
+int plan_required_capabilities(const struct container_spec *spec, uint64_t *ret_required,
+			       struct err *err);
+
 /* The capabilities a container of this spec may have at most (its bounding set). */
 int plan_capabilities(const struct container_spec *spec, const struct settings *settings,
 		      uint64_t *ret_bounding, struct err *err);

@@ -33,6 +33,7 @@ struct facts {
 	uint64_t capabilities; /* the bounding set */
 	unsigned calls_allowed, calls_known;
 	bool has_filter;
+	bool has_label;		 /* the capabilities are those that the image asked for */
 	struct strlist writable; /* host paths that are mounted so that they can be written */
 };
 
@@ -118,6 +119,8 @@ static void check_capabilities(const struct facts *facts, struct verdict *verdic
 
 	verdict->badness = 10.0 * count / all;
 	strbuf_addf(&verdict->text, "%d of %d capabilities", count, all);
+	if (facts->has_label)
+		strbuf_adds(&verdict->text, ", as the label " CAPABILITIES_LABEL " wants it");
 	if (count)
 		verdict->remedy = "--cap-drop all, and --cap-add what it needs";
 }
@@ -480,6 +483,7 @@ static void add_facts(const struct facts *facts, struct json_object *document)
 		if (facts->capabilities >> number & 1)
 			strlist_add(&capabilities, capability_name(number));
 	json_add_strlist(document, "Capabilities", &capabilities);
+	json_add_bool(document, "CapabilitiesByLabel", facts->has_label);
 	json_add_bool(document, "NoNewPrivileges", spec->no_new_privileges);
 	json_add_int(calls, "Allowed", facts->calls_allowed);
 	json_add_int(calls, "Known", facts->calls_known);
@@ -506,6 +510,11 @@ static int find_facts(struct engine *engine, const struct container_spec *spec, 
 		r = identity_resolve(&directories, spec->user, &spec->groups, identity, err);
 	if (r == 0)
 		r = plan_capabilities(spec, &engine->settings, &facts->capabilities, err);
+	if (r == 0) {
+		uint64_t required = 0;
+		facts->has_label = plan_required_capabilities(spec, &required, err) > 0 &&
+				   required == facts->capabilities;
+	}
 	if (r == 0)
 		r = find_writable(spec, &facts->writable, err);
 	if (r == 0)

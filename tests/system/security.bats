@@ -49,6 +49,25 @@ less() { awk -v a="$(exposure "$1")" -v b="$(exposure "$2")" 'BEGIN { exit !(a <
 	P
 }
 
+@test "security: a label asks for fewer capabilities, never for more" {
+	davit create --name c --network none --label io.containers.capabilities=CHOWN,SETUID "$BUSYBOX" sleep 1000 >/dev/null
+	run_davit inspect --security --format json c
+	[ "$(jq -r '.[0] | .CapabilitiesByLabel, .Capabilities[]' <<<"$output")" = $'true\nCAP_CHOWN\nCAP_SETUID' ]
+	run_davit inspect --security c
+	assert_contains "2 of "
+	assert_contains "io.containers.capabilities"
+	run_davit run --rm --network none --label io.containers.capabilities=CHOWN,SETUID "$BUSYBOX" sed -n 's/^CapBnd:[^0-9a-f]*//p' /proc/self/status
+	assert_output 0000000000000081
+	run_davit run --rm --network none "$BUSYBOX" sed -n 's/^CapEff:[^0-9a-f]*//p' /proc/self/status
+	usual=$output
+	run_davit run --rm --network none --label io.containers.capabilities=CHOWN,SYS_ADMIN "$BUSYBOX" sed -n 's/^CapEff:[^0-9a-f]*//p' /proc/self/status
+	assert_output "$usual"
+	[[ $stderr == *"CAP_SYS_ADMIN"* ]]
+	run_davit run --rm --network none --privileged --label io.containers.capabilities=CHOWN "$BUSYBOX" sed -n 's/^CapEff:[^0-9a-f]*//p' /proc/self/status
+	[ "$output" != 0000000000000001 ]
+	run_error 125 run --rm --network none --label io.containers.capabilities=NOSUCH "$BUSYBOX" true -- "io.containers.capabilities" "NOSUCH"
+}
+
 @test "security: it is about containers" {
 	run_error 125 inspect --security nosuch -- "nosuch"
 	run_error 125 inspect --security --type image "$BUSYBOX" -- "--security" "--type"

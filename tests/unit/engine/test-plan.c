@@ -137,6 +137,34 @@ static void test_ordinary_user_holds_no_capabilities(void **state)
 	oci_runtime_config_free(config);
 }
 
+static void test_an_image_may_ask_for_fewer_capabilities(void **state)
+{
+	struct ground *ground = *state;
+	struct oci_runtime_config *config = plan(ground);
+	uint64_t usual = config->process.capabilities.bounding;
+	struct err err;
+
+	oci_runtime_config_free(config);
+	strlist_add(&ground->spec->labels, CAPABILITIES_LABEL "=CAP_CHOWN,setuid");
+	config = plan(ground);
+	assert_int_equal(config->process.capabilities.bounding, bit("CHOWN") | bit("SETUID"));
+	oci_runtime_config_free(config);
+	/* Not for more. */
+	strlist_clear(&ground->spec->labels);
+	strlist_add(&ground->spec->labels, CAPABILITIES_LABEL "=CHOWN,SYS_ADMIN");
+	config = plan(ground);
+	assert_int_equal(config->process.capabilities.bounding, usual);
+	oci_runtime_config_free(config);
+	strlist_add(&ground->spec->cap_add, "SYS_ADMIN");
+	config = plan(ground);
+	assert_int_equal(config->process.capabilities.bounding, bit("CHOWN") | bit("SYS_ADMIN"));
+	oci_runtime_config_free(config);
+	strlist_clear(&ground->spec->labels);
+	strlist_add(&ground->spec->labels, CAPABILITIES_LABEL "=CHOWN,");
+	assert_int_equal(plan_container(&ground->input, &config, &err), -EINVAL);
+	assert_non_null(strstr(err.text, CAPABILITIES_LABEL));
+}
+
 static void test_all_is_the_ground_for_the_other_list(void **state)
 {
 	struct ground *ground = *state;
@@ -446,6 +474,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_defaults_confine),
 		TEST(test_ordinary_user_holds_no_capabilities),
+		TEST(test_an_image_may_ask_for_fewer_capabilities),
 		TEST(test_all_is_the_ground_for_the_other_list),
 		TEST(test_privileged_loosens_everything),
 		TEST(test_users_limits_are_no_defaults),
