@@ -22,6 +22,7 @@
 #include "engine/engine.h"
 #include "engine/layer-view.h"
 #include "engine/mount-spec.h"
+#include "engine/secret-use.h"
 #include "kernel/mount.h"
 #include "kernel/userns.h"
 #include "store/tar-tree.h"
@@ -170,6 +171,11 @@ static int write_whole(const struct inside_view *view, void *arg, struct err *er
 	return tar_tree_write(view->root_fd, &options, files->out_fd, NULL, err);
 }
 
+static const char *relative(const char *path)
+{
+	return path + strspn(path, "/");
+}
+
 static int find_mounted(const struct container_spec *spec, struct strlist *mounted, struct err *err)
 {
 	for (size_t i = 0; i < spec->mounts.count; i++) {
@@ -177,8 +183,17 @@ static int find_mounted(const struct container_spec *spec, struct strlist *mount
 		int r = mount_spec_load(spec->mounts.items[i], &mount, err);
 		if (r < 0)
 			return r;
-		strlist_add(mounted, mount.destination + strspn(mount.destination, "/"));
+		strlist_add(mounted, relative(mount.destination));
 		mount_spec_clear(&mount);
+	}
+	for (size_t i = 0; i < spec->secrets.count; i++) {
+		struct secret_use use;
+		int r = secret_use_load(spec->secrets.items[i], &use, err);
+		if (r < 0)
+			return r;
+		if (!use.is_env && use.target && use.target[0] == '/')
+			strlist_add(mounted, relative(use.target));
+		secret_use_clear(&use);
 	}
 	return 0;
 }

@@ -8,8 +8,11 @@ setup() {
 }
 teardown() {
 	default_teardown
+	! mountpoint -q full || umount full
 	davit rmi -f made:1 made:2 made:3 >/dev/null 2>&1 || :
 }
+
+is_absent() { ! grep -qE "$1" "$2" || fail "'$1' is in $2"; }
 
 # The value of a template over image made:1.
 of_image() { davit image inspect --format "{{$1}}" made:1; }
@@ -102,8 +105,11 @@ of_image() { davit image inspect --format "{{$1}}" made:1; }
 
 @test "an image made by commit has no mount points, volumes or secrets of the container" {
 	need_davit
-	echo hidden >hidden
-	davit run --name c --network none -v "$PWD/hidden:/given" -v "$PWD:/mnt" "$BUSYBOX" sh -c 'cat /given; echo >/real'
+	echo xyzzy-4711 >hidden
+	davit secret create file hidden >/dev/null
+	davit secret create variable hidden >/dev/null
+	davit run --name c --network none -v "$PWD/hidden:/given" -v "$PWD:/mnt" --secret file --secret file,target=/etc/key \
+		--secret variable,type=env,target=KEY "$BUSYBOX" sh -c 'cat /given /etc/key /run/secrets/file; echo >/real'
 	davit commit -q c made:1
 	davit save -q --format oci-dir -o image made:1
 	local layer
@@ -114,13 +120,17 @@ of_image() { davit image inspect --format "{{$1}}" made:1; }
 		print(blob(json.load(open(blob(manifest)))["layers"][-1]["digest"]))
 	END
 	)
-	tar tf "$layer" | grep -v '^mnt/$' >names
+	tar tf "$layer" | grep -vE '^(mnt|etc|run)/$' >names
 	[ "$(cat names)" = real ]
-	! grep -q hidden "$layer"
+	is_absent xyzzy "$layer"
 	davit commit -q --squash c made:2
 	run_davit run --rm --network none made:2 sh -c 'ls /given; grep -c . /etc/hosts'
 	assert_not_contains given
-	! davit image inspect made:2 | grep hidden
+	davit image inspect made:1 made:2 >all.json
+	is_absent 'xyzzy|KEY=' all.json
+	davit export c >all.tar
+	is_absent xyzzy all.tar
+	davit secret rm file variable >/dev/null
 }
 
 @test "an image made by commit survives save and load, and others can read it" {
@@ -220,4 +230,27 @@ of_image() { davit image inspect --format "{{$1}}" made:1; }
 	assert_contains one
 	assert_contains "No such file"
 	davit rmi made:1 made:2
+}
+
+# bats test_tags=root
+@test "commit and import on a full disk say so and leave nothing, and the container is whole" {
+	need_davit
+	mkdir full
+	mount -t tmpfs -o size=60m tmpfs full
+	own_store "$PWD/full/store"
+	davit pull -q "$BUSYBOX" >/dev/null
+	davit run --name c --network none "$BUSYBOX" sh -c 'dd if=/dev/urandom of=/large bs=1M count=25 2>/dev/null; echo >/done'
+	run_error 125 commit -q c made:1 -- "commit container 'c'" "space"
+	davit export -o large.tar c
+	run_error 125 import -q large.tar made:1 -- "large.tar" "space"
+	head -c 15M /dev/zero >full/filler
+	run_error 125 export -o full/x.tar c -- "space"
+	[ ! -e full/x.tar ]
+	run_davit diff c
+	assert_line "A /large"
+	[ "$(find "$STORE/blobs" -type f -size +8M | wc -l)" = 0 ]
+	[ -z "$(find "$STORE/layers" -name 'tmp-*')" ]
+	davit rm c
+	davit rmi "$BUSYBOX"
+	umount full
 }
