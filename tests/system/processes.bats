@@ -36,6 +36,12 @@ more_ticks() { [ "$(ticks)" -gt "$1" ]; }
 	run_error 125 top nobody -- "nobody"
 }
 
+@test "top: users have the names that the container's own files give them" {
+	run_davit run -d --name named --network none --user ann "$BUSYBOX" sleep 4321
+	run_davit top named user
+	[ "${lines[1]}" = ann ] || fail "the name"
+}
+
 @test "top of a container with the host's process namespace shows its own only" {
 	run_davit run -d --name tops --network none --pid host "$BUSYBOX" sh -c 'sleep 4322 & wait'
 	shown() { davit top tops args | grep -qx 'sleep 4322'; }

@@ -147,11 +147,37 @@ static void test_file_in_the_way_is_an_error(void **state)
 			 -ENOTDIR);
 }
 
+static void test_only_plain_files_are_opened(void **state)
+{
+	struct ground *ground = *state;
+	char text[8] = "";
+
+	int fd = openat(ground->root_fd, "plain", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, "text", 4), 4);
+	close(fd);
+	assert_int_equal(symlinkat("/../../plain", ground->root_fd, "link"), 0);
+	fd = mount_open_plain_file(ground->root_fd, "/link");
+	assert_true(fd >= 0);
+	assert_int_equal(read(fd, text, sizeof(text)), 4);
+	assert_string_equal(text, "text");
+	close(fd);
+	assert_int_equal(mkfifoat(ground->root_fd, "pipe", 0600), 0);
+	assert_int_equal(mount_open_plain_file(ground->root_fd, "pipe"), -EINVAL);
+	assert_int_equal(mount_open_plain_file(ground->root_fd, "/"), -EINVAL);
+	assert_int_equal(mount_open_plain_file(ground->root_fd, "none"), -ENOENT);
+	/* Plain by its mode only. */
+	int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(mount_open_plain_file(root_fd, "/proc/version"), -EINVAL);
+	assert_int_equal(mount_open_plain_file(root_fd, "/dev/zero"), -EINVAL);
+	close(root_fd);
+}
+
 #define WITH_GROUND(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WITH_GROUND(test_only_plain_files_are_opened),
 		WITH_GROUND(test_missing_parts_are_made),
 		WITH_GROUND(test_absolute_link_stays_inside),
 		WITH_GROUND(test_dots_end_at_the_root),
