@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "engine/container-end.h"
+#include "engine/container-mount.h"
 #include "engine/container-own-layers.h"
 #include "engine/container-size.h"
 #include "engine/container-spec.h"
@@ -57,7 +58,17 @@ static int lock_stopped(struct engine *engine, struct container *container, cons
 	if (r == 0 &&
 	    (container->state == CONTAINER_RUNNING || container->state == CONTAINER_RESTARTING))
 		r = refuse_running(container, what, err);
-	return r;
+	if (r < 0 || !container_is_mounted(engine, container->id)) {
+		/* One in another mount namespace ends; whoever writes there would write into what is frozen. */
+		if (r == 0)
+			container_forget_mount(engine, container->id);
+		return r;
+	}
+	autofree char *path = container_mount_path(engine, container->id);
+	return err_set(err, EBUSY,
+		       "cannot %s container %s as its files are mounted at '%s'; unmount them with "
+		       "'davit unmount %s'",
+		       what, container->name, path, container->name);
 }
 
 static int database_of(struct engine *engine, struct database **ret_db, struct err *err)

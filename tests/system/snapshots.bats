@@ -190,6 +190,19 @@ layers_on_disk() { find "$STORE/snapshots" -mindepth 1 -maxdepth 1 2>/dev/null |
 	done
 }
 
+@test "one whose files are mounted is refused" {
+	is_root || skip "an ordinary user's mount is in a namespace of his own"
+	make c "$ADD"
+	davit start -a c
+	davit snapshot c
+	run_davit mount c
+	path=$output
+	run_error 125 snapshot c -- "$path" "davit unmount c"
+	run_error 125 revert c -- "$path"
+	davit unmount c
+	run_davit snapshot c
+}
+
 @test "--rootfs: refused, with :O it works" {
 	mkdir -p "$BATS_TEST_TMPDIR/fs"
 	davit create --name x "$BUSYBOX" true >/dev/null
