@@ -216,6 +216,12 @@ static int use_volume(struct engine *engine, struct mount_spec *mount, struct er
 	int r = volume_ensure(engine, mount->source, err);
 	if (r == 0)
 		r = volume_find(engine, mount->source, &volume, err);
+	if (r == 0 && mount_spec_subpath(mount) && volume->options.count)
+		return err_set(
+			err, EINVAL,
+			"volume '%s' is a mount of its own, of which no subpath can be mounted; "
+			"leave it out",
+			mount->source);
 	if (r == 0)
 		r = volume_backing_apply(&volume->options, mount, err);
 	return r < 0 ? err_wrap(err, "volume '%s'", mount->source) : 0;

@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 
+#define SUBPATH "subpath=" /* among the options */
+
 static const char *const kind_names[] = {
 	[MOUNT_BIND] = "bind",	 [MOUNT_VOLUME] = "volume", [MOUNT_TMPFS] = "tmpfs",
 	[MOUNT_RAMFS] = "ramfs", [MOUNT_DEVPTS] = "devpts", [MOUNT_IMAGE] = "image",
@@ -105,6 +107,14 @@ static int apply_option(struct mount_spec *mount, const char *option)
 	return 0;
 }
 
+const char *mount_spec_subpath(const struct mount_spec *mount)
+{
+	for (size_t i = 0; mount->kind == MOUNT_VOLUME && i < mount->options.count; i++)
+		if (strncmp(mount->options.items[i], SUBPATH, strlen(SUBPATH)) == 0)
+			return mount->options.items[i] + strlen(SUBPATH);
+	return NULL;
+}
+
 static bool has_prefix(const struct strlist *list, const char *prefix)
 {
 	for (size_t i = 0; i < list->count; i++)
@@ -113,13 +123,20 @@ static bool has_prefix(const struct strlist *list, const char *prefix)
 	return false;
 }
 
-static int check_overlay(const struct mount_spec *mount, const char *text, struct err *err)
+static int check_whole(const struct mount_spec *mount, const char *text, struct err *err)
 {
 	if (has_prefix(&mount->options, "upperdir=") != has_prefix(&mount->options, "workdir="))
 		return err_set(err, EINVAL,
 			       "volume '%s': upperdir and workdir of option 'O' belong together; "
 			       "give both, as directories of one file system",
 			       text);
+	if (mount_spec_subpath(mount) &&
+	    (!mount->source || mount->is_overlay || mount->chown_to_user))
+		return err_set(
+			err, EINVAL,
+			"the subpath of volume '%s' needs a volume with a name, and goes with "
+			"neither 'O' nor 'U'",
+			text);
 	if (mount->is_overlay && mount->kind == MOUNT_VOLUME && !mount->source)
 		return err_set(err, EINVAL,
 			       "option 'O' of volume '%s' needs a directory or a volume as its "
@@ -171,7 +188,7 @@ int mount_spec_parse_volume(const char *text, const char *cwd, struct mount_spec
 				options.items[i], text);
 	}
 	if (r == 0)
-		r = check_overlay(&mount, text, err);
+		r = check_whole(&mount, text, err);
 	if (r < 0) {
 		mount_spec_clear(&mount);
 		return r;
@@ -208,6 +225,22 @@ static int parse_boolean(const char *text, bool *ret_value)
 		*ret_value = false;
 	else
 		return -EINVAL;
+	return 0;
+}
+
+/* It is followed inside the volume, whatever links there are. */
+static int set_subpath(struct mount_spec *mount, const char *path, struct err *err)
+{
+	if (!path || !*path || path[0] == '/' || strpbrk(path, ",\n"))
+		return err_set(
+			err, EINVAL,
+			"invalid subpath '%s'; give a path in the volume that neither begins with "
+			"'/' nor holds a comma",
+			path ?: "");
+	if (mount_spec_subpath(mount))
+		return err_set(err, EINVAL, "subpath '%s' is one too many; give one", path);
+	strlist_addf(&mount->options, SUBPATH "%s", path);
+	mount->no_copy = true; /* it is there, or it cannot be mounted */
 	return 0;
 }
 
@@ -249,6 +282,9 @@ static int apply_mount_field(struct mount_spec *mount, const char *key, const ch
 				       key, value);
 		return 0;
 	}
+	if (mount->kind == MOUNT_VOLUME &&
+	    (strcmp(key, "subpath") == 0 || strcmp(key, "volume-subpath") == 0))
+		return set_subpath(mount, value, err);
 	if (mount->kind == MOUNT_BIND && !value && strcmp(key, "bind-nonrecursive") == 0)
 		value = "true";
 	if (mount->kind == MOUNT_BIND && value) {
@@ -352,6 +388,8 @@ int mount_spec_parse_mount(const char *text, const char *cwd, struct mount_spec 
 	if (r == 0 && (mount.kind == MOUNT_BIND || mount.kind == MOUNT_IMAGE) && !mount.source)
 		r = err_set(err, EINVAL, "%s mount '%s' has no source; add src=%s", type, text,
 			    mount.kind == MOUNT_BIND ? "PATH" : "IMAGE");
+	if (r == 0)
+		r = check_whole(&mount, text, err);
 	if (r < 0) {
 		mount_spec_clear(&mount);
 		return r;

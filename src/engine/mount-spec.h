@@ -45,6 +45,8 @@ int mount_spec_parse_mount(const char *text, const char *cwd, struct mount_spec 
 /* "DST[:OPTIONS]" */
 int mount_spec_parse_tmpfs(const char *text, struct mount_spec *ret_mount, struct err *err);
 void mount_spec_clear(struct mount_spec *mount);
+/* Of a volume: the directory or file in it that is to be mounted; NULL: all of it. Borrowed. */
+const char *mount_spec_subpath(const struct mount_spec *mount);
 /* "bind", as --mount calls it. */
 const char *mount_kind_name(enum mount_kind kind);
 

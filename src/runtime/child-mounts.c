@@ -77,6 +77,31 @@ static size_t fd_path(char path[FD_PATH_MAX], int fd)
 
 /* ---- bind mounts ---- */
 
+int child_clone_source(const struct plan_mount *mount)
+{
+	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+
+	if (mount->options.bind_recursive)
+		flags |= AT_RECURSIVE;
+	if (!mount->subpath)
+		return open_tree(AT_FDCWD, mount->source, flags);
+	/* Containers write to the source: their links lead nowhere else. */
+	int root_fd = open(mount->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root_fd < 0)
+		return -1;
+	int fd = mount_open_in_root(root_fd, mount->subpath, 0, RESOLVE_NO_MAGICLINKS);
+	close(root_fd);
+	if (fd < 0) {
+		errno = -fd;
+		return -1;
+	}
+	int tree_fd = open_tree(fd, "", flags | AT_EMPTY_PATH);
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	return tree_fd;
+}
+
 int child_open_bind_sources(struct child *child)
 {
 	const struct launch_plan *plan = child->plan;
@@ -95,10 +120,7 @@ int child_open_bind_sources(struct child *child)
 			child->bind_fds[i] = mount->mount_fd;
 			continue;
 		}
-		unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
-		if (mount->options.bind_recursive)
-			flags |= AT_RECURSIVE;
-		child->bind_fds[i] = open_tree(AT_FDCWD, mount->source, flags);
+		child->bind_fds[i] = child_clone_source(mount);
 		if (child->bind_fds[i] < 0)
 			return child_fail(child, CHILD_BIND_SOURCE, (int)i);
 	}

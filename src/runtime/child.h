@@ -39,6 +39,8 @@ int child_fail_code(struct child *child, enum child_step step, int index, int co
 /* child-mounts.c */
 int child_open_layers(struct child *child);
 int child_open_bind_sources(struct child *child);
+/* A detached clone of what a bind mount shows, -1 with errno. */
+int child_clone_source(const struct plan_mount *mount);
 /* A detached clone of the directory that becomes the root. */
 int child_open_root(struct child *child);
 int child_mount_root(struct child *child);

@@ -21,6 +21,10 @@ static int explain_mount(const struct launch_plan *plan, const struct child_repo
 	errno = report->code;
 	switch (report->step) {
 	case CHILD_BIND_SOURCE:
+		if (mount->subpath && report->code == ENOENT)
+			return err_set(err, ENOENT,
+				       "mount '%s': there is no '%s' in the volume; make it first",
+				       mount->target, mount->subpath);
 		if (report->code == ENOENT)
 			return err_set(err, ENOENT,
 				       "mount '%s': source '%s' does not exist; create it first",

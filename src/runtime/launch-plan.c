@@ -376,9 +376,13 @@ static int plan_mount_one(struct launch_plan *plan, const struct oci_mount *from
 		return r;
 	if (!from->source || !*from->source)
 		return err_set(err, EINVAL, "a bind mount needs a source");
-	if (mount->options.option_count)
-		return err_set(err, EINVAL, "unknown option '%s' for a bind mount",
-			       mount->options.options[0].key);
+	for (size_t i = 0; i < mount->options.option_count; i++) {
+		const struct file_system_option *option = &mount->options.options[i];
+		if (strcmp(option->key, "subpath") != 0 || !option->value)
+			return err_set(err, EINVAL, "unknown option '%s' for a bind mount",
+				       option->key);
+		mount->subpath = option->value;
+	}
 	int counted = count_mapped(plan, mount, err);
 	if (counted < 0)
 		return counted;

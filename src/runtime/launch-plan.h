@@ -42,6 +42,8 @@ struct plan_mount {
 	const char *target; /* config's, absolute inside the container */
 	const char *type;   /* the kernel's name of the file system */
 	const char *source; /* config's */
+	const char *
+		subpath; /* of a bind mount: what is mounted of the source, seen from there; NULL: all of it */
 	/* Where the kernel refuses such a mount in a user namespace, this directory of the host is
 	 * bound instead. */
 	const char *fallback_source;

@@ -31,9 +31,9 @@ static int clone_plain(const char *path, bool recursive)
 			 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0U));
 }
 
-/* With the IDs of the user namespace. `mapped_below`: so is what is mounted below it. */
-static int clone_mapped(const struct mapper *mapper, const char *path, bool recursive,
-			bool mapped_below)
+/* Give a clone the IDs of the user namespace. `mapped_below`: so gets what is mounted below it. Returns the clone, which
+ * is closed on failure. */
+static int map_clone(const struct mapper *mapper, int fd, bool mapped_below)
 {
 	struct mount_attr attributes = {
 		.attr_set = MOUNT_ATTR_IDMAP,
@@ -41,10 +41,7 @@ static int clone_mapped(const struct mapper *mapper, const char *path, bool recu
 	};
 	unsigned flags = AT_EMPTY_PATH | (mapped_below ? AT_RECURSIVE : 0U);
 
-	int fd = clone_plain(path, recursive);
-	if (fd < 0)
-		return -1;
-	if (mount_setattr(fd, "", flags, &attributes, sizeof(attributes)) == 0)
+	if (fd < 0 || mount_setattr(fd, "", flags, &attributes, sizeof(attributes)) == 0)
 		return fd;
 	int saved = errno;
 	close(fd);
@@ -55,7 +52,7 @@ static int clone_mapped(const struct mapper *mapper, const char *path, bool recu
 /* Cover the path by its mapped self, so that overlayfs finds it there. */
 static int cover(const struct mapper *mapper, const char *path)
 {
-	int fd = clone_mapped(mapper, path, false, false);
+	int fd = map_clone(mapper, clone_plain(path, false), false);
 	if (fd < 0)
 		return -1;
 	int r = move_mount(fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH);
@@ -124,7 +121,7 @@ static int map_root(struct mapper *mapper)
 	const struct oci_overlay *overlay = &plan->config->overlay;
 
 	if (!plan->has_overlay) {
-		int fd = clone_mapped(mapper, plan->root_source, true, true);
+		int fd = map_clone(mapper, clone_plain(plan->root_source, true), true);
 		if (fd < 0)
 			return child_fail(&mapper->child, CHILD_OVERLAY_MAP, 0);
 		mapper->fds[0] = fd;
@@ -165,14 +162,12 @@ static int make_bind(struct mapper *mapper, const struct plan_mount *mount, int 
 {
 	const struct mount_options *options = &mount->options;
 
-	int fd = options->idmap ? clone_mapped(mapper, mount->source, options->bind_recursive,
-					       options->idmap_recursive)
-				: clone_plain(mount->source, options->bind_recursive);
-	if (fd >= 0)
-		return fd;
-	return child_fail(&mapper->child,
-			  options->idmap && errno != ENOENT ? CHILD_MOUNT_MAP : CHILD_BIND_SOURCE,
-			  index);
+	int fd = child_clone_source(mount);
+	if (fd < 0)
+		return child_fail(&mapper->child, CHILD_BIND_SOURCE, index);
+	if (options->idmap)
+		fd = map_clone(mapper, fd, options->idmap_recursive);
+	return fd < 0 ? child_fail(&mapper->child, CHILD_MOUNT_MAP, index) : fd;
 }
 
 /* Each in its place behind the root. */

@@ -314,3 +314,27 @@ text"
 	assert_output used
 	run_davit rm c
 }
+
+@test "--mount: a part of a volume" {
+	need_davit
+	local path who=(--network none) part=type=volume,src=parts,dst=/x,subpath
+	davit volume create parts >/dev/null
+	davit run --rm --network none -v parts:/v "$BUSYBOX" sh -c 'mkdir -p /v/sub; echo in >/v/sub/f; ln -s /etc /v/out; ln -s ../../../../../../etc /v/up; ln -s sub /v/good'
+	run_davit run --rm --network none --mount "$part=sub" "$BUSYBOX" sh -c 'ls /x; echo new >/x/new'
+	assert_output f
+	run_davit run --rm --network none --mount "$part=good/new,ro" "$BUSYBOX" cat /x
+	assert_output new
+	is_root && who+=(--uidmap 0:300000:65536)
+	run_davit run --rm "${who[@]}" --mount "$part=sub" "$BUSYBOX" stat -c %u:%g /x/f
+	assert_output 0:0
+	for path in nosuch out up; do
+		run_error 125 run --rm --network none --mount "$part=$path" "$BUSYBOX" ls /x -- "mount '/x'" "$path" "in the volume"
+	done
+	run_davit run --rm --network none --mount "$part=../../.." "$BUSYBOX" cat /x/sub/f
+	assert_output in
+	run_error 125 run --rm --network none --mount "$part=/sub" "$BUSYBOX" true -- "subpath '/sub'"
+	run_error 125 run --rm --network none --mount "$part=sub,U" "$BUSYBOX" true -- "subpath" "'U'"
+	run_error 125 run --rm --network none --mount type=volume,dst=/x,subpath=sub "$BUSYBOX" true -- "subpath" "name"
+	run_error 125 run --rm --network none --mount type=bind,src=/tmp,dst=/x,subpath=sub "$BUSYBOX" true -- "unknown option 'subpath'"
+	davit volume rm parts
+}
