@@ -185,6 +185,36 @@ static int remove_below(struct removal *removal, int dir_fd, const char *name, i
 	return 0;
 }
 
+static int empty_top(struct removal *removal, const char *path, struct err *err)
+{
+	int r = 0;
+
+	do {
+		removal->moved = false;
+		/* A descriptor of its own: reading starts at the first entry. */
+		int fd = openat(removal->top_fd, ".", O_RDONLY | O_CLOEXEC);
+		r = fd < 0 ? err_errno(err, "open directory '%s'", path)
+			   : remove_children(removal, fd, path, 0, err);
+	} while (r >= 0 && removal->moved);
+	return r;
+}
+
+/* What somebody has put in while it was emptied goes too, but nobody is followed for ever. */
+#define ATTEMPTS 8
+
+static int remove_top(struct removal *removal, int dir_fd, const char *path, struct err *err)
+{
+	for (int attempt = 1;; attempt++) {
+		int r = empty_top(removal, path, err);
+		if (r < 0)
+			return r;
+		if (unlinkat(dir_fd, path, AT_REMOVEDIR) == 0 || errno == ENOENT)
+			return 0;
+		if ((errno != ENOTEMPTY && errno != EEXIST) || attempt == ATTEMPTS)
+			return err_errno(err, "remove directory '%s'", path);
+	}
+}
+
 int file_remove_tree(int dir_fd, const char *path, struct err *err)
 {
 	struct removal removal = { .top_fd = -1 };
@@ -193,16 +223,8 @@ int file_remove_tree(int dir_fd, const char *path, struct err *err)
 	if (r > 0) {
 		autoclose int top_fd = open_for_removal(dir_fd, path, &removal.dev, err);
 		r = removal.top_fd = top_fd;
-		do {
-			removal.moved = false;
-			/* A descriptor of its own: reading starts at the first entry. */
-			int fd = r < 0 ? -1 : openat(top_fd, ".", O_RDONLY | O_CLOEXEC);
-			if (r >= 0)
-				r = fd < 0 ? err_errno(err, "open directory '%s'", path)
-					   : remove_children(&removal, fd, path, 0, err);
-		} while (r >= 0 && removal.moved);
-		if (r >= 0 && unlinkat(dir_fd, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
-			r = err_errno(err, "remove directory '%s'", path);
+		if (r >= 0)
+			r = remove_top(&removal, dir_fd, path, err);
 	}
 	return r < 0 ? err_wrap(err, "remove '%s'", path) : 0;
 }
