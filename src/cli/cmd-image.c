@@ -118,9 +118,9 @@ static int prune(struct cli *cli, void *arguments, int argc, char **argv, struct
 	for (size_t i = 0; r >= 0 && i < args->filters.count; i++)
 		r = parse_prune_filter(args->filters.items[i], &how, err);
 	if (r >= 0 && !args->force) {
-		fprintf(stderr, "WARNING! This command removes all %simages without %s.\n",
-			args->all ? "" : "dangling ",
-			args->all ? "at least one container associated with them" : "a name");
+		fprintf(stderr, "WARNING! This command removes all %s.\n",
+			args->all ? "images without at least one container associated with them"
+				  : "dangling images");
 		if (!cli_confirm("Are you sure you want to continue?")) {
 			strlist_clear(&how.labels);
 			strlist_clear(&how.not_labels);
