@@ -191,6 +191,16 @@ loadfromarchive $BATS_TEST_TMPDIR/image.tar"
 	[ -s "$BATS_TEST_TMPDIR/first" ] || fail "nothing"
 }
 
+@test "following ends with the log" {
+	need_davit
+	davit_background events --since 1h --filter type=volume --format '{{.Name}}' >"$BATS_TEST_TMPDIR/out"
+	pid=$!
+	davit volume create one >/dev/null
+	wait_until 20 grep -qx one "$BATS_TEST_TMPDIR/out"
+	davit system reset --force
+	wait_status 0 $pid
+}
+
 @test "many writers, and the file renamed under who follows: each event once, in order" {
 	need_davit
 	printf '[engine]\nevents_logfile_max_size = "4k"\n' >"$BATS_TEST_TMPDIR/containers.conf"
