@@ -29,8 +29,10 @@
 	X(image_diff)                                                                              \
 	X(image_exists)                                                                            \
 	X(image_inspect)                                                                           \
+	X(image_mount)                                                                             \
 	X(image_prune)                                                                             \
 	X(image_tree)                                                                              \
+	X(image_unmount)                                                                           \
 	X(images)                                                                                  \
 	X(import)                                                                                  \
 	X(info)                                                                                    \

@@ -118,7 +118,7 @@ static int attach_root(struct engine *engine, struct container *container, const
 	return 0;
 }
 
-static int refuse_outside(const struct engine *engine, const char *command, struct err *err)
+int mount_refuse_outside(const struct engine *engine, const char *command, struct err *err)
 {
 	if (!engine->is_rootless || engine->is_unshared)
 		return 0;
@@ -133,7 +133,7 @@ int container_mount(struct engine *engine, struct container *container, char **r
 {
 	autofree char *path = container_mount_path(engine, container->id);
 
-	int r = refuse_outside(engine, "mount", err);
+	int r = mount_refuse_outside(engine, "mount", err);
 	if (r == 0 && !is_mount_point(path)) {
 		r = attach_root(engine, container, path, err);
 		if (r == 0)
@@ -145,28 +145,33 @@ int container_mount(struct engine *engine, struct container *container, char **r
 	return 0;
 }
 
+int mount_take_away(const struct engine *engine, const char *id, bool force, struct err *err)
+{
+	autofree char *path = container_mount_path(engine, id);
+
+	if (!is_mount_point(path))
+		return 0;
+	if (umount2(path, UMOUNT_NOFOLLOW | (force ? MNT_DETACH : 0)) < 0) {
+		if (errno == EBUSY)
+			return err_set(err, EBUSY,
+				       "somebody uses '%s'; --force takes it away all the same",
+				       path);
+		return err_errno(err, "unmount '%s'", path);
+	}
+	(void)rmdir(path); /* it may be mounted elsewhere: then that ends, too */
+	return 1;
+}
+
 int container_unmount(struct engine *engine, const struct container *container, bool force,
 		      struct err *err)
 {
-	autofree char *path = container_mount_path(engine, container->id);
+	int r = mount_refuse_outside(engine, "unmount", err);
 
-	int r = refuse_outside(engine, "unmount", err);
-	if (r < 0)
-		return r;
-	bool was_mounted = is_mount_point(path);
-	if (was_mounted && umount2(path, UMOUNT_NOFOLLOW | (force ? MNT_DETACH : 0)) < 0) {
-		if (errno == EBUSY)
-			return err_set(
-				err, EBUSY,
-				"unmount container '%s': somebody uses '%s'; --force takes it "
-				"away all the same",
-				container->name, path);
-		return err_errno(err, "unmount container '%s'", container->name);
-	}
-	(void)rmdir(path); /* it may be mounted elsewhere: then that ends, too */
-	if (was_mounted)
+	if (r == 0)
+		r = mount_take_away(engine, container->id, force, err);
+	if (r > 0)
 		event_container(engine, container, EVENT_UNMOUNT);
-	return 0;
+	return r < 0 ? err_wrap(err, "unmount container '%s'", container->name) : 0;
 }
 
 void container_forget_mount(const struct engine *engine, const char *id)

@@ -27,3 +27,8 @@ int container_unmount(struct engine *engine, const struct container *container, 
 
 /* Whatever is mounted there goes, as the container goes or is started. */
 void container_forget_mount(const struct engine *engine, const char *id);
+
+/* What images have in common with that: the error for an ordinary user outside of davit unshare; and taking the mount
+ * away, which returns 1 if there was one. */
+int mount_refuse_outside(const struct engine *engine, const char *command, struct err *err);
+int mount_take_away(const struct engine *engine, const char *id, bool force, struct err *err);

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/container-mount.h"
 #include "engine/engine.h"
 #include "engine/event.h"
 #include "oci/image-config.h"
@@ -126,6 +127,7 @@ static int delete_image(struct engine *engine, struct store *store, struct image
 		r = image_delete(store, image, err);
 	if (r < 0)
 		return r;
+	container_forget_mount(engine, image->id);
 	tell_removal(engine, image);
 	strlist_extend(untagged, &image->names);
 	strlist_add(deleted, image->id);
@@ -266,6 +268,8 @@ int image_prune(struct engine *engine, const struct image_prune *prune, struct s
 		if (r == 0)
 			continue;
 		r = image_delete(store, list.items[i], &own);
+		if (r >= 0)
+			container_forget_mount(engine, list.items[i]->id);
 		if (r == -EBUSY || r == -ENOENT) /* taken or gone since it was listed */
 			continue;
 		if (r < 0) {

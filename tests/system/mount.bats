@@ -125,3 +125,31 @@ written"
 	run_status 0 davit unshare "$DAVIT" ps --format '{{.Names}}'
 	assert_output c
 }
+
+@test "image mount shows the files of an image, read-only, until it is unmounted" {
+	need_davit
+	run_status 0 where_mounts_are 'm=$($D image mount '"$BUSYBOX"'); cat $m/etc/plain.txt; ! touch $m/file 2>/dev/null
+		$D image mount | grep -q "^'"$BUSYBOX"'  $m$"
+		$D image mount --format json | grep -q "\"mountpoint\": \"$m\""
+		$D image unmount '"$BUSYBOX"' >/dev/null
+		[ ! -e $m ]; [ -z "$($D image mount)" ]
+		$D image mount -a >/dev/null; $D image umount -a | wc -l'
+	assert_matches '[1-9][0-9]*$'
+	is_root || run_error 125 image mount "$BUSYBOX" -- 'in rootless mode' 'davit unshare'
+	is_root || return 0
+	run_error 125 image mount nosuchimage -- 'nosuchimage'
+	run_error 125 image unmount -- '--all'
+}
+
+@test "a mount ends with its image" {
+	need_root
+	need_davit
+	own_store
+	davit load -q -i "oci:$DAVIT_TEST_CACHE/layouts/busybox" >/dev/null || davit pull -q "$BUSYBOX" >/dev/null
+	image=$(davit images -q | head -n 1)
+	m=$(davit image mount "$image")
+	[ -e "$m/bin" ]
+	davit rmi -f "$image" >/dev/null
+	[ ! -e "$m" ]
+	remove_store
+}
