@@ -29,8 +29,7 @@ static void expect(const char *before, const char *const *instructions, const ch
 		fail_msg("%s", json_object_to_json_string(config));
 }
 
-#define EXPECT(before, after, ...)                                                                 \
-	expect(before, (const char *const[]){ __VA_ARGS__, NULL }, after)
+#define EXPECT(before, after, ...) expect(before, (const char *const[]){ __VA_ARGS__, NULL }, after)
 
 static void refuse(const char *instruction, const char *words)
 {
@@ -68,7 +67,8 @@ static void test_ports_and_volumes_are_sets(void **state)
 {
 	(void)state;
 	EXPECT("{}",
-	       "{\"ExposedPorts\": {\"80/tcp\": {}, \"53/udp\": {}, \"8000/tcp\": {}, \"8001/tcp\": {}}}",
+	       "{\"ExposedPorts\": {\"80/tcp\": {}, \"53/udp\": {}, \"8000/tcp\": {}, "
+	       "\"8001/tcp\": {}}}",
 	       "EXPOSE 80 53/udp", "EXPOSE=8000-8001");
 	EXPECT("{}", "{\"Volumes\": {\"/a\": {}, \"/b c\": {}, \"/d\": {}}}",
 	       "VOLUME [\"/a\", \"/b c\"]", "VOLUME /d");
@@ -90,7 +90,8 @@ static void test_health_checks_have_options(void **state)
 	(void)state;
 	EXPECT("{}", "{\"Healthcheck\": {\"Test\": [\"NONE\"]}}", "HEALTHCHECK NONE");
 	EXPECT("{}",
-	       "{\"Healthcheck\": {\"Test\": [\"CMD-SHELL\", \"a || b\"], \"Interval\": 5000000000, "
+	       "{\"Healthcheck\": {\"Test\": [\"CMD-SHELL\", \"a || b\"], \"Interval\": "
+	       "5000000000, "
 	       "\"Retries\": 2}}",
 	       "HEALTHCHECK --interval=5s --retries=2 CMD a || b");
 	EXPECT("{}", "{\"Healthcheck\": {\"Test\": [\"CMD\", \"a\", \"b\"]}}",
