@@ -452,9 +452,12 @@ static bool options_by_fd(const struct child *child, char *text, size_t size)
 		at += strlen(before);
 		at += fd_path(text + at, child->layer_fds[i]);
 	}
-	const char *end =
-		overlay->upper && overlay->is_volatile ? ",volatile,userxattr" : ",userxattr";
-	memcpy(text + at, end, strlen(end) + 1);
+	const char *ends[] = { overlay->upper && overlay->is_volatile ? ",volatile" : "",
+			       child->plan->overlay_userxattr ? ",userxattr" : "" };
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		memcpy(text + at, ends[i], strlen(ends[i]) + 1);
+		at += strlen(ends[i]);
+	}
 	return true;
 }
 
@@ -470,6 +473,23 @@ static int mount_string(struct child *child, const char *place, const char *opti
 	return fd < 0 ? child_fail(child, CHILD_OVERLAY, -1) : fd;
 }
 
+/* Names of many layers do not fit, descriptors of 200 do. */
+static int open_to_shorten(struct child *child, int *fds, size_t size)
+{
+	const struct oci_overlay *overlay = &child->plan->config->overlay;
+	size_t count = overlay->lowers.count + (overlay->upper ? 2 : 0);
+
+	if (count > size)
+		return child_fail_code(child, CHILD_OVERLAY, -1, E2BIG);
+	for (size_t i = 0; i < count; i++) {
+		fds[i] = open(layer_path(overlay, i), O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fds[i] < 0)
+			return child_fail(child, CHILD_OVERLAY, -1);
+	}
+	child->layer_fds = fds;
+	return 0;
+}
+
 /* Kernels before "lowerdir+": one string, which has to fit a page, on a directory. */
 static int mount_overlay_by_string(struct child *child, bool *ret_attached)
 {
@@ -477,14 +497,24 @@ static int mount_overlay_by_string(struct child *child, bool *ret_attached)
 	const char *place =
 		plan->config->root_path ? plan->config->root_path : plan->config->overlay.upper;
 	char options[4096];
+	int fds[sizeof(options) / sizeof("/proc/self/fd/0")];
 
 	*ret_attached = true;
 	if (!place)
 		place = plan->config->overlay.lowers.items[0];
-	if (!child->layer_fds)
+	bool is_short = strlen(plan->overlay_fallback) < sizeof(options);
+	if (!child->layer_fds && is_short)
 		return mount_string(child, place, plan->overlay_fallback);
+	bool had_fds = child->layer_fds;
+	if (!had_fds && open_to_shorten(child, fds, sizeof(fds) / sizeof(fds[0])) < 0)
+		return -1;
 	if (!options_by_fd(child, options, sizeof(options)))
 		return child_fail_code(child, CHILD_OVERLAY, -1, E2BIG);
+	if (!had_fds) {
+		int r = mount_string(child, place, options);
+		child->layer_fds = NULL; /* they end with this function */
+		return r;
+	}
 	/* A directory that whoever we have become may reach; it is moved to "/" from there. */
 	*ret_attached = false;
 	return mount_string(child, "/proc", options);
