@@ -217,6 +217,7 @@ static int start_upper(struct engine *engine, const struct container_spec *spec,
 	if (r == 0)
 		r = userns_spawn(caller, engine_join_pid(engine), write_upper, files, ret_worker,
 				 err);
+	files->uid_map = files->gid_map = NULL; /* the worker has its own */
 	container_map_clear(&map);
 	return r;
 }

@@ -451,7 +451,7 @@ static int open_tagged(struct engine *engine, const char *tag, struct container_
 		       struct err *err)
 {
 	autofree char *found = NULL;
-	struct database *db;
+	struct database *db = NULL;
 
 	int r = lock(engine, base->container, &base->lock_fd, err);
 	if (r == 0)
