@@ -217,3 +217,24 @@ secret() { printf %s "${2-$VALUE}" | davit secret create "$1" - >/dev/null; }
 	[ -z "$(find "$RUNDIR/containers" -name 'secret*' 2>/dev/null)" ] || fail "something stays"
 	[ -z "$(ls -A "$STORE/containers")" ] || fail "something stays"
 }
+
+@test "no image, export or description holds a secret; a clone has it" {
+	need_davit
+	secret one
+	davit run -d --name c --network none --secret one --secret one,target=/etc/key --secret one,type=env,target=PASS "$BUSYBOX" sleep 1000 >/dev/null
+	davit commit -q c localhost/committed >/dev/null
+	davit export -o "$BATS_TEST_TMPDIR/export.tar" c
+	! grep -qaF "$VALUE" "$BATS_TEST_TMPDIR/export.tar" || fail "export"
+	run_davit run --rm --network none localhost/committed sh -c 'env; cat /run/secrets/one /etc/key 2>/dev/null; ls /run/secrets 2>/dev/null; :'
+	assert_not_contains "$VALUE"
+	assert_not_contains PASS
+	run_davit inspect --type image localhost/committed
+	assert_not_contains "$VALUE"
+	davit stop -t 0 c >/dev/null
+	davit container clone c d >/dev/null
+	davit start d >/dev/null
+	run_davit exec d sh -c 'cat /run/secrets/one; echo "$PASS"'
+	assert_output "$VALUE$VALUE"
+	davit rm -f -t 0 c d >/dev/null
+	davit rmi localhost/committed >/dev/null
+}
