@@ -163,10 +163,10 @@ foreign_descriptors='for d in /proc/self/fd/*; do case $(readlink $d) in /dev/*|
 		rm root/etc/$database
 		ln -s /proc/self/environ root/etc/$database
 		run --separate-stderr davit_within 20 run --rm --network none -u nosuch --rootfs "$PWD/root" id -u
-		assert_error 125 nosuch
+		assert_error 126 nosuch
 		ln -sf "$PWD/outside/secret" root/etc/$database
 		run --separate-stderr davit_within 20 run --rm --network none -u secret --rootfs "$PWD/root" id -u
-		assert_error 125 secret
+		assert_error 126 secret
 		rm root/etc/$database
 		# Too much to look at: told, not read to its end.
 		truncate -s 3G root/etc/$database
