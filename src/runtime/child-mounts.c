@@ -436,7 +436,7 @@ static bool remove_volatile_mark(struct child *child)
 }
 
 /* The options by descriptors instead of names. Returns whether they fit. */
-static bool options_by_fd(const struct child *child, char *text, size_t size)
+static bool options_by_fd(const struct child *child, const int *fds, char *text, size_t size)
 {
 	const struct oci_overlay *overlay = &child->plan->config->overlay;
 	size_t lowers = overlay->lowers.count, at = 0;
@@ -450,7 +450,7 @@ static bool options_by_fd(const struct child *child, char *text, size_t size)
 			return false;
 		memcpy(text + at, before, strlen(before));
 		at += strlen(before);
-		at += fd_path(text + at, child->layer_fds[i]);
+		at += fd_path(text + at, fds[i]);
 	}
 	const char *ends[] = { overlay->upper && overlay->is_volatile ? ",volatile" : "",
 			       child->plan->overlay_userxattr ? ",userxattr" : "" };
@@ -486,7 +486,6 @@ static int open_to_shorten(struct child *child, int *fds, size_t size)
 		if (fds[i] < 0)
 			return child_fail(child, CHILD_OVERLAY, -1);
 	}
-	child->layer_fds = fds;
 	return 0;
 }
 
@@ -508,13 +507,10 @@ static int mount_overlay_by_string(struct child *child, bool *ret_attached)
 	bool had_fds = child->layer_fds;
 	if (!had_fds && open_to_shorten(child, fds, sizeof(fds) / sizeof(fds[0])) < 0)
 		return -1;
-	if (!options_by_fd(child, options, sizeof(options)))
+	if (!options_by_fd(child, had_fds ? child->layer_fds : fds, options, sizeof(options)))
 		return child_fail_code(child, CHILD_OVERLAY, -1, E2BIG);
-	if (!had_fds) {
-		int r = mount_string(child, place, options);
-		child->layer_fds = NULL; /* they end with this function */
-		return r;
-	}
+	if (!had_fds)
+		return mount_string(child, place, options);
 	/* A directory that whoever we have become may reach; it is moved to "/" from there. */
 	*ret_attached = false;
 	return mount_string(child, "/proc", options);
