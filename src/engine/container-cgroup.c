@@ -60,7 +60,7 @@ static bool is_slice(const char *parent)
 	return dot && strcmp(dot, ".slice") == 0 && !strchr(parent, '/');
 }
 
-static char *manager_socket(const struct engine *engine)
+char *container_cgroup_manager(const struct engine *engine)
 {
 	autofree char *of_login = xasprintf("/run/user/%u", (unsigned)engine->uid);
 
@@ -92,7 +92,7 @@ static int choose(const struct engine *engine, const struct container_spec *spec
 	}
 	if (*ret_manager != MANAGER_SYSTEMD)
 		return 0;
-	autofree char *socket = manager_socket(engine);
+	autofree char *socket = container_cgroup_manager(engine);
 	if (socket)
 		return 0;
 	/* containers.conf belongs to several programs, and may be for another host. */
@@ -134,7 +134,7 @@ static int note_place(const struct container_cgroup *cgroup, const struct engine
 static void plan_scope(struct container_cgroup *cgroup, const struct engine *engine,
 		       const struct container_spec *spec, const char *id)
 {
-	cgroup->socket = manager_socket(engine);
+	cgroup->socket = container_cgroup_manager(engine);
 	cgroup->unit = xasprintf("davit-%s.scope", id);
 	cgroup->slice = xstrdup(is_slice(spec->cgroup_parent) ? spec->cgroup_parent
 				: engine->is_rootless	      ? "user.slice"
@@ -148,7 +148,7 @@ static bool scope_is_better(const struct container_cgroup *cgroup, const struct 
 {
 	if (!engine->is_rootless || (result == 0 && cgroup->group && !left_out))
 		return false;
-	autofree char *socket = manager_socket(engine);
+	autofree char *socket = container_cgroup_manager(engine);
 	return socket != NULL;
 }
 

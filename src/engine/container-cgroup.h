@@ -38,6 +38,9 @@ int container_cgroup_enter(struct container_cgroup *cgroup, struct engine *engin
 			   const struct oci_runtime_config *config, const char *run_dir,
 			   struct err *err);
 
+/* Where the systemd listens that makes this caller's scopes; NULL without one. Owned by the caller. */
+char *container_cgroup_manager(const struct engine *engine);
+
 /* Find it again. -ENOENT if it has none, by its spec or because this host gave it none. */
 int container_cgroup_open(struct engine *engine, const struct container *container,
 			  const struct container_spec *spec, struct cgroup **ret_cgroup,

@@ -122,6 +122,7 @@ static void exec_clear(struct exec *exec)
 	fd_close(&exec->target.pid_fd);
 	oci_runtime_config_free(exec->config);
 	cgroup_free(exec->cgroup);
+	free(exec->target.systemd_socket);
 	container_spec_free(exec->spec);
 	strlist_clear(&exec->directories);
 	identity_clear(&exec->identity);
@@ -145,6 +146,8 @@ static int prepare(struct exec *exec, struct err *err)
 	(void)container_cgroup_open(exec->engine, exec->container, exec->spec, &exec->cgroup,
 				    &ignored);
 	exec->target.cgroup = exec->cgroup;
+	if (exec->cgroup && exec->engine->is_rootless)
+		exec->target.systemd_socket = container_cgroup_manager(exec->engine);
 	change_spec(exec->spec, exec->request);
 	/* Users are those of the container as it is now. */
 	if (!exec->spec->rootfs)

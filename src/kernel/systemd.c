@@ -148,26 +148,32 @@ static void put_body(struct strbuf *body, const struct systemd_scope *scope)
 	end_array(body, aux_at, aux);
 }
 
-void systemd_scope_message(const struct systemd_scope *scope, uint32_t serial,
-			   struct strbuf *message)
+static void put_call(struct strbuf *message, uint32_t serial, const char *member,
+		     const char *signature, const struct strbuf *body)
 {
-	autostrbuf struct strbuf body = STRBUF_EMPTY;
 	size_t fields_at;
-
-	put_body(&body, scope);
 	const char fixed[] = { byte_order(), METHOD_CALL, 0 /* flags */, 1 /* version */ };
 	strbuf_add(message, fixed, sizeof(fixed));
-	put_u32(message, (uint32_t)body.size);
+	put_u32(message, (uint32_t)body->size);
 	put_u32(message, serial);
 	size_t fields = begin_array(message, 8, &fields_at);
 	put_header_string(message, FIELD_PATH, "o", "/org/freedesktop/systemd1");
 	put_header_string(message, FIELD_INTERFACE, "s", "org.freedesktop.systemd1.Manager");
-	put_header_string(message, FIELD_MEMBER, "s", "StartTransientUnit");
+	put_header_string(message, FIELD_MEMBER, "s", member);
 	put_header_string(message, FIELD_DESTINATION, "s", "org.freedesktop.systemd1");
-	put_header_string(message, FIELD_SIGNATURE, "g", "ssa(sv)a(sa(sv))");
+	put_header_string(message, FIELD_SIGNATURE, "g", signature);
 	end_array(message, fields_at, fields);
 	align(message, 8);
-	strbuf_add(message, body.data, body.size);
+	strbuf_add(message, body->data, body->size);
+}
+
+void systemd_scope_message(const struct systemd_scope *scope, uint32_t serial,
+			   struct strbuf *message)
+{
+	autostrbuf struct strbuf body = STRBUF_EMPTY;
+
+	put_body(&body, scope);
+	put_call(message, serial, "StartTransientUnit", "ssa(sv)a(sa(sv))", &body);
 }
 
 /* ---- reading ---- */
@@ -317,7 +323,7 @@ enum systemd_event systemd_read_message(const void *data, size_t size, const cha
 	if (strcmp(message.error_name, "org.freedesktop.systemd1.UnitExists") == 0)
 		return SYSTEMD_EXISTS;
 	const char *text = get_string(&message.body);
-	(void)err_set(err, EIO, "systemd refuses to start '%s': %s", unit,
+	(void)err_set(err, EIO, "systemd refuses this for '%s': %s", unit,
 		      *text ? text : message.error_name);
 	return SYSTEMD_FAILED;
 }
@@ -448,26 +454,51 @@ static int receive_event(int fd, const char *unit, uint32_t serial, enum systemd
 	return r;
 }
 
-int systemd_start_scope(const char *socket_path, const struct systemd_scope *scope, struct err *err)
+enum { SERIAL = 1 };
+
+/* Send the one call, and listen until it has come to something: at least to this. */
+static int converse(const char *socket_path, const struct strbuf *call, const char *unit,
+		    enum systemd_event until, struct err *err)
 {
-	autostrbuf struct strbuf out = STRBUF_EMPTY, call = STRBUF_EMPTY;
+	autostrbuf struct strbuf out = STRBUF_EMPTY;
 	enum systemd_event event = SYSTEMD_OTHER;
-	const uint32_t serial = 1;
 
 	autoclose int fd = connect_to(socket_path, err);
 	if (fd < 0)
 		return fd;
 	add_authentication(&out);
-	systemd_scope_message(scope, serial, &call);
-	strbuf_add(&out, call.data, call.size);
+	strbuf_add(&out, call->data, call->size);
 	int r = send_all(fd, &out, err);
 	if (r == 0)
 		r = receive_welcome(fd, err);
-	while (r == 0 && (event == SYSTEMD_OTHER || event == SYSTEMD_ACCEPTED))
-		r = receive_event(fd, scope->unit, serial, &event, err);
+	while (r == 0 && event < until)
+		r = receive_event(fd, unit, SERIAL, &event, err);
 	if (r < 0)
 		return r;
 	if (event == SYSTEMD_EXISTS)
-		return err_set(err, EEXIST, "systemd has a unit '%s' already", scope->unit);
+		return err_set(err, EEXIST, "systemd has a unit '%s' already", unit);
 	return event == SYSTEMD_FAILED ? -err->code : 0;
+}
+
+int systemd_start_scope(const char *socket_path, const struct systemd_scope *scope, struct err *err)
+{
+	autostrbuf struct strbuf call = STRBUF_EMPTY;
+
+	systemd_scope_message(scope, SERIAL, &call);
+	return converse(socket_path, &call, scope->unit, SYSTEMD_DONE, err);
+}
+
+int systemd_attach(const char *socket_path, const char *unit, const char *subgroup, pid_t pid,
+		   struct err *err)
+{
+	autostrbuf struct strbuf call = STRBUF_EMPTY, body = STRBUF_EMPTY;
+	size_t pids_at;
+
+	put_string(&body, unit);
+	put_string(&body, subgroup);
+	size_t pids = begin_array(&body, 4, &pids_at);
+	put_u32(&body, (uint32_t)pid);
+	end_array(&body, pids_at, pids);
+	put_call(&call, SERIAL, "AttachProcessesToUnit", "ssau", &body);
+	return converse(socket_path, &call, unit, SYSTEMD_ACCEPTED, err);
 }

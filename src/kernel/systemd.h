@@ -26,6 +26,11 @@ char *systemd_private_socket(uid_t uid, const char *runtime_dir);
 int systemd_start_scope(const char *socket_path, const struct systemd_scope *scope,
 			struct err *err);
 
+/* Move a process of ours into the group `subgroup` ("/container") of a delegated unit. The kernel lets
+ * nobody but the owner of what is above both places do that, so from a login session systemd has to. */
+int systemd_attach(const char *socket_path, const char *unit, const char *subgroup, pid_t pid,
+		   struct err *err);
+
 /* ---- for tests ---- */
 
 /* The call as it goes over the wire (D-Bus specification, "Message Protocol"). */

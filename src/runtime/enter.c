@@ -19,6 +19,7 @@
 #include "base/number.h"
 #include "kernel/cgroup.h"
 #include "kernel/pidfd.h"
+#include "kernel/systemd.h"
 #include "runtime/child.h"
 #include "runtime/runtime-internal.h"
 #include "runtime/runtime.h"
@@ -161,6 +162,26 @@ static int follow_into_cgroup(pid_t target, pid_t pid)
 	return fd < 0 || write(fd, number, strlen(number)) < 0 ? -1 : 0;
 }
 
+/* From outside of what systemd has given to the user, such as a login session. */
+static int attach_by_systemd(const struct runtime_target *target, pid_t pid, struct err *err)
+{
+	static const char ending[] = ".scope/";
+	struct err ignored; /* what failed before is the one to tell */
+	const char *location = cgroup_location(target->cgroup), *end = strstr(location, ending);
+
+	if (!target->systemd_socket || !end)
+		return -err->code;
+	size_t start = (size_t)(end - location);
+	while (start > 0 && location[start - 1] != '/')
+		start--;
+	autofree char *unit =
+		xstrndup(location + start, (size_t)(end - location) - start + strlen(ending) - 1);
+	return systemd_attach(target->systemd_socket, unit, end + strlen(ending) - 1, pid,
+			      &ignored) < 0
+		       ? -err->code
+		       : 0;
+}
+
 static int enter_cgroup(const struct runtime_target *target, const struct runtime_child *child,
 			struct err *err)
 {
@@ -172,7 +193,7 @@ static int enter_cgroup(const struct runtime_target *target, const struct runtim
 	int r = cgroup_add(target->cgroup, child->pid, err);
 	if (r == -EBUSY && follow_into_cgroup(target->pid, child->pid) == 0)
 		return 0;
-	return r;
+	return r == -EACCES || r == -EPERM ? attach_by_systemd(target, child->pid, err) : r;
 }
 
 /* Of the host: what the container has at /dev/null may be anything. */

@@ -64,6 +64,7 @@ struct runtime_target {
 	pid_t pid;  /* of its first process; any other of its processes would do */
 	int pid_fd; /* of that process, borrowed: opened when it was certain that `pid` is the one */
 	const struct cgroup *cgroup; /* the container's, borrowed; NULL: stay in the caller's */
+	char *systemd_socket; /* for moving there what the caller may not move; owned, or NULL */
 };
 
 /* One more process in a container that runs (exec): it joins all namespaces of the container that are not ours anyway,

@@ -149,3 +149,19 @@ scope_of() {
 	run_status 1 "${runtime[@]}" --systemd-cgroup create -b "$bundle" c
 	assert_error 1 "linux.cgroupsPath: '/some/path' is not SLICE:PREFIX:NAME"
 }
+
+# bats test_tags=root
+@test "exec from a login session into a container that lives in a scope of the user's manager" {
+	need_systemd
+	local layout home
+	layout=$(ls -d "$DAVIT_TEST_CACHE"/layouts/busybox)
+	home=$(mktemp -d /tmp/session.XXXXXX)
+	chown davit-test "$home"
+	run --separate-stderr timeout 60 su -l davit-test -c "
+		davit() { '$DAVIT' --root '$home/store' --runroot '$home/run' \"\$@\"; }
+		davit pull -q oci:$layout:latest >&2 && davit run -d --name c --network none busybox sleep 100 >&2
+		davit exec c echo there
+		davit system reset -f >&2"
+	rm -rf "$home"
+	[ "$output" = there ] || fail "$output$stderr"
+}
