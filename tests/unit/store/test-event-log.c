@@ -130,7 +130,6 @@ static void test_news_of_a_large_log(void **state)
 static void test_renaming_loses_nothing_for_who_keeps_up(void **state)
 {
 	autoevent_reader struct event_reader *reader = reader_of(EVENT_READER_FOLLOW);
-
 	for (int i = 0; i < 500; i++) {
 		autofree char *line = xasprintf("{\"number\":%d}", i);
 		autofree char *text = xasprintf("%s\n", line);
@@ -183,14 +182,14 @@ static void test_log_whose_first_line_was_lost_goes_on(void **state)
 /* Each line is as long as a page, so that writes which are torn or mixed would show. */
 static void test_many_writers_while_one_follows(void **state)
 {
-	autofree int *next = xcalloc(WRITERS, sizeof(*next));
-	autoevent_reader struct event_reader *reader = reader_of(EVENT_READER_FOLLOW);
-	int alive = WRITERS, seen = 0;
+	static struct event_reader *reader; /* so that a writer that ends has not lost it */
+	int next[WRITERS] = { 0 }, alive = WRITERS, seen = 0;
 
+	reader = reader_of(EVENT_READER_FOLLOW);
 	for (int writer = 0; writer < WRITERS; writer++) {
 		if (fork() > 0)
 			continue;
-		autofree char *filler = xcalloc(1, 1001);
+		char filler[1001] = "";
 		struct err err;
 		memset(filler, 'x', 1000);
 		for (int i = 0; i < EACH; i++) {
@@ -225,6 +224,7 @@ static void test_many_writers_while_one_follows(void **state)
 		}
 	}
 	assert_int_equal(seen, WRITERS * EACH);
+	event_reader_close(reader);
 }
 
 int main(void)
