@@ -6,7 +6,6 @@
 #include "store/tar-tree.h"
 
 #include <dirent.h>
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/limits.h>
@@ -18,7 +17,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -26,28 +24,13 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "kernel/id-map.h"
+#include "store/tar-tree-internal.h"
 #include "store/tar.h"
 
-#define DEPTH_MAX      2048
-#define EXTENTS_MAX    8192
-#define HOLES_MIN      (64 << 10) /* less is not worth a sparse entry */
-#define NAMES_SIZE     (64 << 10)
-#define ATTRIBUTES_MAX (128 << 10)
-
-struct tar_tree {
-	struct tar_writer *writer;
-	struct tar_tree_options options;
-	struct tar_tree_stats stats;
-	struct strbuf path; /* of the current entry */
-	void *links;	    /* tree of struct link: inodes with several names */
-	unsigned depth;
-	/* Scratch, used between two entries only. */
-	char *names; /* of getdents64(2) */
-	char *attribute_names;
-	struct tar_xattr *xattrs; /* `name` is borrowed from attribute_names, `value` owned */
-	size_t xattr_count;
-	struct tar_extent *extents;
-};
+#define DEPTH_MAX   2048
+#define EXTENTS_MAX 8192
+#define HOLES_MIN   (64 << 10) /* less is not worth a sparse entry */
+#define NAMES_SIZE  (64 << 10)
 
 struct link {
 	dev_t device;
@@ -70,15 +53,9 @@ struct names {
 	size_t count;
 };
 
-/* What overlayfs says about a directory. */
-struct overlay_marks {
-	bool is_opaque;
-	bool has_whiteout_files; /* files with an attribute for whiteouts are in it */
-};
-
 /* ---- errors ---- */
 
-static int fail(const struct tar_tree *tree, const char *what, struct err *err)
+int tar_tree_fail(const struct tar_tree *tree, const char *what, struct err *err)
 {
 	return err_errno(err, "%s '/%s'", what, strbuf_text(&tree->path));
 }
@@ -98,12 +75,12 @@ static int refuse(struct tar_tree *tree, const char *what, struct err *err)
 		tree->stats.unreadable++;
 		return 0;
 	}
-	return fail(tree, what, err);
+	return tar_tree_fail(tree, what, err);
 }
 
 /* ---- owners ---- */
 
-static int map_id(const struct id_map *map, uint32_t id, uint32_t *ret_id)
+int tar_tree_map_id(const struct id_map *map, uint32_t id, uint32_t *ret_id)
 {
 	*ret_id = map ? id_map_to_inside(map->extents, map->count, id) : id;
 	return *ret_id == UINT32_MAX ? -EOVERFLOW : 0;
@@ -112,147 +89,11 @@ static int map_id(const struct id_map *map, uint32_t id, uint32_t *ret_id)
 static int set_owner(const struct tar_tree *tree, const struct stat *st, struct tar_entry *entry,
 		     struct err *err)
 {
-	if (map_id(tree->options.uid_map, st->st_uid, &entry->uid) == 0 &&
-	    map_id(tree->options.gid_map, st->st_gid, &entry->gid) == 0)
+	if (tar_tree_map_id(tree->options.uid_map, st->st_uid, &entry->uid) == 0 &&
+	    tar_tree_map_id(tree->options.gid_map, st->st_gid, &entry->gid) == 0)
 		return 0;
 	return err_set(err, EOVERFLOW, "'/%s' belongs to %u:%u, which no ID of the container is",
 		       strbuf_text(&tree->path), st->st_uid, st->st_gid);
-}
-
-/* ---- extended attributes ---- */
-
-/* See acl(5) and the kernel's posix_acl_xattr.h: a version, then entries of tag, permissions, ID. */
-static int map_acl(const struct tar_tree *tree, char *value, size_t size)
-{
-	for (size_t at = 4; at + 8 <= size; at += 8) {
-		uint16_t tag;
-		uint32_t id;
-		memcpy(&tag, value + at, sizeof(tag));
-		memcpy(&id, value + at + 4, sizeof(id));
-		const struct id_map *map = le16toh(tag) == 0x02	  ? tree->options.uid_map
-					   : le16toh(tag) == 0x08 ? tree->options.gid_map
-								  : NULL;
-		if (!map)
-			continue;
-		if (map_id(map, le32toh(id), &id) < 0)
-			return -EOVERFLOW;
-		id = htole32(id);
-		memcpy(value + at + 4, &id, sizeof(id));
-	}
-	return 0;
-}
-
-/* Capabilities that are good for one user namespace's root are written without him when he is the
- * archive's root: whoever unpacks it binds them anew. See capabilities(7), "File capability extended
- * attribute versioning". */
-static size_t map_capability(const struct tar_tree *tree, char *value, size_t size)
-{
-	const uint32_t revision_mask = 0xff000000, revision_2 = 0x02000000;
-	uint32_t magic, root;
-
-	if (size != 24)
-		return size;
-	memcpy(&magic, value, sizeof(magic));
-	memcpy(&root, value + 20, sizeof(root));
-	if (map_id(tree->options.uid_map, le32toh(root), &root) < 0 || root != 0)
-		return size;
-	magic = htole32((le32toh(magic) & ~revision_mask) | revision_2);
-	memcpy(value, &magic, sizeof(magic));
-	return 20;
-}
-
-static bool is_wanted(const struct tar_tree *tree, const char *name)
-{
-	if (strncmp(name, "user.", 5) == 0)
-		return !(tree->options.flags & TAR_TREE_LAYER) ||
-		       strncmp(name, "user.overlay.", 13) != 0;
-	return strcmp(name, "security.capability") == 0 ||
-	       strncmp(name, "system.posix_acl_", 17) == 0;
-}
-
-static void clear_xattrs(struct tar_tree *tree)
-{
-	for (size_t i = 0; i < tree->xattr_count; i++)
-		free((void *)tree->xattrs[i].value);
-	tree->xattr_count = 0;
-}
-
-static void add_xattr(struct tar_tree *tree, const char *name, char *value, size_t size)
-{
-	if (strcmp(name, "security.capability") == 0)
-		size = map_capability(tree, value, size);
-	tree->xattrs = xreallocarray(tree->xattrs, tree->xattr_count + 1, sizeof(*tree->xattrs));
-	tree->xattrs[tree->xattr_count++] = (struct tar_xattr){ name, value, size };
-}
-
-static void note_mark(struct overlay_marks *marks, int fd, const char *name)
-{
-	const char *mark = strncmp(name, "trusted.overlay.", 16) == 0 ? name + 16
-			   : strncmp(name, "user.overlay.", 13) == 0  ? name + 13
-								      : "";
-	char value;
-
-	if (strcmp(mark, "opaque") != 0 || fgetxattr(fd, name, &value, 1) != 1)
-		return;
-	marks->is_opaque |= value == 'y';
-	marks->has_whiteout_files |= value == 'x';
-}
-
-/* A directory moved by overlayfs, or a file whose data stayed below, is no whole part of a layer.
- * davit's mounts do not make them. */
-static bool leads_below(const char *name)
-{
-	static const char *const marks[] = { "trusted.overlay.redirect", "user.overlay.redirect",
-					     "trusted.overlay.metacopy", "user.overlay.metacopy" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
-		if (strcmp(name, marks[i]) == 0)
-			return true;
-	return false;
-}
-
-static int read_xattr(struct tar_tree *tree, int fd, const char *name, struct err *err)
-{
-	ssize_t size = fgetxattr(fd, name, NULL, 0);
-
-	if (size < 0 && (errno == ENODATA || errno == EOPNOTSUPP || errno == EOVERFLOW))
-		return 0; /* EOVERFLOW: capabilities for a root that is none here */
-	if (size < 0)
-		return fail(tree, "read attributes of", err);
-	autofree char *value = xmalloc((size_t)size + 1);
-	size = fgetxattr(fd, name, value, (size_t)size);
-	if (size < 0)
-		return errno == ENODATA ? 0 : fail(tree, "read attributes of", err);
-	if (strncmp(name, "system.posix_acl_", 17) == 0 && map_acl(tree, value, (size_t)size) < 0)
-		return err_set(err, EOVERFLOW,
-			       "the ACL of '/%s' names an ID that the container does not have",
-			       strbuf_text(&tree->path));
-	add_xattr(tree, name, take_ptr(&value), (size_t)size);
-	return 0;
-}
-
-static int read_xattrs(struct tar_tree *tree, int fd, struct overlay_marks *ret_marks,
-		       struct err *err)
-{
-	bool is_layer = tree->options.flags & TAR_TREE_LAYER;
-	ssize_t size = flistxattr(fd, tree->attribute_names, ATTRIBUTES_MAX);
-	int r = 0;
-
-	*ret_marks = (struct overlay_marks){ 0 };
-	if (size < 0)
-		return errno == ENOTSUP ? 0 : fail(tree, "read attributes of", err);
-	for (const char *name = tree->attribute_names;
-	     r == 0 && name < tree->attribute_names + size; name += strlen(name) + 1) {
-		if (is_layer)
-			note_mark(ret_marks, fd, name);
-		if (is_layer && leads_below(name))
-			return err_set(err, EOPNOTSUPP,
-				       "'/%s' was moved by overlayfs and is not whole",
-				       strbuf_text(&tree->path));
-		if (is_wanted(tree, name))
-			r = read_xattr(tree, fd, name, err);
-	}
-	return r;
 }
 
 /* ---- entries ---- */
@@ -343,7 +184,7 @@ static int put_opaque_mark(struct tar_tree *tree, const struct stat *st, struct 
 	struct stat plain = *st;
 	size_t size = tree->path.size;
 
-	clear_xattrs(tree);
+	tar_tree_clear_xattrs(tree);
 	strbuf_adds(&tree->path, "/.wh..wh..opq");
 	plain.st_mode = S_IFREG;
 	int r = put_entry(tree, &entry, &plain, err);
@@ -411,14 +252,6 @@ static int open_quietly(int dir_fd, const char *name, int flags)
 	return fd < 0 && errno == EPERM ? openat(dir_fd, name, flags) : fd;
 }
 
-static bool is_whiteout_file(int fd)
-{
-	char value[1];
-
-	return fgetxattr(fd, "trusted.overlay.whiteout", value, 0) >= 0 ||
-	       fgetxattr(fd, "user.overlay.whiteout", value, 0) >= 0;
-}
-
 static int add_file(struct tar_tree *tree, int dir_fd, const char *name,
 		    const struct overlay_marks *parent, struct err *err)
 {
@@ -430,16 +263,16 @@ static int add_file(struct tar_tree *tree, int dir_fd, const char *name,
 	if (fd < 0)
 		return refuse(tree, "open", err);
 	if (fstat(fd, &st) < 0)
-		return fail(tree, "look at", err);
+		return tar_tree_fail(tree, "look at", err);
 	if (!S_ISREG(st.st_mode))
 		return 0; /* it was replaced just now */
 	const char *first = first_name(tree, &st);
 	if (first)
 		return put_hard_link(tree, first, &st, err);
-	if (parent->has_whiteout_files && st.st_size == 0 && is_whiteout_file(fd))
+	if (parent->has_whiteout_files && st.st_size == 0 && tar_tree_is_whiteout_file(fd))
 		return put_whiteout(tree, name, &st, err);
 
-	int r = read_xattrs(tree, fd, &marks, err);
+	int r = tar_tree_read_xattrs(tree, fd, &marks, err);
 	if (r < 0)
 		return r;
 	entry.size = (uint64_t)st.st_size;
@@ -490,7 +323,7 @@ static int read_names(struct tar_tree *tree, int fd, struct names *names, struct
 			strbuf_add(&names->text, entry->d_name, strlen(entry->d_name) + 1);
 		}
 	if (n < 0)
-		return fail(tree, "read directory", err);
+		return tar_tree_fail(tree, "read directory", err);
 	if (names->count > 1)
 		qsort_r(names->offsets, names->count, sizeof(*names->offsets), compare_names,
 			names->text.data);
@@ -533,15 +366,15 @@ static int add_directory(struct tar_tree *tree, int dir_fd, const char *name, de
 	if (fd < 0)
 		return refuse(tree, "open directory", err);
 	if (fstat(fd, &st) < 0)
-		return fail(tree, "look at", err);
-	int r = read_xattrs(tree, fd, &marks, err);
+		return tar_tree_fail(tree, "look at", err);
+	int r = tar_tree_read_xattrs(tree, fd, &marks, err);
 	if (r == 0)
 		r = put_entry(tree, &entry, &st, err);
 	if (r == 0 && marks.is_opaque)
 		r = put_opaque_mark(tree, &st, err);
 	if (r < 0)
 		return r;
-	clear_xattrs(tree);
+	tar_tree_clear_xattrs(tree);
 	if (tree->options.flags & TAR_TREE_ONE_FILE_SYSTEM && device != 0 && st.st_dev != device)
 		return 0;
 	if (tree->depth == DEPTH_MAX)
@@ -606,7 +439,7 @@ static int add_entry(struct tar_tree *tree, int dir_fd, const char *name, unsign
 
 	if (is_excluded(tree))
 		return 0;
-	clear_xattrs(tree);
+	tar_tree_clear_xattrs(tree);
 	/* What a directory says of its names saves a look at each. */
 	if (type != DT_REG && type != DT_DIR) {
 		if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -630,7 +463,7 @@ struct tar_tree *tar_tree_new(struct tar_writer *writer, const struct tar_tree_o
 	tree->writer = writer;
 	tree->options = *options;
 	tree->names = xmalloc(NAMES_SIZE);
-	tree->attribute_names = xmalloc(ATTRIBUTES_MAX);
+	tree->attribute_names = xmalloc(TAR_TREE_XATTR_NAMES_MAX);
 	/* Deep trees take a descriptor for each step. */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
 		files.rlim_cur = files.rlim_max;
@@ -643,7 +476,7 @@ void tar_tree_free(struct tar_tree *tree)
 {
 	if (!tree)
 		return;
-	clear_xattrs(tree);
+	tar_tree_clear_xattrs(tree);
 	free(tree->xattrs);
 	free(tree->extents);
 	free(tree->attribute_names);
@@ -662,7 +495,7 @@ int tar_tree_add(struct tar_tree *tree, int dir_fd, const char *name, const char
 	strbuf_reset(&tree->path);
 	strbuf_adds(&tree->path, path);
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail(tree, "look at", err);
+		return tar_tree_fail(tree, "look at", err);
 	return add_entry(tree, dir_fd, name, DT_UNKNOWN, &none, 0, err);
 }
 
@@ -676,9 +509,9 @@ int tar_tree_add_content(struct tar_tree *tree, int dir_fd, const char *path, st
 	/* A descriptor of our own, whose place in the directory is the beginning. */
 	autoclose int fd = open_quietly(dir_fd, ".", O_DIRECTORY);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail(tree, "open directory", err);
-	int r = read_xattrs(tree, fd, &marks, err);
-	clear_xattrs(tree);
+		return tar_tree_fail(tree, "open directory", err);
+	int r = tar_tree_read_xattrs(tree, fd, &marks, err);
+	tar_tree_clear_xattrs(tree);
 	return r < 0 ? r : add_names(tree, fd, &marks, st.st_dev, err);
 }
 
