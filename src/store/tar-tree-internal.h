@@ -14,8 +14,6 @@ struct tar_extent;
 struct tar_writer;
 struct tar_xattr;
 
-#define TAR_TREE_XATTR_NAMES_MAX (128 << 10)
-
 struct tar_tree {
 	struct tar_writer *writer;
 	struct tar_tree_options options;
@@ -24,8 +22,9 @@ struct tar_tree {
 	void *links;	    /* tree of struct link: inodes with several names */
 	unsigned depth;
 	/* Scratch, used between two entries only. */
-	char *names; /* of getdents64(2) */
-	char *attribute_names;
+	char *names;		  /* of getdents64(2) */
+	char *attribute_names;	  /* XATTR_LIST_MAX */
+	char *attribute_value;	  /* XATTR_SIZE_MAX */
 	struct tar_xattr *xattrs; /* `name` is borrowed from attribute_names, `value` owned */
 	size_t xattr_count;
 	struct tar_extent *extents;

@@ -2,6 +2,7 @@
  * changed to the archive's; overlayfs's own say what a layer's directory or file is, and stay behind. */
 #include <endian.h>
 #include <errno.h>
+#include <linux/limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
@@ -67,14 +68,6 @@ void tar_tree_clear_xattrs(struct tar_tree *tree)
 	tree->xattr_count = 0;
 }
 
-static void add_xattr(struct tar_tree *tree, const char *name, char *value, size_t size)
-{
-	if (strcmp(name, "security.capability") == 0)
-		size = map_capability(tree, value, size);
-	tree->xattrs = xreallocarray(tree->xattrs, tree->xattr_count + 1, sizeof(*tree->xattrs));
-	tree->xattrs[tree->xattr_count++] = (struct tar_xattr){ name, value, size };
-}
-
 static void note_mark(struct overlay_marks *marks, int fd, const char *name)
 {
 	const char *mark = strncmp(name, "trusted.overlay.", 16) == 0 ? name + 16
@@ -103,21 +96,24 @@ static bool leads_below(const char *name)
 
 static int read_xattr(struct tar_tree *tree, int fd, const char *name, struct err *err)
 {
-	ssize_t size = fgetxattr(fd, name, NULL, 0);
+	/* One look: a size that was asked for first would not be that of what comes then. */
+	ssize_t got = fgetxattr(fd, name, tree->attribute_value, XATTR_SIZE_MAX);
 
-	if (size < 0 && (errno == ENODATA || errno == EOPNOTSUPP || errno == EOVERFLOW))
-		return 0; /* EOVERFLOW: capabilities for a root that is none here */
-	if (size < 0)
-		return tar_tree_fail(tree, "read attributes of", err);
-	autofree char *value = xmalloc((size_t)size + 1);
-	size = fgetxattr(fd, name, value, (size_t)size);
-	if (size < 0)
-		return errno == ENODATA ? 0 : tar_tree_fail(tree, "read attributes of", err);
-	if (strncmp(name, "system.posix_acl_", 17) == 0 && map_acl(tree, value, (size_t)size) < 0)
+	if (got < 0) /* EOVERFLOW: capabilities for a root that is none here */
+		return errno == ENODATA || errno == EOPNOTSUPP || errno == EOVERFLOW
+			       ? 0
+			       : tar_tree_fail(tree, "read attributes of", err);
+	size_t size = (size_t)got;
+	if (strncmp(name, "system.posix_acl_", 17) == 0 &&
+	    map_acl(tree, tree->attribute_value, size) < 0)
 		return err_set(err, EOVERFLOW,
 			       "the ACL of '/%s' names an ID that the container does not have",
 			       strbuf_text(&tree->path));
-	add_xattr(tree, name, take_ptr(&value), (size_t)size);
+	if (strcmp(name, "security.capability") == 0)
+		size = map_capability(tree, tree->attribute_value, size);
+	tree->xattrs = xreallocarray(tree->xattrs, tree->xattr_count + 1, sizeof(*tree->xattrs));
+	tree->xattrs[tree->xattr_count++] =
+		(struct tar_xattr){ name, xmemdup(tree->attribute_value, size), size };
 	return 0;
 }
 
@@ -125,7 +121,7 @@ int tar_tree_read_xattrs(struct tar_tree *tree, int fd, struct overlay_marks *re
 			 struct err *err)
 {
 	bool is_layer = tree->options.flags & TAR_TREE_LAYER;
-	ssize_t size = flistxattr(fd, tree->attribute_names, TAR_TREE_XATTR_NAMES_MAX);
+	ssize_t size = flistxattr(fd, tree->attribute_names, XATTR_LIST_MAX);
 	int r = 0;
 
 	*ret_marks = (struct overlay_marks){ 0 };

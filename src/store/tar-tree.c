@@ -463,7 +463,8 @@ struct tar_tree *tar_tree_new(struct tar_writer *writer, const struct tar_tree_o
 	tree->writer = writer;
 	tree->options = *options;
 	tree->names = xmalloc(NAMES_SIZE);
-	tree->attribute_names = xmalloc(TAR_TREE_XATTR_NAMES_MAX);
+	tree->attribute_names = xmalloc(XATTR_LIST_MAX);
+	tree->attribute_value = xmalloc(XATTR_SIZE_MAX);
 	/* Deep trees take a descriptor for each step. */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
 		files.rlim_cur = files.rlim_max;
@@ -480,6 +481,7 @@ void tar_tree_free(struct tar_tree *tree)
 	free(tree->xattrs);
 	free(tree->extents);
 	free(tree->attribute_names);
+	free(tree->attribute_value);
 	free(tree->names);
 	tdestroy(tree->links, free_link);
 	strbuf_clear(&tree->path);

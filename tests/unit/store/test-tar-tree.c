@@ -5,9 +5,12 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 
 #include "base/strlist.h"
@@ -231,6 +234,40 @@ static void test_attributes_survive(void **state)
 	}
 }
 
+/* The other process never rests; whatever the archive has is what the attribute once was. */
+static void test_attributes_that_change_are_old_or_new(void **state)
+{
+	(void)state;
+	static char large[2000];
+	struct tar_tree_options options = { 0 };
+	const struct tar_entry *entry;
+
+	memset(large, 'v', sizeof(large));
+	put_file("f", "");
+	put_xattr("f", "user.busy", "");
+	pid_t writer = fork();
+	if (writer == 0) {
+		int fd = openat(from_fd, "f", O_RDONLY | O_CLOEXEC);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (size_t i = 0;; i++)
+			(void)fsetxattr(fd, "user.busy", large, i % 2 * sizeof(large), 0);
+	}
+	for (int i = 0; i < 200; i++) {
+		if (write_tree(&options) < 0)
+			fail_msg("%s", err.text);
+		struct memory_source memory = { tar.data, tar.size, 0, 4096 };
+		struct tar_source source = { memory_next, &memory };
+		autotarreader struct tar_reader *reader = tar_reader_new(&source, 0);
+		assert_int_equal(tar_reader_next(reader, &entry, &err), 1);
+		assert_int_equal(entry->xattr_count, 1);
+		size_t size = entry->xattrs[0].size;
+		assert_true(size == 0 || size == sizeof(large));
+		assert_memory_equal(entry->xattrs[0].value, large, size);
+	}
+	kill(writer, SIGKILL);
+	assert_int_equal(waitpid(writer, NULL, 0), writer);
+}
+
 static void test_holes_survive_and_cost_nothing(void **state)
 {
 	(void)state;
@@ -426,6 +463,7 @@ int main(void)
 		TEST(test_links_and_pipes_survive),
 		TEST(test_long_names_and_deep_directories_survive),
 		TEST(test_attributes_survive),
+		TEST(test_attributes_that_change_are_old_or_new),
 		TEST(test_holes_survive_and_cost_nothing),
 		TEST(test_sockets_are_left_out),
 		TEST(test_equal_trees_give_equal_archives),
