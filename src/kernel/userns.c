@@ -438,8 +438,8 @@ int userns_explain_refusal(int code, struct err *err)
 	case EACCES:
 		return err_set(
 			err, code,
-			"make a user namespace: not allowed on this host; as root set sysctl "
-			"kernel.unprivileged_userns_clone=1 or "
+			"make a user namespace: not allowed here; outside of a chroot, and as root "
+			"set sysctl kernel.unprivileged_userns_clone=1 or "
 			"kernel.apparmor_restrict_unprivileged_userns=0");
 	case ENOSPC:
 		return err_set(err, code,

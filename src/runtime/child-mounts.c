@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "kernel/mount.h"
+#include "kernel/pidfd.h"
 #include "runtime/copy-up.h"
 
 /* fsconfig(2) takes values of up to 255 bytes. */
@@ -623,11 +624,69 @@ int child_mount_root(struct child *child)
 	return 0;
 }
 
+/* 1, 0, -1 with errno. A directory that is mounted twice has one inode, but not one mount. */
+static int is_same_place(int one_fd, int other_fd)
+{
+	struct statx one, other;
+
+	if (statx(one_fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &one) < 0 ||
+	    statx(other_fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &other) < 0)
+		return -1;
+	return one.stx_mnt_id == other.stx_mnt_id && one.stx_ino == other.stx_ino;
+}
+
+/* setns(2), even into the namespace one is in, leads to that namespace's root: out of a chroot(2). */
+static int go_to_outer_root(void)
+{
+	int self_fd = pidfd_open_process(getpid());
+
+	if (self_fd < 0)
+		return -1;
+	int r = setns(self_fd, CLONE_NEWNS);
+	close(self_fd);
+	return r;
+}
+
+/* Who calls davit inside a chroot(2) sees a part of the tree as "/". To put aside that part only would leave all
+ * around it in the container's namespace, where exec, cp and any process with CAP_SYS_CHROOT get to it. */
+int child_make_private(struct child *child)
+{
+	int here_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), outer_fd = -1, same = -1;
+
+	if (here_fd >= 0 && go_to_outer_root() == 0) {
+		outer_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (outer_fd >= 0)
+			same = is_same_place(here_fd, outer_fd);
+	}
+	/* Private in the whole namespace. Until the pivot, the caller's names are the ones that count. */
+	if (same < 0 || mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0 ||
+	    (!same && (fchdir(here_fd) < 0 || chroot(".") < 0)))
+		return child_fail(child, CHILD_PROPAGATION, 0);
+	close(here_fd);
+	if (same)
+		close(outer_fd);
+	else
+		child->outer_root_fd = outer_fd;
+	return 0;
+}
+
+static int pivot(struct child *child)
+{
+	if (child->outer_root_fd >= 0 && (fchdir(child->outer_root_fd) < 0 || chroot(".") < 0))
+		return -1;
+	/* The old root ends up on top of the new one, and goes. No put_old directory needed. */
+	return fchdir(child->root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+			       umount2(".", MNT_DETACH) < 0
+		       ? -1
+		       : 0;
+}
+
 /* Where "/" is the initial ramdisk there is no root to put aside. It stays below. */
 static int enter_by_chroot(struct child *child)
 {
-	if (child->plan->has_creation_hooks && child->plan->config->root_path &&
-	    mount(".", "/", NULL, MS_MOVE, NULL) < 0)
+	if (fchdir(child->root_fd) < 0 ||
+	    (child->plan->has_creation_hooks && child->plan->config->root_path &&
+	     mount(".", "/", NULL, MS_MOVE, NULL) < 0))
 		return -1;
 	return chroot(".");
 }
@@ -638,12 +697,7 @@ int child_pivot(struct child *child)
 
 	if (plan->root_readonly && set_attributes(child->root_fd, 0, MOUNT_ATTR_RDONLY, 0, 0) < 0)
 		return child_fail(child, CHILD_PIVOT, 0);
-	/* The old root ends up on top of the new one, and goes. No put_old directory needed. */
-	if (fchdir(child->root_fd) < 0 ||
-	    (plan->config->no_pivot
-		     ? enter_by_chroot(child)
-		     : syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0) ||
-	    chdir("/") < 0)
+	if ((plan->config->no_pivot ? enter_by_chroot(child) : pivot(child)) < 0 || chdir("/") < 0)
 		return child_fail(child, CHILD_PIVOT, 0);
 	if (plan->root_propagation != (MS_PRIVATE | MS_REC) &&
 	    mount(NULL, "/", NULL, plan->root_propagation, NULL) < 0)

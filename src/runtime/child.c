@@ -277,13 +277,6 @@ static int enter_namespaces(struct child *child)
 
 /* ---- file systems ---- */
 
-static int set_private(struct child *child)
-{
-	return mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0
-		       ? child_fail(child, CHILD_PROPAGATION, 0)
-		       : 0;
-}
-
 /* The host's /proc shows each process the settings of its own namespaces. */
 static int write_sysctls(struct child *child)
 {
@@ -444,7 +437,7 @@ static int make_file_systems(struct child *child, int *ret_master_fd)
 	/* Clones of mounts that shall stay connected to the host are taken while they are. */
 	if (plan->bind_before_private && !plan->opens_early && child_open_bind_sources(child) < 0)
 		return -1;
-	if (set_private(child) < 0)
+	if (child_make_private(child) < 0)
 		return -1;
 	if (!plan->bind_before_private && child_open_bind_sources(child) < 0)
 		return -1;

@@ -16,7 +16,8 @@ struct child {
 	bool time_namespace_is_made; /* by the helper that joins others */
 	const int *cgroup_fds;	     /* to write "0" to, see cgroup_entry_fds() */
 	size_t cgroup_fd_count;
-	int root_fd;			 /* the container's root */
+	int root_fd;	   /* the container's root */
+	int outer_root_fd; /* of the mount namespace, where our "/" is below it (chroot); -1 */
 	int mapped_fds[PLAN_MAPPED_MAX]; /* as the mapper sent them */
 	int *layer_fds; /* lower directories, upper, work; NULL: they are mounted by their names */
 	int *directory_fds; /* of overlays that are not the root; as layer_fds */
@@ -43,6 +44,8 @@ int child_open_bind_sources(struct child *child);
 int child_clone_source(const struct plan_mount *mount);
 /* A detached clone of the directory that becomes the root. */
 int child_open_root(struct child *child);
+/* Cut the mounts off from the host's, and find out whether our "/" is their root. */
+int child_make_private(struct child *child);
 int child_mount_root(struct child *child);
 /* A detached mount of the root overlay; also for the mapper, which is no child. */
 int child_make_overlay(struct child *child);

@@ -245,7 +245,11 @@ int mapper_send_mounts(const struct launch_plan *plan, int user_ns_fd, int contr
 		       struct err *err)
 {
 	struct mapper mapper = {
-		.child = { .plan = plan, .control_fd = control_fd, .root_fd = -1, .proc_fd = -1 },
+		.child = { .plan = plan,
+			   .control_fd = control_fd,
+			   .root_fd = -1,
+			   .outer_root_fd = -1,
+			   .proc_fd = -1 },
 		.user_ns_fd = user_ns_fd,
 	};
 	struct child_report report;

@@ -460,6 +460,7 @@ static int spawn(struct runtime_child *child, const struct cgroup *cgroup, int u
 		.cgroup_fds = entry_fds,
 		.cgroup_fd_count = entry_count,
 		.root_fd = -1,
+		.outer_root_fd = -1,
 		.layer_fds = layer_fds,
 		.directory_fds = directory_fds,
 		.bind_fds = bind_fds,

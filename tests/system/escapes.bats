@@ -245,3 +245,46 @@ foreign_descriptors='for d in /proc/self/fd/*; do case $(readlink $d) in /dev/*|
 			[ -e $f ] && (echo "|/tmp/x" >$f) 2>/dev/null && echo "written $f"; done; :'
 	[ -z "$output" ] || fail "written"
 }
+
+# --- davit inside a chroot
+
+# Runs a command with a system as "/" that lies in a directory, or, with "mounted", is mounted there.
+in_chroot() {
+	unshare --mount --propagation private bash -euc '
+		mkdir -p around
+		mount -t tmpfs tmpfs around
+		mkdir around/inner
+		[ "$1" != mounted ] || mount -t tmpfs tmpfs around/inner
+		shift
+		for place in /*; do
+			if [ -L "$place" ]; then
+				cp -a "$place" around/inner
+			elif [ -d "$place" ]; then
+				mkdir "around/inner$place"
+				mount --rbind "$place" "around/inner$place"
+			fi
+		done
+		exec chroot around/inner "$@"' bash "$@"
+}
+
+# Where only the chroot is put aside, the tree around it is the root of the container's mount namespace: cp and exec write
+# there, and so does every process that may call chroot.
+@test "in a chroot: the container's mount namespace ends at the container's root" {
+	need_root
+	local kind name=planted-$$
+	echo written >"$name"
+	for kind in directory mounted; do
+		run --separate-stderr in_chroot $kind env STORE="$STORE" RUNDIR="$RUNDIR" bash -euc '
+			cd /
+			davit() { "$DAVIT" --root "$STORE" --runroot "$RUNDIR" "$@"; }
+			davit run -d --name box --network none "$1" sleep 1000
+			trap "davit rm -f -t 0 box >/dev/null" EXIT
+			davit cp "$2/$3" "box:/$3"
+			davit exec box cat "/$3"
+			nsenter --mount="/proc/$(davit inspect -f "{{.State.Pid}}" box)/ns/mnt" /bin/busybox cat "/$3"
+			davit run --rm --network none -v "$2:/mnt" -w /mnt "$1" cat "$3"' bash "$BUSYBOX" "$PWD" "$name"
+		[ ! -e "/$name" ] || { rm -f "/$name"; fail "written outside"; }
+		[ "$status" -eq 0 ] || fail "in the chroot ($kind)"
+		[ "$(tail -n +2 <<<"$output" | grep -c written)" -eq 3 ] || fail "the container's files"
+	done
+}
