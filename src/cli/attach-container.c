@@ -26,7 +26,8 @@ static void pass_signal(int number, void *arg)
 	const struct signal_target *target = arg;
 	struct err ignored; /* it has ended already: attach_run() is about to hear of it */
 
-	(void)container_kill(target->engine, target->container, number, &ignored);
+	(void)container_kill(target->engine, target->container, number, RESTART_END_STOPPED,
+			     &ignored);
 }
 
 /* Copy until the end, with signals passed to `on_signal` where that was asked for. */

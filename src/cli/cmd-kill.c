@@ -30,7 +30,7 @@ static int kill_one(struct engine *engine, struct container *container, const ch
 {
 	const struct kill_args *args = arg;
 
-	int r = container_kill(engine, container, args->number, err);
+	int r = container_kill(engine, container, args->number, RESTART_END_STOPPED, err);
 	if (r < 0)
 		return r;
 	puts(word);

@@ -3,14 +3,15 @@
 
 #include "cli/command.h"
 #include "cli/container-operands.h"
-#include "engine/container-end.h"
 #include "engine/container-start.h"
+#include "engine/container-stop.h"
 #include "engine/container.h"
 
 struct restart_args {
 	bool all, running, latest;
 	struct strlist cid_files, filters;
 	int64_t timeout_sec;
+	struct container_stops *stops;
 };
 
 #define FIELD(f) offsetof(struct restart_args, f)
@@ -27,10 +28,26 @@ static const struct option_spec options[] = {
 	OPTION_END,
 };
 
+static struct stop_request request_of(const struct restart_args *args)
+{
+	return (struct stop_request){ args->timeout_sec, RESTART_END_STOPPED };
+}
+
+static bool ask_one(struct engine *engine, struct container *container, void *arg)
+{
+	const struct restart_args *args = arg;
+	const struct stop_request request = request_of(args);
+	struct err ignored;
+
+	return !container->auto_remove &&
+	       container_stops_ask(engine, args->stops, container, &request, &ignored) > 0;
+}
+
 static int restart_one(struct engine *engine, struct container *container, const char *word,
 		       void *arg, struct err *err)
 {
 	const struct restart_args *args = arg;
+	const struct stop_request request = request_of(args);
 	struct start_result started = { .client_fd = -1 };
 	int exit_code;
 
@@ -40,7 +57,7 @@ static int restart_one(struct engine *engine, struct container *container, const
 			"container %s was made with --rm, so it is removed when it ends; make it "
 			"anew without --rm to restart it",
 			container->name);
-	int r = container_stop(engine, container, args->timeout_sec, err);
+	int r = container_stops_finish(engine, args->stops, container, &request, err);
 	if (r < 0)
 		return r;
 	r = container_start(engine, container, START_IS_RESTART, &started, &exit_code, err);
@@ -63,7 +80,9 @@ static int restart(struct cli *cli, void *arguments, int argc, char **argv, stru
 		.filters = args->filters,
 		.all_means = args->running ? CHOICE_RUNNING : CHOICE_ANY,
 		.cid_files = args->cid_files,
+		.begin = ask_one,
 	};
+	autostops struct container_stops *stops = args->stops = container_stops_new();
 
 	return for_each_container(cli, &choice, argc, argv, restart_one, args, err);
 }

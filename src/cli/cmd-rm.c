@@ -3,13 +3,16 @@
 
 #include "cli/command.h"
 #include "cli/container-operands.h"
+#include "engine/container-dependencies.h"
 #include "engine/container-end.h"
+#include "engine/container-stop.h"
 #include "engine/container.h"
 
 struct rm_args {
 	bool all, depend, force, ignore, latest, volumes;
 	struct strlist cid_files, filters;
 	int64_t timeout_sec;
+	struct container_stops *stops;
 };
 
 #define FIELD(f) offsetof(struct rm_args, f)
@@ -32,6 +35,17 @@ static const struct option_spec options[] = {
 	OPTION_END,
 };
 
+/* One that others need is not removed, and so not stopped, unless these go before it: it waits for its turn. */
+static bool ask_one(struct engine *engine, struct container *container, void *arg)
+{
+	const struct rm_args *args = arg;
+	const struct stop_request request = { args->timeout_sec, RESTART_END_STOPPED };
+	struct err ignored;
+
+	return args->force && container_refuse_dependents(engine, container, &ignored) == 0 &&
+	       container_stops_ask(engine, args->stops, container, &request, &ignored) > 0;
+}
+
 static int remove_one(struct engine *engine, struct container *container, const char *word,
 		      void *arg, struct err *err)
 {
@@ -40,7 +54,12 @@ static int remove_one(struct engine *engine, struct container *container, const 
 				  (args->volumes ? REMOVE_VOLUMES : 0) |
 				  (args->depend ? REMOVE_DEPENDENTS : 0);
 
-	int r = container_remove(engine, container, flags, args->timeout_sec, err);
+	int r = 0;
+	if (container_stops_has(args->stops, container))
+		r = container_stops_finish(engine, args->stops, container,
+					   &(struct stop_request){ 0 }, err);
+	if (r >= 0)
+		r = container_remove(engine, container, flags, args->timeout_sec, err);
 	if (r == -EBUSY)
 		return cli_report(err, EXIT_IN_USE);
 	if (r < 0)
@@ -60,7 +79,9 @@ static int rm(struct cli *cli, void *arguments, int argc, char **argv, struct er
 		.cid_files = args->cid_files,
 		.ignore_missing = args->ignore || args->force,
 		.missing_status = EXIT_MISSING,
+		.begin = ask_one,
 	};
+	autostops struct container_stops *stops = args->stops = container_stops_new();
 
 	return for_each_container(cli, &choice, argc, argv, remove_one, args, err);
 }

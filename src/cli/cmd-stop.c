@@ -2,13 +2,14 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/container-operands.h"
-#include "engine/container-end.h"
+#include "engine/container-stop.h"
 #include "engine/container.h"
 
 struct stop_args {
 	bool all, ignore, latest, until_boot;
 	struct strlist cid_files, filters;
 	int64_t timeout_sec;
+	struct container_stops *stops;
 };
 
 #define FIELD(f) offsetof(struct stop_args, f)
@@ -28,14 +29,28 @@ static const struct option_spec options[] = {
 	OPTION_END,
 };
 
+static struct stop_request request_of(const struct stop_args *args)
+{
+	return (struct stop_request){ args->timeout_sec, args->until_boot ? RESTART_END_UNTIL_BOOT
+									  : RESTART_END_STOPPED };
+}
+
+static bool ask_one(struct engine *engine, struct container *container, void *arg)
+{
+	const struct stop_args *args = arg;
+	const struct stop_request request = request_of(args);
+	struct err ignored;
+
+	return container_stops_ask(engine, args->stops, container, &request, &ignored) > 0;
+}
+
 static int stop_one(struct engine *engine, struct container *container, const char *word, void *arg,
 		    struct err *err)
 {
 	const struct stop_args *args = arg;
+	const struct stop_request request = request_of(args);
 
-	int r = args->until_boot
-			? container_stop_until_boot(engine, container, args->timeout_sec, err)
-			: container_stop(engine, container, args->timeout_sec, err);
+	int r = container_stops_finish(engine, args->stops, container, &request, err);
 	if (r < 0)
 		return r;
 	if (r == STOP_KILLED)
@@ -55,7 +70,9 @@ static int stop(struct cli *cli, void *arguments, int argc, char **argv, struct 
 		.all_means = CHOICE_RUNNING,
 		.cid_files = args->cid_files,
 		.ignore_missing = args->ignore,
+		.begin = ask_one,
 	};
+	autostops struct container_stops *stops = args->stops = container_stops_new();
 
 	return for_each_container(cli, &choice, argc, argv, stop_one, args, err);
 }

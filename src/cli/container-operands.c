@@ -14,7 +14,10 @@
 #include "engine/container.h"
 #include "engine/engine.h"
 
-#define ID_FILE_LIMIT 4096
+enum {
+	ID_FILE_LIMIT = 4096,
+	BEGUN_AT_ONCE = 256, /* what is begun holds descriptors */
+};
 
 static int report(int status, int r, const struct container_choice *choice, const struct err *err)
 {
@@ -88,24 +91,37 @@ static int act_by_id(struct engine *engine, struct container *container, contain
 	return act(engine, container, id, arg, err);
 }
 
+/* Before the one at `index` is acted on: up to which one are they to be begun? */
+static size_t begin_until(const struct container_choice *choice, size_t index, size_t count)
+{
+	if (!choice->begin || count == 1 || index % BEGUN_AT_ONCE)
+		return index;
+	return count - index < BEGUN_AT_ONCE ? count : index + BEGUN_AT_ONCE;
+}
+
 static int act_on_list(struct engine *engine, const struct container_choice *choice,
 		       container_act *act, void *arg, struct err *err)
 {
 	autocontainer_filter struct container_filter *filter = NULL;
 	struct container **list;
 	int status = EXIT_OK;
-	size_t count;
+	size_t count, meant = 0;
 
 	int r = container_filter_parse(engine, &choice->filters, &filter, err);
 	if (r == 0)
 		r = container_list(engine, CONTAINER_WITH_SPEC, &list, &count, err);
 	if (r < 0)
 		return r;
+	autofree struct container **chosen = xcalloc(count + 1, sizeof(struct container *));
 	for (size_t i = 0; i < count; i++) {
 		struct container *container = list[choice->newest_first ? count - 1 - i : i];
-		if (!is_meant(container, choice) || !container_filter_matches(filter, container))
-			continue;
-		r = act_by_id(engine, container, act, arg, err);
+		if (is_meant(container, choice) && container_filter_matches(filter, container))
+			chosen[meant++] = container;
+	}
+	for (size_t i = 0; i < meant; i++) {
+		for (size_t j = i; j < begin_until(choice, i, meant); j++)
+			choice->begin(engine, chosen[j], arg);
+		r = act_by_id(engine, chosen[i], act, arg, err);
 		if (r != 0)
 			status = report(status, r, choice, err);
 	}
@@ -124,14 +140,95 @@ static int act_on_latest(struct engine *engine, const struct container_choice *c
 	return r == 0 ? EXIT_OK : report(EXIT_OK, r, choice, err);
 }
 
+/* The names of the command line, then the files. */
+struct operands {
+	const struct container_choice *choice;
+	char **names;
+	size_t name_count, count;
+	struct container **begun; /* by index, NULL for those that are to be found again */
+};
+
+/* *ret_word is borrowed, from `id` where it was in a file. */
+static int find_operand(struct engine *engine, const struct operands *operands, size_t index,
+			struct strbuf *id, const char **ret_word, struct container **ret_container,
+			struct err *err)
+{
+	const struct container_choice *choice = operands->choice;
+
+	if (index < operands->name_count) {
+		*ret_word = operands->names[index];
+	} else {
+		int r = read_id(choice->cid_files.items[index - operands->name_count], id, err);
+		if (r < 0)
+			return choice->ignore_missing ? r : -EIO;
+		*ret_word = strbuf_text(id);
+	}
+	return container_find(engine, *ret_word, CONTAINER_WITH_SPEC, ret_container, err);
+}
+
+static void begin_operands(struct engine *engine, const struct operands *operands, size_t first,
+			   void *arg)
+{
+	size_t end = begin_until(operands->choice, first, operands->count);
+
+	for (size_t i = first; i < end; i++) {
+		autocontainer struct container *container = NULL;
+		autostrbuf struct strbuf id = STRBUF_EMPTY;
+		const char *word;
+		struct err ignored; /* it is told when it is this one's turn */
+		if (find_operand(engine, operands, i, &id, &word, &container, &ignored) == 0 &&
+		    operands->choice->begin(engine, container, arg))
+			operands->begun[i] = take_ptr(&container);
+	}
+}
+
+static int act_on_operand(struct engine *engine, const struct operands *operands, size_t index,
+			  container_act *act, void *arg, struct err *err)
+{
+	const struct container_choice *choice = operands->choice;
+	autocontainer struct container *container = take_ptr(&operands->begun[index]),
+				       *found = NULL;
+	autostrbuf struct strbuf id = STRBUF_EMPTY;
+	const char *word = NULL;
+
+	int r = find_operand(engine, operands, index, &id, &word, &found, err);
+	if (container && word) /* it may be gone by now, if it was made with --rm */
+		return act(engine, container, word, arg, err);
+	if (r == -ENOENT && choice->ignore_missing) {
+		if (choice->on_missing)
+			choice->on_missing(arg);
+		return 0;
+	}
+	return r < 0 ? r : act(engine, found, word, arg, err);
+}
+
+static int act_on_operands(struct engine *engine, struct operands *operands, container_act *act,
+			   void *arg, struct err *err)
+{
+	int status = EXIT_OK;
+
+	operands->begun = xcalloc(operands->count, sizeof(*operands->begun));
+	for (size_t i = 0; i < operands->count; i++) {
+		begin_operands(engine, operands, i, arg);
+		int r = act_on_operand(engine, operands, i, act, arg, err);
+		if (r != 0)
+			status = report(status, r, operands->choice, err);
+	}
+	free(operands->begun);
+	return status;
+}
+
 int for_each_container(struct cli *cli, const struct container_choice *choice, int argc,
 		       char **argv,
 		       int (*act)(struct engine *engine, struct container *container,
 				  const char *word, void *arg, struct err *err),
 		       void *arg, struct err *err)
 {
+	struct operands operands = { .choice = choice,
+				     .names = argv,
+				     .name_count = (size_t)argc,
+				     .count = (size_t)argc + choice->cid_files.count };
 	struct engine *engine;
-	int status = EXIT_OK;
 
 	int r = check_choice(choice, argc, err);
 	if (r == 0)
@@ -142,30 +239,5 @@ int for_each_container(struct cli *cli, const struct container_choice *choice, i
 		return act_on_list(engine, choice, act, arg, err);
 	if (choice->latest)
 		return act_on_latest(engine, choice, act, arg, err);
-	for (size_t i = 0; i < (size_t)argc + choice->cid_files.count; i++) {
-		autocontainer struct container *container = NULL;
-		autostrbuf struct strbuf id = STRBUF_EMPTY;
-		const char *word = i < (size_t)argc ? argv[i] : NULL;
-		r = 0;
-		if (!word) {
-			r = read_id(choice->cid_files.items[i - (size_t)argc], &id, err);
-			word = strbuf_text(&id);
-			if (r < 0 && !choice->ignore_missing) {
-				status = report(status, -EIO, choice, err);
-				continue;
-			}
-		}
-		if (r == 0)
-			r = container_find(engine, word, CONTAINER_WITH_SPEC, &container, err);
-		if (r == -ENOENT && choice->ignore_missing) {
-			if (choice->on_missing)
-				choice->on_missing(arg);
-			continue;
-		}
-		if (r == 0)
-			r = act(engine, container, word, arg, err);
-		if (r != 0)
-			status = report(status, r, choice, err);
-	}
-	return status;
+	return act_on_operands(engine, &operands, act, arg, err);
 }

@@ -25,6 +25,10 @@ struct container_choice {
 	bool ignore_missing;	       /* --ignore */
 	void (*on_missing)(void *arg); /* called for each of them that was ignored; NULL: nothing */
 	int missing_status;	       /* exit status when one was not found */
+	/* Called for several of them before `act` is for the first one: to begin what takes its time, so that it goes
+	 * on for all side by side. Returns whether it has begun: then `act` is called for it, whatever has become of it
+	 * by then. Of failures `act` will hear by itself. NULL: nothing is begun. */
+	bool (*begin)(struct engine *engine, struct container *container, void *arg);
 };
 
 /* Call `act` for each of them; it prints what it has to say. The first failure's status is the

@@ -4,8 +4,8 @@
 
 #include "base/err.h"
 #include "base/fd.h"
-#include "engine/container-end.h"
 #include "engine/container-start.h"
+#include "engine/container-stop.h"
 #include "engine/container.h"
 
 static int start_again(struct engine *engine, struct container *container, struct err *err)
@@ -33,7 +33,8 @@ int while_stopped(struct engine *engine, struct container *container, bool stop,
 		return err_set(err, EINVAL,
 			       "container %s is removed when it stops, as it was made with --rm",
 			       container->name);
-	r = container_stop(engine, container, -1, err);
+	r = container_stop(engine, container, &(struct stop_request){ -1, RESTART_END_STOPPED },
+			   err);
 	if (r < 0)
 		return r;
 	r = act(engine, container, arg, err);

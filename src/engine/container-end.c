@@ -32,8 +32,9 @@
 #include "engine/container-pause.h"
 #include "engine/container-repair.h"
 #include "engine/container-restart.h"
-#include "engine/container-wait.h"
 #include "engine/container-mount.h"
+#include "engine/container-stop.h"
+#include "engine/container-wait.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/event.h"
@@ -82,13 +83,14 @@ static bool asks_to_end(const struct container *container, int signal)
 		spec->stop_signal && signal_from_name(spec->stop_signal) == signal);
 }
 
-int container_kill(struct engine *engine, struct container *container, int signal, struct err *err)
+int container_kill(struct engine *engine, struct container *container, int signal,
+		   enum restart_end why, struct err *err)
 {
 	autoclose int fd = -1;
 
 	int r = container_settle(engine, container, err);
 	if (r == 0 && asks_to_end(container, signal))
-		r = container_end_restarts(engine, container->id, RESTART_END_STOPPED, err);
+		r = container_end_restarts(engine, container->id, why, err);
 	if (r == CONTAINER_RESTARTING)
 		return 0; /* it does not run, and will not any more */
 	if (r >= 0)
@@ -103,113 +105,6 @@ int container_kill(struct engine *engine, struct container *container, int signa
 	if (signal == SIGKILL)
 		container_thaw(engine, container);
 	return 0;
-}
-
-/* Wait for the init's end. Returns 1 when it ended, 0 when the time is over. */
-static int wait_for_init(int fd, int64_t timeout_msec)
-{
-	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
-	int64_t end = clock_now_usec() / 1000 + timeout_msec;
-
-	for (;;) {
-		int64_t left = timeout_msec < 0 ? -1 : end - clock_now_usec() / 1000;
-		if (timeout_msec >= 0 && left < 0)
-			left = 0;
-		int n = poll(&poll_fd, 1, left > INT32_MAX ? INT32_MAX : (int)left);
-		if (n > 0)
-			return 1;
-		if (n == 0)
-			return 0;
-		if (errno != EINTR)
-			return -errno;
-	}
-}
-
-/* Returns STOP_DONE or STOP_KILLED. */
-static int end_init(const struct container *container, const struct container_spec *spec, int fd,
-		    int64_t timeout_sec, struct err *err)
-{
-	int signal = spec->stop_signal ? signal_from_name(spec->stop_signal) : SIGTERM;
-	bool ended = false;
-
-	if (timeout_sec < 0)
-		timeout_sec = spec->stop_timeout;
-	if (timeout_sec > 0) {
-		(void)pidfd_signal(fd, signal > 0 ? signal
-						  : SIGTERM); /* gone meanwhile is what we want */
-		ended = wait_for_init(fd, timeout_sec * 1000) == 1;
-	}
-	if (ended)
-		return STOP_DONE;
-	(void)pidfd_signal(fd, SIGKILL);
-	if (wait_for_init(fd, 60000) != 1)
-		return err_set(err, ETIMEDOUT,
-			       "container '%s' does not end even after SIGKILL; a process "
-			       "of it is stuck in the kernel",
-			       container->name);
-	return timeout_sec > 0 ? STOP_KILLED : STOP_DONE;
-}
-
-static int stop(struct engine *engine, struct container *container, int64_t timeout_sec,
-		enum restart_end why, struct err *err)
-{
-	autocontainer_spec struct container_spec *spec = NULL;
-	autoclose int fd = -1;
-	int result;
-
-	int r = container_end_restarts(engine, container->id, why, err);
-	if (r >= 0 && r != CONTAINER_RUNNING) {
-		r = container_cleanup(engine, container->id, err);
-		return r < 0 ? r : STOP_WAS_STOPPED;
-	}
-	if (r >= 0)
-		r = container_spec_of(container, &spec, err);
-	if (r == 0)
-		r = container_open_init(engine, container, &fd, err);
-	if (r == -ESRCH) {
-		r = container_cleanup(engine, container->id, err);
-		return r < 0 ? r : STOP_WAS_STOPPED;
-	}
-	if (r < 0)
-		return r;
-	container_thaw(engine, container); /* it shall hear us */
-	result = r = end_init(container, spec, fd, timeout_sec, err);
-	if (r < 0)
-		return r;
-	r = container_wait(engine, container, &(int){ 0 }, err);
-	if (r < 0)
-		return r;
-	event_container(engine, container, EVENT_STOP);
-	return result;
-}
-
-int container_stop(struct engine *engine, struct container *container, int64_t timeout_sec,
-		   struct err *err)
-{
-	return stop(engine, container, timeout_sec, RESTART_END_STOPPED, err);
-}
-
-int container_stop_until_boot(struct engine *engine, struct container *container,
-			      int64_t timeout_sec, struct err *err)
-{
-	return stop(engine, container, timeout_sec, RESTART_END_UNTIL_BOOT, err);
-}
-
-int container_end_to_restart(struct engine *engine, struct container *container, struct err *err)
-{
-	autocontainer_spec struct container_spec *spec = NULL;
-	autoclose int fd = -1;
-
-	int r = container_spec_of(container, &spec, err);
-	if (r == 0)
-		r = container_open_init(engine, container, &fd, err);
-	if (r == 0)
-		r = container_want_restart(engine, container, err);
-	if (r == 0)
-		container_thaw(engine, container);
-	if (r == 0)
-		r = end_init(container, spec, fd, -1, err);
-	return r < 0 ? r : 0;
 }
 
 int container_wait(struct engine *engine, const struct container *container, int *ret_exit_code,
@@ -495,6 +390,8 @@ static int remove_dependents(struct engine *engine, const char *id, enum remove_
 int container_remove(struct engine *engine, const struct container *container,
 		     enum remove_flags flags, int64_t timeout_sec, struct err *err)
 {
+	const struct stop_request request = { timeout_sec, RESTART_END_STOPPED };
+
 	if (flags & REMOVE_DEPENDENTS) {
 		int r = remove_dependents(engine, container->id, flags, timeout_sec, err);
 		if (r < 0)
@@ -520,7 +417,7 @@ int container_remove(struct engine *engine, const struct container *container,
 		if (r < 0)
 			return r;
 		fd_close(&lock_fd);
-		r = container_stop(engine, running, timeout_sec, err);
+		r = container_stop(engine, running, &request, err);
 		if (r < 0)
 			return r;
 	}

@@ -1,9 +1,11 @@
-/* The end of a container: signals, waiting, putting away what it used, removing it. */
+/* The end of a container: signals, waiting, putting away what it used, removing it. Stopping it: container-stop.h. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "engine/container-restart.h"
 
 struct container;
 struct container_spec;
@@ -18,22 +20,9 @@ int container_open_init(struct engine *engine, const struct container *container
 			struct err *err);
 
 /* Send a signal to the container's init. -ESRCH if it does not run. A signal that asks it to end also ends the restarts
- * by its policy, and is enough to end one that waits for such a restart. */
-int container_kill(struct engine *engine, struct container *container, int signal, struct err *err);
-
-enum stop_result { STOP_WAS_STOPPED, STOP_DONE, STOP_KILLED /* it did not listen to the signal */ };
-
-/* Send the stop signal, wait up to `timeout_sec` (0: kill at once; -1: as the container says), then
- * kill it and wait until it is cleaned up. Returns enum stop_result or an error. */
-int container_stop(struct engine *engine, struct container *container, int64_t timeout_sec,
-		   struct err *err);
-
-/* The same when the machine goes down: not by the wish of the user, see container_starts_on_boot(). */
-int container_stop_until_boot(struct engine *engine, struct container *container,
-			      int64_t timeout_sec, struct err *err);
-
-/* End it as container_stop() does, but to be started again by its monitor, whatever its policy is. */
-int container_end_to_restart(struct engine *engine, struct container *container, struct err *err);
+ * by its policy, for the reason `why`, and is enough to end one that waits for such a restart. */
+int container_kill(struct engine *engine, struct container *container, int signal,
+		   enum restart_end why, struct err *err);
 
 /* Wait until it has ended, will not be started again, and is put away. *ret_exit_code is as a shell shows it, -1 if nobody knows. */
 int container_wait(struct engine *engine, const struct container *container, int *ret_exit_code,

@@ -25,7 +25,7 @@ int restart_policy_apply(const char *text, struct container_spec *spec, struct e
 /* Why a container is to end for good. */
 enum restart_end {
 	RESTART_END_STOPPED, /* it stays so over the next boot, where its policy is "unless-stopped" */
-	RESTART_END_UNTIL_BOOT, /* the machine goes down, and the container with it */
+	RESTART_END_UNTIL_BOOT, /* the machine goes down, and the container with it; or it is not healthy */
 };
 
 /* For a start: write the file if the policy holds for the end of this run. `count` starts by the policy came

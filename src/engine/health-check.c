@@ -20,6 +20,7 @@
 #include "base/timing.h"
 #include "engine/container-end.h"
 #include "engine/container-exec.h"
+#include "engine/container-stop.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/event.h"
@@ -162,16 +163,19 @@ static int write_down(struct engine *engine, const struct container *container,
 	return r < 0 ? r : (int)verdict;
 }
 
+/* Its policy starts it no more, as after the user's stop; but it was not the user, so a boot starts it again. */
 static int act(struct engine *engine, struct container *container, const char *action,
 	       struct err *err)
 {
+	const struct stop_request not_by_user = { -1, RESTART_END_UNTIL_BOOT };
+
 	if (!action || strcmp(action, "none") == 0)
 		return 0;
 	if (strcmp(action, "kill") == 0)
-		return container_kill(engine, container, SIGKILL, err);
+		return container_kill(engine, container, SIGKILL, not_by_user.why, err);
 	if (strcmp(action, "restart") == 0)
 		return container_end_to_restart(engine, container, err);
-	int r = container_stop(engine, container, -1, err);
+	int r = container_stop(engine, container, &not_by_user, err);
 	return r < 0 ? r : 0;
 }
 

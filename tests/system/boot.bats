@@ -65,6 +65,16 @@ names() { davit ps "$@" --format '{{.Names}}' | sort | tr '\n' ' '; }
 	[ "$(names)" = "b " ] || fail "$(names)"
 }
 
+@test "stopped because it was not healthy is not the user's wish either" {
+	for action in stop kill; do
+		davit run -d --network none --name $action --restart unless-stopped --stop-timeout 1 --health-cmd false --health-interval 1s --health-retries 1 \
+			--health-on-failure $action "$BUSYBOX" sleep 1000 >/dev/null
+	done
+	wait_until 30 eval '[ "$(names)" = "" ]'
+	power_cut
+	[ "$(names -a --filter should-start-on-boot=true)" = "kill stop " ] || fail "$(names -a --filter should-start-on-boot=true)"
+}
+
 @test "a container in the back-off comes back, one with a network and a volume too" {
 	davit run -d --name storm --network none --restart always "$BUSYBOX" false >/dev/null
 	wait_until 10 eval '[ "$(davit inspect -f "{{.RestartCount}}" storm)" -ge 2 ]'

@@ -46,6 +46,63 @@ teardown() { default_teardown; }
 	run_error 125 restart e -- "e" "--rm"
 }
 
+# The first one ends only after the second one was asked to, which nobody does who waits for the first one before.
+two_that_wait() {
+	mkdir -p "$BATS_TEST_TMPDIR/asked"
+	chmod 777 "$BATS_TEST_TMPDIR/asked"
+	for i in a b; do
+		davit run -d --name $i --stop-timeout 40 --network none -v "$BATS_TEST_TMPDIR/asked:/asked" "$BUSYBOX" sh -c \
+			"trap 'touch /asked/$i; until test -e /asked/b; do sleep 0.05; done; exit 7' TERM; touch /asked/ready-$i; while :; do sleep 0.05; done" >/dev/null
+		wait_until 10 test -e "$BATS_TEST_TMPDIR/asked/ready-$i"
+	done
+}
+
+@test "stop, restart and rm -f end several side by side, and name them in order" {
+	need_davit
+	two_that_wait
+	run_davit stop a b
+	assert_output $'a\nb'
+	run_davit inspect -f '{{.State.ExitCode}}' a b
+	assert_output $'7\n7'
+	davit rm a b >/dev/null
+	rm "$BATS_TEST_TMPDIR"/asked/*
+	two_that_wait
+	rm "$BATS_TEST_TMPDIR"/asked/ready-*
+	run_davit restart a b
+	assert_output $'a\nb'
+	for i in a b; do wait_until 10 test -e "$BATS_TEST_TMPDIR/asked/ready-$i"; done
+	ids=$(davit inspect -f '{{.Id}}' a b)
+	rm "$BATS_TEST_TMPDIR"/asked/{a,b}
+	run_davit stop --all
+	assert_output "$ids"
+	davit rm a b >/dev/null
+	rm "$BATS_TEST_TMPDIR"/asked/*
+	two_that_wait
+	davit_background events --filter event=died --format '{{.Name}} {{.ContainerExitCode}}' >"$BATS_TEST_TMPDIR/died"
+	listener=$!
+	run_davit rm -f a nosuch b
+	assert_output $'a\nb'
+	wait_until 10 eval '[ "$(sort "$BATS_TEST_TMPDIR/died")" = "a 7
+b 7" ]'
+	kill $listener
+}
+
+@test "stop and rm -f name those of several that were made with --rm, and each once" {
+	for verb in "stop -t 0" "rm -f -t 0"; do
+		davit run -d --name stays --network none "$BUSYBOX" sleep 1000 >/dev/null
+		for i in a b; do davit run -d --rm --name $i --cidfile "$BATS_TEST_TMPDIR/$i" --network none "$BUSYBOX" sleep 1000 >/dev/null; done
+		# shellcheck disable=SC2086
+		run_davit $verb stays a --cidfile "$BATS_TEST_TMPDIR/b"
+		assert_output $'stays\na\n'"$(cat "$BATS_TEST_TMPDIR/b")"
+		for i in a b; do container_gone $i; done
+		davit rm -f stays >/dev/null
+		rm "$BATS_TEST_TMPDIR"/[ab]
+	done
+	davit run -d --name c --network none "$BUSYBOX" sleep 1000 >/dev/null
+	run_davit rm -f -t 0 c c
+	assert_output c
+}
+
 @test "rename: the old name is free, the new one is taken" {
 	davit create --name c --network none "$BUSYBOX" true >/dev/null
 	davit create --name d --network none "$BUSYBOX" true >/dev/null
