@@ -90,8 +90,8 @@ int attach_process(struct engine *engine, const struct container *container,
 		return r;
 	switch (outcome.end) {
 	case ATTACH_EXITED:
-		event_container_exit(engine, container, EVENT_EXEC_DIED,
-				     exit_code_of(outcome.wait_status), 0);
+		event_container_exec(engine, container, EVENT_EXEC_DIED, process->id,
+				     exit_code_of(outcome.wait_status));
 		(void)attach_cleaned(request->fd, NULL);
 		return exit_code_of(outcome.wait_status);
 	case ATTACH_DETACHED:

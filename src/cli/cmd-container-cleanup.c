@@ -16,6 +16,7 @@
 struct cleanup_args {
 	bool all, health, restart;
 	int64_t client_fd, exec_status;
+	const char *exec_id;
 	struct strlist late_fds;
 };
 
@@ -25,6 +26,7 @@ static const struct option_spec options[] = {
 	/* Between monitors, of no use to people. */
 	{ "client", 0, OPTION_INT, FIELD(client_fd), "FD", "Connection in the foreground",
 	  OPTION_HIDDEN, .initial = "-1" },
+	{ "exec-id", 0, OPTION_STRING, FIELD(exec_id), "ID", "That process", OPTION_HIDDEN },
 	{ "exec-status", 0, OPTION_INT, FIELD(exec_status), "STATUS",
 	  "A process of exec has ended so", OPTION_HIDDEN, .initial = "-1" },
 	{ "health", 0, OPTION_FLAG, FIELD(health), NULL, "Check its health", OPTION_HIDDEN },
@@ -81,7 +83,8 @@ static int check_health(struct cli *cli, const char *id, struct err *err)
 }
 
 /* Its command has left it, so nobody else tells. */
-static int tell_exec_died(struct cli *cli, const char *id, int wait_status, struct err *err)
+static int tell_exec_died(struct cli *cli, const char *id, const struct cleanup_args *args,
+			  struct err *err)
 {
 	autocontainer struct container *container = NULL;
 	struct engine *engine;
@@ -90,8 +93,8 @@ static int tell_exec_died(struct cli *cli, const char *id, int wait_status, stru
 	if (r == 0)
 		r = container_find(engine, id, 0, &container, err);
 	if (r == 0)
-		event_container_exit(engine, container, EVENT_EXEC_DIED, exit_code_of(wait_status),
-				     0);
+		event_container_exec(engine, container, EVENT_EXEC_DIED, args->exec_id,
+				     exit_code_of((int)args->exec_status));
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -104,7 +107,7 @@ static int cleanup(struct cli *cli, void *arguments, int argc, char **argv, stru
 						 .ignore_missing = true };
 
 	if (args->exec_status >= 0 && argc == 1)
-		return tell_exec_died(cli, argv[0], (int)args->exec_status, err);
+		return tell_exec_died(cli, argv[0], args, err);
 	if (args->health && argc == 1)
 		return check_health(cli, argv[0], err);
 	if (args->restart && argc == 1) {

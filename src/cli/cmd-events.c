@@ -57,7 +57,8 @@ static void print_line(const struct printer *printer, struct json_object *event,
 	const char *type = json_get_string(event, "Type", ""),
 		   *id = json_get_string(event, "ID", ""),
 		   *name = json_get_string(event, "Name", ""),
-		   *health = json_get_string(event, "HealthStatus", NULL);
+		   *health = json_get_string(event, "HealthStatus", NULL),
+		   *exec_id = json_get_string(event, "ExecID", NULL);
 	bool is_container = strcmp(type, "container") == 0;
 
 	strbuf_addf(out, "%s %s %s", json_get_string(event, "Time", ""), type,
@@ -71,6 +72,8 @@ static void print_line(const struct printer *printer, struct json_object *event,
 	strbuf_addf(out, " (image=%s, name=%s", json_get_string(event, "Image", ""), name);
 	if (health)
 		strbuf_addf(out, ", health_status=%s", health);
+	if (exec_id)
+		strbuf_addf(out, ", execID=%.*s", printer->no_trunc ? 64 : 12, exec_id);
 	add_attributes(event, out);
 	strbuf_adds(out, ")\n");
 }
@@ -79,7 +82,7 @@ static void print_line(const struct printer *printer, struct json_object *event,
 static void print_json(struct json_object *event, struct strbuf *out)
 {
 	static const char *const members[] = {
-		"ContainerExitCode", "HealthStatus", "ID", "Image", "Name", "Status", NULL
+		"ContainerExitCode", "ExecID", "HealthStatus", "ID", "Image", "Name", "Status", NULL
 	};
 	autojson struct json_object *row = json_object_new_object();
 	struct json_object *labels = json_get(event, "Attributes");
@@ -103,7 +106,8 @@ static void print_json(struct json_object *event, struct strbuf *out)
 static int print_template(const struct printer *printer, struct json_object *event,
 			  struct strbuf *out, struct err *err)
 {
-	static const char *const texts[] = { "HealthStatus", "ID", "Image", "Name", "Network" };
+	static const char *const texts[] = { "ExecID", "HealthStatus", "ID",
+					     "Image",  "Name",	       "Network" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		if (!json_get(event, texts[i]))

@@ -23,7 +23,7 @@ struct exec_args {
 #define FIELD(f) offsetof(struct exec_args, f)
 static const struct option_spec options[] = {
 	{ "detach", 'd', OPTION_FLAG, FIELD(detach), NULL,
-	  "Do not wait for it; its output is dropped" },
+	  "Print its ID and do not wait for it; its output is dropped" },
 	{ "detach-keys", 0, OPTION_STRING, FIELD(detach_keys), "KEYS",
 	  "Keys that leave its terminal; \"\" for none; the default is ctrl-p,ctrl-q" },
 	{ "env", 'e', OPTION_ENV, FIELD(env), "KEY[=VALUE]",
@@ -88,8 +88,10 @@ static int exec_in(struct cli *cli, const struct exec_args *args, const char *na
 	if (r < 0)
 		return cli_report(err, exit_code);
 	autoclose int client_fd = result.client_fd;
-	if (args->detach)
+	if (args->detach) {
+		puts(result.id);
 		return EXIT_OK;
+	}
 	struct attach_request attach = {
 		.fd = client_fd,
 		.held = &result.signals,
@@ -113,9 +115,11 @@ static int exec(struct cli *cli, void *arguments, int argc, char **argv, struct 
 		log_warn("the input is no terminal, so -t shows no prompt and no line editing");
 	const char *name = args->latest ? NULL : *argv++;
 	argc -= name != NULL;
-	if (!argc)
-		return err_set(err, EINVAL,
-			       "no command to run in the container; give one behind its name");
+	if (!argc) {
+		err_set(err, EINVAL,
+			"no command to run in the container; give one behind its name");
+		return cli_report(err, EXIT_NO_EXEC);
+	}
 	int r = prepare(cli, args, argc, argv, &env, &request, err);
 	if (r == 0)
 		r = exec_in(cli, args, name, &request, err);

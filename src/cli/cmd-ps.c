@@ -18,7 +18,7 @@
 #include "engine/health.h"
 
 struct ps_args {
-	bool all, quiet, no_trunc, noheading, latest, size, namespaces;
+	bool all, external, quiet, no_trunc, noheading, latest, pods, size, sync, namespaces;
 	int64_t last, watch_sec;
 	const char *format, *sort;
 	struct strlist filters;
@@ -27,9 +27,12 @@ struct ps_args {
 #define FIELD(f) offsetof(struct ps_args, f)
 static const struct option_spec options[] = {
 	{ "all", 'a', OPTION_FLAG, FIELD(all), NULL, "Those that do not run too" },
+	{ "external", 0, OPTION_FLAG, FIELD(external), NULL,
+	  "Those of other programs in the same storage too; there are never any in davit's" },
 	{ "filter", 'f', OPTION_STRINGS, FIELD(filters), "KEY=VALUE",
-	  "Only those that match: id, name, label, status, exited, ancestor, before, since, "
-	  "volume, network, health, restart-policy, should-start-on-boot",
+	  "Only those that match: id, name, label, label!, status, exited, ancestor, before, "
+	  "since, until, command, volume, network, pod, health, restart-policy, "
+	  "should-start-on-boot",
 	  CONTAINER_FILTER_CHOICES },
 	OUTPUT_FORMAT_OPTION(FIELD(format)),
 	{ "last", 'n', OPTION_INT, FIELD(last), "NUMBER", "The newest ones, running or not" },
@@ -37,25 +40,30 @@ static const struct option_spec options[] = {
 	{ "no-trunc", 0, OPTION_FLAG, FIELD(no_trunc), NULL, "Whole IDs and commands" },
 	{ "noheading", 0, OPTION_FLAG, FIELD(noheading), NULL, "No headings" },
 	{ "ns", 0, OPTION_FLAG, FIELD(namespaces), NULL, "Show the namespaces of their processes" },
+	{ "pod", 'p', OPTION_FLAG, FIELD(pods), NULL, "Show the pods that they belong to" },
 	{ "quiet", 'q', OPTION_FLAG, FIELD(quiet), NULL, "Only IDs" },
 	{ "size", 's', OPTION_FLAG, FIELD(size), NULL,
 	  "Show how much they wrote, and the size of the image" },
 	{ "sort", 0, OPTION_CHOICE, FIELD(sort), "KEY", "Order of the rows",
 	  .choices = "created|command|id|image|names|runningfor|size|status" },
+	{ "sync", 0, OPTION_FLAG, FIELD(sync), NULL,
+	  "Ask the kernel what still runs; davit always does" },
 	{ "watch", 'w', OPTION_INT, FIELD(watch_sec), "SECONDS", "List again and again" },
 	OPTION_END,
 };
 
-static const struct output_column columns[] = {
+#define COLUMN_LIMIT 11
+static const struct output_column usual_columns[] = {
 	{ "CONTAINER ID", "ID" },      { "IMAGE", "Image" },   { "COMMAND", "Command" },
 	{ "CREATED", "CreatedHuman" }, { "STATUS", "Status" }, { "PORTS", "Ports" },
 	{ "NAMES", "Names" },	       { NULL, NULL },
 };
-static const struct output_column columns_with_size[] = {
-	{ "CONTAINER ID", "ID" },      { "IMAGE", "Image" },   { "COMMAND", "Command" },
-	{ "CREATED", "CreatedHuman" }, { "STATUS", "Status" }, { "PORTS", "Ports" },
-	{ "NAMES", "Names" },	       { "SIZE", "Size" },     { NULL, NULL },
+static const struct output_column pod_columns[] = {
+	{ "POD ID", "Pod" },
+	{ "PODNAME", "PodName" },
+	{ NULL, NULL },
 };
+static const struct output_column size_columns[] = { { "SIZE", "Size" }, { NULL, NULL } };
 static const struct output_column columns_of_namespaces[] = {
 	{ "CONTAINER ID", "ID" },   { "NAMES", "Names" }, { "PID", "Pid" },
 	{ "CGROUPNS", "CGROUPNS" }, { "IPC", "IPC" },	  { "MNT", "MNT" },
@@ -66,6 +74,7 @@ static const struct output_column headings[] = {
 	{ "RUNNING FOR", "RunningFor" },
 	{ "IMAGE ID", "ImageID" },
 	{ "EXIT CODE", "ExitCode" },
+	{ "POD ID", "Pod" },
 	{ NULL, NULL },
 };
 static const struct output_sort sorts[] = {
@@ -79,6 +88,21 @@ static const struct output_sort sorts[] = {
 	{ "status", "Status", 0 },
 	{ NULL, NULL, 0 },
 };
+
+static void choose_columns(const struct ps_args *args, struct output_column *ret_columns)
+{
+	const struct output_column *parts[] = {
+		args->namespaces ? columns_of_namespaces : usual_columns,
+		args->pods ? pod_columns : NULL,
+		args->size ? size_columns : NULL,
+	};
+	size_t count = 0;
+
+	for (size_t p = 0; p < ARRAY_SIZE(parts); p++)
+		for (const struct output_column *at = parts[p]; at && at->heading; at++)
+			ret_columns[count++] = *at;
+	ret_columns[count] = (struct output_column){ NULL, NULL };
+}
 
 /* Put away what killed commands have left, so that what is shown is what there is. */
 static size_t repair(struct engine *engine, struct container **list, size_t count)
@@ -158,7 +182,8 @@ static int make_rows(struct engine *engine, const struct ps_args *args, struct c
 static int list_once(struct engine *engine, const struct ps_args *args,
 		     const struct container_filter *filter, struct err *err)
 {
-	static const char *const spec_fields[] = { "Mounts", "Networks", NULL };
+	static const char *const spec_fields[] = { "Mounts", "Networks", "CIDFile", "ExposedPorts",
+						   NULL };
 	autojson struct json_object *rows = json_object_new_array();
 	bool as_json = output_wants_json(args->format);
 	bool wants_spec = as_json || args->filters.count || mentions(args, spec_fields);
@@ -177,10 +202,10 @@ static int list_once(struct engine *engine, const struct ps_args *args,
 	container_list_free(list, count);
 	if (r < 0)
 		return r;
+	struct output_column columns[COLUMN_LIMIT + 1];
+	choose_columns(args, columns);
 	const struct output_list how = {
-		.columns = args->namespaces ? columns_of_namespaces
-			   : args->size	    ? columns_with_size
-					    : columns,
+		.columns = columns,
 		.headings = headings,
 		.sorts = as_json ? NULL : sorts,
 		.quiet_field = "ID",
@@ -204,9 +229,9 @@ static int ps(struct cli *cli, void *arguments, int argc, char **argv, struct er
 		return err_set(err, EINVAL,
 			       "--quiet prints only IDs, so %s cannot be given with it",
 			       args->size ? "--size" : "--ns");
-	if (args->size && args->namespaces)
-		return err_set(err, EINVAL,
-			       "--size and --ns are different tables; give one of them");
+	if (args->namespaces && (args->size || args->pods))
+		return err_set(err, EINVAL, "--%s and --ns are different tables; give one of them",
+			       args->size ? "size" : "pod");
 	if (cli_given(cli, "watch") && args->watch_sec < 1)
 		return err_set(err, EINVAL, "--watch %lld: give at least one second",
 			       (long long)args->watch_sec);

@@ -12,7 +12,9 @@ struct err;
 
 /* Of an option --filter: what may stand in front of its values. */
 #define CONTAINER_FILTER_CHOICES                                                                   \
-	.choices = "id=|name=|label=|status=|exited=|ancestor=|before=|since=|volume=|network=|"   \
+	.choices = "id=|name=|label=|label!=|status=|exited=|ancestor=|before=|since=|command=|"   \
+		   "volume=|"                                                                      \
+		   "network=|pod="                                                                 \
 		   "health=|until=|restart-policy=|should-start-on-boot="
 
 /* Which containers are meant. */

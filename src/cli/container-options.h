@@ -49,7 +49,8 @@ struct container_args {
 	struct strlist publish, expose, add_hosts, dns, dns_searches, dns_options;
 	bool publish_all, no_hosts, no_hostname;
 	struct strlist networks;
-	const char *hostname, *hosts_file, *ip, *mac_address;
+	const char *hostname, *hosts_file, *ip, *ip6, *mac_address;
+	struct strlist network_aliases;
 	/* files */
 	struct strlist volumes, mounts, tmpfs, volumes_from;
 	const char *image_volume;

@@ -96,11 +96,15 @@ static void add_spec_fields(struct json_object *row, const struct container *con
 	if (spec->network_mode && strcmp(spec->network_mode, "bridge") == 0)
 		strlist_add(&networks, spec->network_mode);
 	autofree char *networks_text = strlist_join(&networks, ",");
+	autofree char *exposed = strlist_join(&spec->expose, ", ");
 	json_add_strlist(row, "Mounts", &mounts);
-	if (as_json)
+	if (as_json) {
 		json_add_strlist(row, "Networks", &networks);
-	else
-		json_add_string(row, "Networks", networks_text);
+		return;
+	}
+	json_add_string(row, "Networks", networks_text);
+	json_add_string(row, "CIDFile", spec->cid_file ?: "");
+	json_add_string(row, "ExposedPorts", exposed);
 }
 
 /* The number of the namespace that the container's process is in, "" when that is not known. */
@@ -207,6 +211,8 @@ struct json_object *container_row_for_people(const struct container *container,
 	json_add_int(row, "Pid", container->state == CONTAINER_RUNNING ? container->run.pid : 0);
 	json_add_int(row, "Restarts", container->restart_count);
 	json_add_bool(row, "IsInfra", false);
+	json_add_string(row, "Pod", "");
+	json_add_string(row, "PodName", "");
 	json_add_string(row, "Size", size);
 	json_add_int(row, "created_nsec", container->created_nsec);
 	json_add_int(row, "size_bytes", how->size ? how->size->writable_bytes : 0);

@@ -11,5 +11,6 @@ enum exit_status {
 	EXIT_NOT_RUNNABLE = 126, /* the command was found but cannot be run */
 	EXIT_PORT_TAKEN = 126,	 /* run: a port to be published is in use; as podman says it */
 	EXIT_NOT_FOUND = 127,	 /* the command was not found in the container */
+	EXIT_NO_EXEC = 255,	 /* exec: nothing to run, or nothing to run it in */
 	EXIT_SIGNAL = 128,	 /* plus the number of the signal */
 };

@@ -1,7 +1,6 @@
 #include "cli/network-options.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,7 +31,21 @@ static bool is_named(const char *asked, const char *mode)
 	return strncmp(asked, mode, size) == 0 && (!asked[size] || asked[size] == ':');
 }
 
-/* The options of a bridge network: "ip=ADDRESS", "mac=ADDRESS", "interface_name=NAME". */
+/* The bridge has IPv4 addresses only. */
+static int refuse_ip6(const char *text, struct err *err)
+{
+	struct ip_prefix ip;
+
+	if (strchr(text, '/') || ip_prefix_parse(text, &ip) < 0 || ip.family != AF_INET6)
+		return err_set(err, EINVAL,
+			       "\"%s\" is not an IPv6 address; give one such as fd00::7", text);
+	return err_set(err, EINVAL,
+		       "requested static ip %s not in any subnet on network davit, which has IPv4 "
+		       "only; leave it out, or use --network host",
+		       text);
+}
+
+/* The options of a bridge network: "ip=ADDRESS", "mac=ADDRESS", "interface_name=NAME", "alias=NAME". */
 static int read_bridge_option(const char *text, struct container_spec *spec, struct err *err)
 {
 	const struct {
@@ -52,9 +65,15 @@ static int read_bridge_option(const char *text, struct container_spec *spec, str
 		*keys[i].field = xstrdup(text + size);
 		return 0;
 	}
+	if (strncmp(text, "alias=", 6) == 0) {
+		strlist_add(&spec->network_aliases, text + 6);
+		return 0;
+	}
+	if (strncmp(text, "ip6=", 4) == 0)
+		return refuse_ip6(text + 4, err);
 	return err_set(err, EINVAL,
-		       "unknown bridge network option: '%s'; there are ip=ADDRESS, mac=ADDRESS and "
-		       "interface_name=NAME",
+		       "unknown bridge network option: '%s'; there are ip=ADDRESS, mac=ADDRESS, "
+		       "interface_name=NAME and alias=NAME",
 		       text);
 }
 
@@ -73,7 +92,11 @@ static int read_bridge_options(const char *options, struct container_spec *spec,
 static int read_addresses(const struct container_args *args, struct container_spec *spec,
 			  struct err *err)
 {
-	const char *option = args->ip ? "ip" : args->mac_address ? "mac-address" : NULL;
+	const char *option = args->ip			   ? "ip"
+			     : args->ip6		   ? "ip6"
+			     : args->mac_address	   ? "mac-address"
+			     : args->network_aliases.count ? "network-alias"
+							   : NULL;
 	uint8_t mac[MAC_BYTES];
 	struct ip_prefix ip;
 
@@ -82,6 +105,16 @@ static int read_addresses(const struct container_args *args, struct container_sp
 			       "--%s can only be set when the network mode is bridge, not with "
 			       "--network %s",
 			       option, spec->network_mode);
+	if (args->ip6)
+		return refuse_ip6(args->ip6, err);
+	strlist_extend(&spec->network_aliases, &args->network_aliases);
+	for (size_t i = 0; i < spec->network_aliases.count; i++)
+		if (!*spec->network_aliases.items[i] ||
+		    hosts_check_name("network alias", spec->network_aliases.items[i], err) < 0)
+			return *spec->network_aliases.items[i]
+				       ? -err->code
+				       : err_set(err, EINVAL,
+						 "a network alias is empty; give a name");
 	if (args->ip) {
 		free(spec->static_ip);
 		spec->static_ip = xstrdup(args->ip);
@@ -234,11 +267,10 @@ static int read_files(struct engine *engine, const struct container_args *args,
 		return -err->code;
 	spec->no_hostname = args->no_hostname;
 	spec->no_hosts = args->no_hosts || (engine->settings.no_hosts && !args->add_hosts.count);
-	if (args->hostname && strlen(args->hostname) > HOST_NAME_MAX)
-		return err_set(err, EINVAL,
-			       "host name '%s' is too long; give at most %d characters",
-			       args->hostname, HOST_NAME_MAX);
-	spec->hostname = xstrdup(args->hostname);
+	if (args->hostname && hosts_check_name("host name", args->hostname, err) < 0)
+		return -err->code;
+	/* Scripts give an empty name where they mean none. */
+	spec->hostname = args->hostname && *args->hostname ? xstrdup(args->hostname) : NULL;
 	return 0;
 }
 

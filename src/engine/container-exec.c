@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/random.h"
 #include "base/strbuf.h"
 #include "base/timing.h"
 #include "engine/container-cgroup.h"
@@ -54,6 +55,7 @@ struct exec {
 	struct cgroup *cgroup;
 	int client_fds[2]; /* command's end, monitor's end */
 	char *program;
+	char id[EXEC_ID_SIZE];
 	pid_t monitor_pid;
 	struct launch_report report;
 };
@@ -232,11 +234,14 @@ static _Noreturn void launcher(struct exec *exec)
 		exec->report.err = err;
 		_exit(1);
 	}
-	event_container(exec->engine, exec->container, EVENT_EXEC);
+	event_container_exec(exec->engine, exec->container, EVENT_EXEC, exec->id, 0);
 	exec->report.exit_code = 0;
 	exec->report.pid = child.pid;
 	if (event_is_wanted(exec->engine)) {
-		(void)launch_cleanup_words(exec->engine, exec->container->id, cleanup);
+		size_t count = launch_cleanup_words(exec->engine, exec->container->id, cleanup);
+		cleanup[count++] = "--exec-id";
+		cleanup[count++] = exec->id;
+		cleanup[count] = NULL;
 		monitor.cleanup = cleanup;
 	}
 	monitor.program = exec->program;
@@ -296,6 +301,7 @@ int container_exec(struct engine *engine, const struct container *container,
 		.program = engine_helper_path(engine, "davit-monitor"),
 	};
 
+	random_hex(exec.id, (sizeof(exec.id) - 1) / 2);
 	int r = prepare(&exec, err);
 	if (r == 0 && request->with_client)
 		r = monitor_socketpair(exec.client_fds, err);
@@ -312,6 +318,7 @@ int container_exec(struct engine *engine, const struct container *container,
 		r = not_running(container, err);
 	*ret_exit_code = r == -ESRCH ? NOT_RUNNING : exec.report.exit_code;
 	if (r == 0) {
+		memcpy(ret_result->id, exec.id, sizeof(exec.id));
 		ret_result->pid = exec.report.pid;
 		ret_result->monitor_pid = exec.monitor_pid;
 		ret_result->client_fd = take_fd(&exec.client_fds[0]);

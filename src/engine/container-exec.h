@@ -22,7 +22,10 @@ struct exec_request {
 	bool with_client; /* the caller stays: see exec_result.client_fd */
 };
 
+#define EXEC_ID_SIZE 65
+
 struct exec_result {
+	char id[EXEC_ID_SIZE]; /* 64 hex digits, which events about the process have */
 	pid_t pid, monitor_pid;
 	int client_fd;	  /* for attach_run(), the caller's; -1 without with_client */
 	sigset_t signals; /* with_client: see attach_hold_signals(), they are held */

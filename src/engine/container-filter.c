@@ -26,7 +26,9 @@ enum filter_key {
 	FILTER_ANCESTOR,
 	FILTER_BEFORE,
 	FILTER_SINCE,
+	FILTER_COMMAND,
 	FILTER_VOLUME,
+	FILTER_POD,
 	FILTER_NETWORK,
 	FILTER_HEALTH,
 	FILTER_UNTIL,
@@ -45,7 +47,9 @@ static const char *const key_names[] = {
 	[FILTER_ANCESTOR] = "ancestor",
 	[FILTER_BEFORE] = "before",
 	[FILTER_SINCE] = "since",
+	[FILTER_COMMAND] = "command",
 	[FILTER_VOLUME] = "volume",
+	[FILTER_POD] = "pod",
 	[FILTER_NETWORK] = "network",
 	[FILTER_HEALTH] = "health",
 	[FILTER_UNTIL] = "until",
@@ -145,9 +149,9 @@ int container_filter_parse(struct engine *engine, const struct strlist *words,
 		if (key == FILTER_KEY_COUNT)
 			return err_set(
 				err, EINVAL,
-				"'%.*s' is an invalid filter; known are id, name, label, status, "
-				"exited, ancestor, before, since, until, volume, network, health, "
-				"restart-policy and should-start-on-boot",
+				"'%.*s' is an invalid filter; known are id, name, label, label!, "
+				"status, exited, ancestor, before, since, until, command, volume, "
+				"network, pod, health, restart-policy and should-start-on-boot",
 				(int)size, word);
 		int r = check_value(engine, filter, (enum filter_key)key, equals + 1, err);
 		if (r < 0)
@@ -211,6 +215,15 @@ static bool volume_matches(const struct container_spec *spec, const char *wanted
 	return false;
 }
 
+/* The program is looked at, not its arguments; a name without directory is enough. */
+static bool runs_program(const struct container_spec *spec, const char *wanted)
+{
+	const struct strlist *words = spec->entrypoint.count ? &spec->entrypoint : &spec->command;
+	const char *program = words->count ? words->items[0] : "", *slash = strrchr(program, '/');
+
+	return strcmp(program, wanted) == 0 || (slash && strcmp(slash + 1, wanted) == 0);
+}
+
 /* "on-failure" matches whatever the number of its retries, "never" is called "no" too. */
 static bool policy_matches(const struct container_spec *spec, const char *wanted)
 {
@@ -256,6 +269,10 @@ static bool value_matches(const struct container_filter *filter, enum filter_key
 		return container->created_nsec > filter->since_nsec;
 	case FILTER_UNTIL:
 		return container->created_nsec < filter->until_nsec;
+	case FILTER_COMMAND:
+		return spec && runs_program(spec, wanted);
+	case FILTER_POD:
+		return false; /* davit has none so far */
 	case FILTER_VOLUME:
 		return spec && volume_matches(spec, wanted);
 	case FILTER_NETWORK:
@@ -284,7 +301,8 @@ bool container_filter_matches(const struct container_filter *filter,
 	autocontainer_spec struct container_spec *spec = NULL;
 	struct err ignored; /* what a damaged record lacks does not match */
 	bool needs_spec =
-		filter->values[FILTER_VOLUME].count || filter->values[FILTER_NETWORK].count ||
+		filter->values[FILTER_COMMAND].count || filter->values[FILTER_VOLUME].count ||
+		filter->values[FILTER_NETWORK].count ||
 		filter->values[FILTER_RESTART_POLICY].count || filter->values[FILTER_BOOT].count;
 
 	if (container->labels)

@@ -312,6 +312,8 @@ static struct json_object *network_json(struct engine *engine, const char *run_d
 		json_add_string(network, "Gateway", status.gateway);
 		json_add_string(network, "MacAddress", status.mac);
 		json_add_string(network, "NetworkID", status.network);
+		if (spec->network_aliases.count)
+			json_add_strlist(network, "Aliases", &spec->network_aliases);
 		json_object_object_add(networks, status.network, network);
 	}
 	json_object_object_add(settings, "Networks", networks);

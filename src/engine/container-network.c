@@ -72,6 +72,7 @@ static int write_hosts(const struct container_network *network, struct engine *e
 		.own_address = *names->own_address ? names->own_address : NULL,
 		.hostname = hostname,
 		.container_name = container->name,
+		.aliases = &spec->network_aliases,
 	};
 	int r = hosts_build(&request, &text, err);
 	return r < 0 ? r : write_file(network->run_dir, "hosts", &text, err);

@@ -42,7 +42,7 @@ static const struct {
 	STRING(time_offset),
 	STRINGS(ports), STRINGS(expose), BOOL(publish_all), STRINGS(dns_servers), STRINGS(dns_searches),
 	STRINGS(dns_options), STRINGS(add_hosts), BOOL(no_hosts), BOOL(no_resolv), BOOL(no_hostname), STRING(hosts_file),
-	STRING(static_ip), STRING(static_mac), STRING(interface_name), STRINGS(pasta_options),
+	STRING(static_ip), STRING(static_mac), STRING(interface_name), STRINGS(network_aliases), STRINGS(pasta_options),
 	STRINGS(mounts), STRINGS(secrets), BOOL(read_only), BOOL(read_only_tmpfs), INT(shm_size),
 	BOOL(privileged), STRINGS(cap_add), STRINGS(cap_drop), BOOL(no_new_privileges), STRING(seccomp_profile), STRING(seccomp_record), STRING(cap_record),
 	STRING(apparmor_profile), STRING(selinux_label), STRINGS(mask), STRINGS(unmask), STRING(proc_options), STRINGS(devices),

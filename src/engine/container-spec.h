@@ -71,6 +71,7 @@ struct container_spec {
 	bool no_hosts, no_resolv, no_hostname; /* the image's own files stay */
 	char *hosts_file; /* what /etc/hosts begins with: a path, "none", "image"; NULL: the host's */
 	char *static_ip, *static_mac, *interface_name; /* on a bridge; NULL: the default ones */
+	struct strlist network_aliases;		       /* more names on a bridge */
 	struct strlist pasta_options;
 
 	/* Files */

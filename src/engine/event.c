@@ -41,7 +41,7 @@ const char *event_status_name(enum event_status status)
 
 /* One event as it is in the log: names as podman's, but the time is a number, which is cheaper to write. */
 struct event {
-	const char *type, *id, *name, *image, *health;
+	const char *type, *id, *name, *image, *health, *exec_id;
 	const char *attributes; /* a JSON object, or NULL */
 	enum event_status status;
 	int64_t time_nsec;
@@ -67,6 +67,7 @@ static void add_line(struct strbuf *lines, const struct event *event)
 	add_member(lines, "Name", event->name);
 	add_member(lines, "Image", event->image);
 	add_member(lines, "HealthStatus", event->health);
+	add_member(lines, "ExecID", event->exec_id);
 	if (event->exit_code)
 		strbuf_addf(lines, ",\"ContainerExitCode\":%d", *event->exit_code);
 	if (event->attributes && strlen(event->attributes) <= ATTRIBUTES_MAX)
@@ -139,6 +140,17 @@ void event_container_exit(struct engine *engine, const struct container *contain
 	event.exit_code = &exit_code;
 	if (time_nsec)
 		event.time_nsec = time_nsec;
+	tell(engine, &event);
+}
+
+void event_container_exec(struct engine *engine, const struct container *container,
+			  enum event_status status, const char *exec_id, int exit_code)
+{
+	struct event event = of_container(container, status);
+
+	event.exec_id = exec_id;
+	if (status == EVENT_EXEC_DIED)
+		event.exit_code = &exit_code;
 	tell(engine, &event);
 }
 

@@ -58,7 +58,10 @@ bool event_is_wanted(const struct engine *engine);
 /* What happened to a container. */
 void event_container(struct engine *engine, const struct container *container,
 		     enum event_status status);
-/* The same with an exit code: of the container for EVENT_DIED, of the process for EVENT_EXEC_DIED. `time_nsec` 0: now. */
+/* EVENT_EXEC and EVENT_EXEC_DIED: of which process of exec, and with the latter how it ended. `exec_id` may be NULL. */
+void event_container_exec(struct engine *engine, const struct container *container,
+			  enum event_status status, const char *exec_id, int exit_code);
+/* The same with the container's exit code, for EVENT_DIED. `time_nsec` 0: now. */
 void event_container_exit(struct engine *engine, const struct container *container,
 			  enum event_status status, int exit_code, int64_t time_nsec);
 /* EVENT_HEALTH_STATUS: "healthy", "unhealthy", "starting". */

@@ -26,7 +26,7 @@ int launch_pipes_open(struct launch_pipes *pipes, bool with_stdin, struct err *e
 int launch_load_filter(struct engine *engine, const struct container_spec *spec, uint64_t bounding,
 		       struct seccomp_filter *filter, struct err *err);
 
-#define LAUNCH_CLEANUP_WORDS 12
+#define LAUNCH_CLEANUP_WORDS 14 /* room for two more */
 
 /* What a monitor becomes when nobody else cleans up: an argument vector of borrowed words, NULL at its end. Returns how
  * many there are. */

@@ -1,8 +1,10 @@
 #include "network/files.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -101,6 +103,24 @@ int hosts_check_extra(const char *extra, struct err *err)
 	return split_extra(extra, &names, &address, err);
 }
 
+int hosts_check_name(const char *what, const char *name, struct err *err)
+{
+	if (strlen(name) > HOST_NAME_MAX)
+		return err_set(err, EINVAL, "%s '%s' is too long; give at most %d characters", what,
+			       name, HOST_NAME_MAX);
+	for (const char *at = name; *at; at++) {
+		bool is_first = at == name || at[-1] == '.', is_last = !at[1] || at[1] == '.';
+		if (isalnum((unsigned char)*at) || (*at == '.' && !is_first) ||
+		    (*at == '_' || (*at == '-' && !is_first && !is_last)))
+			continue;
+		return err_set(err, EINVAL,
+			       "%s '%s' is not valid; use letters, digits and '-', with a dot "
+			       "between parts",
+			       what, name);
+	}
+	return 0;
+}
+
 static int add_extra(struct hosts_writer *writer, const struct hosts_request *request,
 		     const char *extra, struct err *err)
 {
@@ -174,6 +194,8 @@ int hosts_build(const struct hosts_request *request, struct strbuf *text, struct
 			strlist_add(&own_names, request->hostname);
 		if (request->container_name)
 			strlist_add(&own_names, request->container_name);
+		if (request->aliases)
+			strlist_extend(&own_names, request->aliases);
 		if (request->own_address)
 			add_names(&writer, request->own_address, &own_names);
 	}

@@ -20,6 +20,7 @@ struct hosts_request {
 					reached */
 	const char *own_address;     /* NULL: no line for the container itself (host network) */
 	const char *hostname, *container_name;
+	const struct strlist *aliases; /* more names of the container; NULL: none */
 };
 
 /* Later lines do not repeat a name that an earlier one has, for the first answer is the one that
@@ -28,6 +29,10 @@ int hosts_build(const struct hosts_request *request, struct strbuf *text, struct
 
 /* Whether this is a valid --add-host, without building anything. */
 int hosts_check_extra(const char *extra, struct err *err);
+
+/* Whether programs will understand it as the name of a host: letters, digits, "-" and "_", in parts that dots separate,
+ * see hostname(7); "_" is in many names nevertheless. `what` begins the error: "host name". */
+int hosts_check_name(const char *what, const char *name, struct err *err);
 
 /* -- /etc/resolv.conf ---------------------------------------------------------------------------
  */

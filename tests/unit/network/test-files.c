@@ -84,6 +84,21 @@ static void test_wrong_added_hosts_are_named(void **state)
 	assert_int_equal(hosts_check_extra("a:::1", &err), 0);
 }
 
+static void test_host_names_are_checked(void **state)
+{
+	static const char *const right[] = { "a", "web-1.example.com", "under_score", "9", "" };
+	static const char *const wrong[] = {
+		"a b", "-a", "a-", "a.-b", ".a", "a..b", "a\nb", "a#"
+	};
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(right); i++)
+		assert_int_equal(hosts_check_name("name", right[i], &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		if (hosts_check_name("name", wrong[i], &err) != -EINVAL)
+			fail_msg("'%s' was taken", wrong[i]);
+}
+
 static void test_host_gateway_needs_a_host(void **state)
 {
 	autostrlist struct strlist extra = STRLIST_EMPTY;
@@ -194,6 +209,7 @@ int main(void)
 		cmocka_unit_test(test_added_hosts_hide_others),
 		cmocka_unit_test(test_hosts_of_the_host_network_is_the_base),
 		cmocka_unit_test(test_wrong_added_hosts_are_named),
+		cmocka_unit_test(test_host_names_are_checked),
 		cmocka_unit_test(test_host_gateway_needs_a_host),
 		cmocka_unit_test(test_loopback_servers_are_left_out),
 		cmocka_unit_test(test_the_host_network_keeps_all_servers),
