@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd-pass.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -39,55 +40,15 @@ bool container_is_mounted(const struct engine *engine, const char *id)
 
 /* ---- the mount, from a process inside of the container to us ---- */
 
-union fd_space {
-	struct cmsghdr header;
-	char space[CMSG_SPACE(sizeof(int))];
-};
-
 static int send_root(const struct inside_view *view, void *arg, struct err *err)
 {
-	union fd_space control = { 0 };
-	struct iovec part = { (char[]){ 'm' }, 1 };
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space),
-	};
-
 	(void)view;
 	/* Not of the view's, which may be such a clone already: those cannot be cloned. */
 	autoclose int fd = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (fd < 0)
 		return err_errno(err, "clone the root mount");
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	if (sendmsg(*(const int *)arg, &message, MSG_NOSIGNAL) < 0)
-		return err_errno(err, "hand over the root mount");
-	return 0;
-}
-
-static int receive_root(int socket_fd, struct err *err)
-{
-	union fd_space control = { 0 };
-	char byte;
-	struct iovec part = { &byte, 1 };
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space),
-	};
-	int fd = -1;
-
-	if (recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1 ||
-	    message.msg_controllen < CMSG_LEN(sizeof(int)) ||
-	    control.header.cmsg_type != SCM_RIGHTS)
-		return err_set(err, EIO, "the root mount was not handed over");
-	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
-	return fd;
+	ssize_t n = fd_send(*(const int *)arg, "m", 1, fd);
+	return n < 0 ? err_set(err, (int)-n, "hand over the root mount: %s", strerror((int)-n)) : 0;
 }
 
 static int attach_root(struct engine *engine, struct container *container, const char *path,
@@ -105,9 +66,9 @@ static int attach_root(struct engine *engine, struct container *container, const
 	r = container_inside_run(inside, send_root, &theirs, err);
 	if (r < 0)
 		return r;
-	autoclose int fd = receive_root(ours, err);
+	autoclose int fd = fd_receive(ours, MSG_DONTWAIT);
 	if (fd < 0)
-		return fd;
+		return err_set(err, EIO, "the root mount was not handed over");
 	r = file_make_dirs(AT_FDCWD, path, 0700, err);
 	if (r < 0)
 		return r;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd-pass.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -260,27 +261,11 @@ static void add_listener(struct recorder *recorder, int fd)
 
 static void take_listener(struct recorder *recorder)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	char byte;
-	struct iovec part = { &byte, 1 };
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space),
-	};
-	int fd;
 	autoclose int connection = accept4(recorder->polls[0].fd, NULL, NULL, SOCK_CLOEXEC);
+	int fd = connection < 0 ? -1 : fd_receive(connection, 0);
 
-	if (connection < 0 || recvmsg(connection, &message, MSG_CMSG_CLOEXEC) != 1 ||
-	    control.header.cmsg_type != SCM_RIGHTS ||
-	    control.header.cmsg_len != CMSG_LEN(sizeof(int)))
-		return;
-	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
-	add_listener(recorder, fd);
+	if (fd >= 0)
+		add_listener(recorder, fd);
 }
 
 static void serve(struct recorder *recorder)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd-pass.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/strlist.h"
@@ -209,27 +210,6 @@ int recording_take_first(void *data, const struct runtime_child *child, int list
 	return spawn_recorder(recording, fds, err);
 }
 
-static int send_listener(int socket_fd, int listener_fd)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec part = { (char[]){ 'l' }, 1 };
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space),
-	};
-
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&control.header), &listener_fd, sizeof(int));
-	return sendmsg(socket_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 int recording_take_other(void *data, const struct runtime_child *child, int listener_fd,
 			 struct err *err)
 {
@@ -245,7 +225,7 @@ int recording_take_other(void *data, const struct runtime_child *child, int list
 	socket_address(run_dir_fd, &address);
 	int r = fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0
 			? -errno
-			: send_listener(fd, listener_fd);
+			: (int)fd_send(fd, "l", 1, listener_fd);
 	if (r < 0)
 		return err_set(err, -r,
 			       "the recorder of the container does not answer: %s; was it killed?",

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd-pass.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -123,30 +124,16 @@ static int connect_console(const char *path, struct err *err)
 
 int launch_send_console(const char *socket_path, struct runtime_child *child, struct err *err)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	char name[] = "/dev/ptmx";
-	struct iovec part = { name, strlen(name) };
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space),
-	};
-
 	if (child->console_fd < 0 || !socket_path)
 		return 0;
 	autoclose int fd = connect_console(socket_path, err);
 	if (fd < 0)
 		return fd;
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&control.header), &child->console_fd, sizeof(int));
-	if (sendmsg(fd, &message, MSG_NOSIGNAL) < 0)
-		return err_errno(err, "send the terminal to '%s'", socket_path);
+	static const char name[] = "/dev/ptmx";
+	ssize_t n = fd_send(fd, name, strlen(name), child->console_fd);
+	if (n < 0)
+		return err_set(err, (int)-n, "send the terminal to '%s': %s", socket_path,
+			       strerror((int)-n));
 	fd_close(&child->console_fd);
 	return 0;
 }

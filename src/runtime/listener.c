@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd-pass.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "oci/runtime-config.h"
@@ -37,29 +38,11 @@ static int connect_agent(const char *path, struct err *err)
 /* The descriptor goes with the first byte; the rest of the text may take more than one turn. */
 static int send_all(int socket_fd, const char *text, int listener_fd)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
 	size_t size = strlen(text);
-	struct iovec part = { (void *)(uintptr_t)text, size };
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space),
-	};
-	ssize_t n;
+	ssize_t n = fd_send(socket_fd, text, size, listener_fd);
 
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&control.header), &listener_fd, sizeof(int));
-	do
-		n = sendmsg(socket_fd, &message, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return -errno;
+		return (int)n;
 	for (size_t at = (size_t)n; at < size; at += (size_t)n) {
 		n = send(socket_fd, text + at, size - at, MSG_NOSIGNAL);
 		if (n < 0 && errno != EINTR)
