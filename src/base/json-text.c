@@ -11,8 +11,7 @@
 
 static void add_scalar(struct json_object *value, struct strbuf *out)
 {
-	strbuf_adds(out, json_object_to_json_string_ext(
-				 value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	strbuf_adds(out, json_text(value));
 }
 
 static void add_key(const char *key, struct strbuf *out)

@@ -106,8 +106,41 @@ void json_add_strlist(struct json_object *object, const char *key, const struct 
 	struct json_object *array = json_object_new_array_ext((int)list->count);
 
 	for (size_t i = 0; i < list->count; i++)
-		json_object_array_add(array, json_object_new_string(list->items[i]));
+		json_append_string(array, list->items[i]);
 	json_object_object_add(object, key, array);
+}
+
+void json_append_string(struct json_object *array, const char *text)
+{
+	json_object_array_add(array, json_object_new_string(text));
+}
+
+struct json_object *json_need_object(struct json_object *object, const char *key)
+{
+	struct json_object *member = json_get(object, key);
+
+	if (!json_object_is_type(member, json_type_object)) {
+		member = json_object_new_object();
+		json_object_object_add(object, key, member);
+	}
+	return member;
+}
+
+struct json_object *json_need_array(struct json_object *object, const char *key)
+{
+	struct json_object *member = json_get(object, key);
+
+	if (!json_object_is_type(member, json_type_array)) {
+		member = json_object_new_array();
+		json_object_object_add(object, key, member);
+	}
+	return member;
+}
+
+const char *json_text(struct json_object *value)
+{
+	return json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
+							     JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
 struct json_object *json_from_pairs(const struct strlist *pairs)
@@ -127,7 +160,7 @@ char *json_pairs_text(const struct strlist *pairs)
 	if (!pairs || !pairs->count)
 		return NULL;
 	autojson struct json_object *object = json_from_pairs(pairs);
-	return xstrdup(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
+	return xstrdup(json_text(object));
 }
 
 void json_pairs_from_text(const char *text, struct strlist *pairs)

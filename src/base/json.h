@@ -30,6 +30,14 @@ void json_add_string(struct json_object *object, const char *key, const char *te
 void json_add_int(struct json_object *object, const char *key, int64_t value);
 void json_add_bool(struct json_object *object, const char *key, bool value);
 void json_add_strlist(struct json_object *object, const char *key, const struct strlist *list);
+void json_append_string(struct json_object *array, const char *text);
+
+/* What is under `key`, borrowed; made, in the place of whatever else is there, if it is no object or no array. */
+struct json_object *json_need_object(struct json_object *object, const char *key);
+struct json_object *json_need_array(struct json_object *object, const char *key);
+
+/* On one line without spaces, as programs read it and digests are taken of it; borrowed from the tree. */
+const char *json_text(struct json_object *value);
 
 /* {"KEY": "VALUE"} from a list of KEY=VALUE; a KEY alone has the value "". Owned by the caller. */
 struct json_object *json_from_pairs(const struct strlist *pairs);

@@ -677,10 +677,7 @@ static int call_urlquery(struct json_object **args, int count, struct json_objec
 static int call_json(struct json_object **args, int count, struct json_object **ret_value,
 		     struct err *err)
 {
-	*ret_value = json_object_new_string(
-		args[0] ? json_object_to_json_string_ext(
-				  args[0], JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
-			: "null");
+	*ret_value = json_object_new_string(args[0] ? json_text(args[0]) : "null");
 	return 0;
 }
 

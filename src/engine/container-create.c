@@ -93,8 +93,7 @@ static int insert_row(struct database *db, const char *id, const char *name,
 	statement_bind_text(insert, 2, name);
 	statement_bind_text(insert, 3, spec->image_id);
 	statement_bind_text(insert, 4, spec->rootfs ?: spec->image_name);
-	statement_bind_text(insert, 5,
-			    json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN));
+	statement_bind_text(insert, 5, json_text(json));
 	statement_bind_text(insert, 6, command);
 	statement_bind_text(insert, 7, ports);
 	statement_bind_text(insert, 8, labels);

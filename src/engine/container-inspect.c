@@ -326,8 +326,7 @@ static struct json_object *capabilities_json(uint64_t set)
 
 	for (int number = 0; number < 64; number++)
 		if (set >> number & 1 && capability_name(number))
-			json_object_array_add(list,
-					      json_object_new_string(capability_name(number)));
+			json_append_string(list, capability_name(number));
 	return list;
 }
 
@@ -396,10 +395,10 @@ int container_inspect(struct engine *engine, const struct container *container,
 	const struct strlist *words = spec->entrypoint.count ? &spec->entrypoint : &spec->command;
 	struct json_object *json = json_object_new_object(), *args = json_object_new_array();
 	for (size_t i = 1; i < words->count; i++)
-		json_object_array_add(args, json_object_new_string(words->items[i]));
+		json_append_string(args, words->items[i]);
 	if (words == &spec->entrypoint)
 		for (size_t i = 0; i < spec->command.count; i++)
-			json_object_array_add(args, json_object_new_string(spec->command.items[i]));
+			json_append_string(args, spec->command.items[i]);
 	autofree char *hosts = path_join(run_dir, "hosts"),
 		      *resolv = path_join(run_dir, "resolv.conf"),
 		      *hostname = path_join(run_dir, "hostname"),

@@ -217,7 +217,7 @@ int container_network_start(struct container_network *network, const struct runt
 		return r;
 	autojson struct json_object *json = network_status_to_json(&network->status);
 	autofree char *path = path_join(network->run_dir, STATUS_FILE);
-	const char *text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN);
+	const char *text = json_text(json);
 	r = file_write(AT_FDCWD, path, text, strlen(text), 0600, 0, err);
 	if (r < 0)
 		container_network_abandon(network);

@@ -367,8 +367,7 @@ int container_set_spec(struct engine *engine, const char *id, const struct conta
 				     err);
 	if (r < 0)
 		return r;
-	statement_bind_text(update, 1,
-			    json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN));
+	statement_bind_text(update, 1, json_text(json));
 	statement_bind_text(update, 2, id);
 	return statement_run(update, err);
 }

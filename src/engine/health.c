@@ -256,7 +256,7 @@ int health_write(const char *run_dir, const struct container_spec *spec, const c
 		 struct json_object *health, struct err *err)
 {
 	autofree char *path = path_join(run_dir, HEALTH_FILE);
-	const char *text = json_object_to_json_string_ext(health, JSON_C_TO_STRING_PLAIN);
+	const char *text = json_text(health);
 
 	int r = file_write(AT_FDCWD, path, text, strlen(text), 0600, 0, err);
 	if (r < 0 || !spec->health_log_destination ||

@@ -25,28 +25,6 @@ struct image_draft {
 	bool is_docker;
 };
 
-static struct json_object *object_in(struct json_object *parent, const char *key)
-{
-	struct json_object *object = json_get(parent, key);
-
-	if (!json_object_is_type(object, json_type_object)) {
-		object = json_object_new_object();
-		json_object_object_add(parent, key, object);
-	}
-	return object;
-}
-
-static struct json_object *list_in(struct json_object *parent, const char *key)
-{
-	struct json_object *list = json_get(parent, key);
-
-	if (!json_object_is_type(list, json_type_array)) {
-		list = json_object_new_array();
-		json_object_object_add(parent, key, list);
-	}
-	return list;
-}
-
 struct image_draft *image_draft_new(const struct oci_platform *platform)
 {
 	struct image_draft *draft = xcalloc(1, sizeof(*draft));
@@ -56,7 +34,7 @@ struct image_draft *image_draft_new(const struct oci_platform *platform)
 	json_add_string(draft->document, "architecture", platform->architecture);
 	json_add_string(draft->document, "os", platform->os);
 	json_add_string(draft->document, "variant", platform->variant);
-	(void)object_in(draft->document, "config");
+	(void)json_need_object(draft->document, "config");
 	return draft;
 }
 
@@ -75,7 +53,7 @@ static void append_layer(struct image_draft *draft, const struct image_layer *la
 /* Old documents may have no history; readers count on an entry for each layer once there is one. */
 static void complete_history(struct image_draft *draft)
 {
-	struct json_object *list = list_in(draft->document, "history");
+	struct json_object *list = json_need_array(draft->document, "history");
 	size_t count = 0;
 
 	for (size_t i = 0; i < json_object_array_length(list); i++)
@@ -109,7 +87,7 @@ int image_draft_from_image(struct engine *engine, struct image *image,
 	draft->now_nsec = store_now_nsec();
 	for (size_t i = 0; i < ARRAY_SIZE(stale); i++)
 		json_object_object_del(draft->document, stale[i]);
-	json_object_object_del(object_in(draft->document, "config"), "OnBuild");
+	json_object_object_del(json_need_object(draft->document, "config"), "OnBuild");
 	for (size_t i = 0; i < image->layer_count; i++)
 		append_layer(draft, &image->layers[i]);
 	complete_history(draft);
@@ -145,7 +123,7 @@ struct json_object *image_draft_document(struct image_draft *draft)
 
 struct json_object *image_draft_run_config(struct image_draft *draft)
 {
-	return object_in(draft->document, "config");
+	return json_need_object(draft->document, "config");
 }
 
 void image_draft_describe(struct image_draft *draft, const char *author, const char *comment)
@@ -176,7 +154,7 @@ void image_draft_add_layer(struct image_draft *draft, const struct image_layer *
 	json_add_string(entry, "created_by", history->created_by);
 	json_add_string(entry, "author", history->author);
 	json_add_string(entry, "comment", history->comment);
-	json_object_array_add(list_in(draft->document, "history"), entry);
+	json_object_array_add(json_need_array(draft->document, "history"), entry);
 }
 
 /* ---- recording ---- */
@@ -195,22 +173,6 @@ static const char *layer_type(const struct image_draft *draft, const struct imag
 			 : OCI_MEDIA_TYPE_LAYER;
 }
 
-static struct json_object *descriptor(const char *type, const char *digest, int64_t size)
-{
-	struct json_object *object = json_object_new_object();
-
-	json_add_string(object, "mediaType", type);
-	json_add_string(object, "digest", digest);
-	json_add_int(object, "size", size);
-	return object;
-}
-
-static const char *text_of(struct json_object *object)
-{
-	return json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
-							      JSON_C_TO_STRING_NOSLASHESCAPE);
-}
-
 static void finish_document(struct image_draft *draft)
 {
 	struct json_object *rootfs = json_object_new_object(), *ids = json_object_new_array();
@@ -220,7 +182,7 @@ static void finish_document(struct image_draft *draft)
 	json_add_string(draft->document, "created", created);
 	json_add_string(rootfs, "type", "layers");
 	for (size_t i = 0; i < draft->layer_count; i++)
-		json_object_array_add(ids, json_object_new_string(draft->layers[i].diff_id));
+		json_append_string(ids, draft->layers[i].diff_id);
 	json_object_object_add(rootfs, "diff_ids", ids);
 	json_object_object_add(draft->document, "rootfs", rootfs);
 }
@@ -233,14 +195,15 @@ static struct json_object *make_manifest(const struct image_draft *draft, const 
 	json_add_int(manifest, "schemaVersion", 2);
 	json_add_string(manifest, "mediaType",
 			draft->is_docker ? DOCKER_MEDIA_TYPE_MANIFEST : OCI_MEDIA_TYPE_MANIFEST);
-	json_object_object_add(
-		manifest, "config",
-		descriptor(draft->is_docker ? DOCKER_MEDIA_TYPE_CONFIG : OCI_MEDIA_TYPE_CONFIG,
-			   digest, (int64_t)size));
+	json_object_object_add(manifest, "config",
+			       oci_descriptor_to_json(draft->is_docker ? DOCKER_MEDIA_TYPE_CONFIG
+								       : OCI_MEDIA_TYPE_CONFIG,
+						      digest, (int64_t)size));
 	for (size_t i = 0; i < draft->layer_count; i++) {
 		const struct image_layer *layer = &draft->layers[i];
-		json_object_array_add(layers, descriptor(layer_type(draft, layer),
-							 layer->blob_digest, layer->blob_size));
+		json_object_array_add(layers,
+				      oci_descriptor_to_json(layer_type(draft, layer),
+							     layer->blob_digest, layer->blob_size));
 	}
 	json_object_object_add(manifest, "layers", layers);
 	return manifest;
@@ -258,12 +221,12 @@ int image_draft_record(struct engine *engine, struct image_draft *draft, const c
 	if (r < 0)
 		return r;
 	finish_document(draft);
-	const char *config = text_of(draft->document);
+	const char *config = json_text(draft->document);
 	r = blob_write(store, config, strlen(config), config_digest, err);
 	if (r < 0)
 		return r;
 	manifest = make_manifest(draft, config_digest, strlen(config));
-	const char *text = text_of(manifest);
+	const char *text = json_text(manifest);
 	r = blob_write(store, text, strlen(text), manifest_digest, err);
 	if (r < 0)
 		return r;

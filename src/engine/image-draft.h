@@ -1,8 +1,8 @@
 /* An image that is being made here, by commit or import: its configuration as a JSON document and its layers.
  *
- *	struct image_draft *draft = image_draft_new();			// or
+ *	struct image_draft *draft = image_draft_new(&platform);		// or
  *	image_draft_from_image(engine, image, &draft, err);
- *	image_draft_change(draft, "CMD [\"sh\"]", err);
+ *	image_instruction_apply(image_draft_run_config(draft), "CMD [\"sh\"]", err);
  *	image_draft_add_layer(draft, &layer, &history);
  *	image_draft_record(engine, draft, "localhost/web:latest", &id, err);
  */

@@ -102,9 +102,7 @@ static void add_text(struct save *save, const char *name, const char *text)
 
 static void add_json(struct save *save, const char *name, struct json_object *json)
 {
-	add_text(save, name,
-		 json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN |
-							      JSON_C_TO_STRING_NOSLASHESCAPE));
+	add_text(save, name, json_text(json));
 }
 
 static char *blob_name(const struct save *save, const char *digest)
@@ -114,15 +112,22 @@ static char *blob_name(const struct save *save, const char *digest)
 	return xasprintf("blobs/sha256/%s", digest + 7);
 }
 
+static const struct save_file *find_blob(const struct save *save, const char *digest)
+{
+	for (size_t i = 0; i < save->count; i++)
+		if (save->files[i].digest && strcmp(save->files[i].digest, digest) == 0)
+			return &save->files[i];
+	return NULL;
+}
+
 static int add_blob(struct save *save, const char *digest, struct err *err)
 {
 	autoclose int fd = -1;
 	autofree char *name = blob_name(save, digest);
 	int64_t size;
 
-	for (size_t i = 0; i < save->count; i++)
-		if (save->files[i].digest && strcmp(save->files[i].digest, digest) == 0)
-			return 0;
+	if (find_blob(save, digest))
+		return 0;
 	int r = blob_open(save->store, digest, &fd, &size, err);
 	if (r < 0)
 		return r;
@@ -139,30 +144,26 @@ static void list_image(struct save *save, const struct image *image, struct json
 {
 	struct json_object *entry = json_object_new_object(), *tags = NULL;
 	struct json_object *layers = json_object_new_array();
-	struct json_object *descriptor = json_object_new_object();
 	autofree char *config_digest = xasprintf("sha256:%s", image->id);
 	autofree char *config_name = blob_name(save, config_digest);
 	bool has_tag = image->found_name && !strchr(image->found_name, '@');
 
 	if (has_tag) {
 		tags = json_object_new_array();
-		json_object_array_add(tags, json_object_new_string(image->found_name));
+		json_append_string(tags, image->found_name);
 	}
 	json_add_string(entry, "Config", config_name);
 	json_object_object_add(entry, "RepoTags", tags);
 	for (size_t i = 0; i < image->layer_count; i++) {
 		autofree char *name = blob_name(save, image->layers[i].blob_digest);
-		json_object_array_add(layers, json_object_new_string(name));
+		json_append_string(layers, name);
 	}
 	json_object_object_add(entry, "Layers", layers);
 	json_object_array_add(docker, entry);
 
-	json_add_string(descriptor, "mediaType", image->manifest_type);
-	json_add_string(descriptor, "digest", image->manifest_digest);
-	for (size_t i = 0; i < save->count; i++)
-		if (save->files[i].digest &&
-		    strcmp(save->files[i].digest, image->manifest_digest) == 0)
-			json_add_int(descriptor, "size", save->files[i].size);
+	const struct save_file *manifest = find_blob(save, image->manifest_digest);
+	struct json_object *descriptor = oci_descriptor_to_json(
+		image->manifest_type, image->manifest_digest, manifest ? manifest->size : 0);
 	if (has_tag) {
 		struct json_object *annotations = json_object_new_object();
 		json_add_string(annotations, "io.containerd.image.name", image->found_name);

@@ -542,16 +542,6 @@ static const char *layer_media_type(struct image_source *source, const struct so
 	}
 }
 
-static struct json_object *new_descriptor(const char *media_type, const char *digest, int64_t size)
-{
-	struct json_object *descriptor = json_object_new_object();
-
-	json_add_string(descriptor, "mediaType", media_type);
-	json_add_string(descriptor, "digest", digest);
-	json_add_int(descriptor, "size", size);
-	return descriptor;
-}
-
 /* An entry of docker's manifest.json: which file is what, but no digests. The manifest that it
  * lacks is made from the files. */
 static int add_docker_entry(struct image_source *source, struct json_object *entry, struct err *err)
@@ -571,8 +561,9 @@ static int add_docker_entry(struct image_source *source, struct json_object *ent
 			"manifest.json names the configuration '%.200s', which is not in the "
 			"archive",
 			config_path);
-	json_object_object_add(manifest, "config",
-			       new_descriptor(OCI_MEDIA_TYPE_CONFIG, config->digest, config->size));
+	json_object_object_add(
+		manifest, "config",
+		oci_descriptor_to_json(OCI_MEDIA_TYPE_CONFIG, config->digest, config->size));
 	size_t count =
 		json_object_is_type(paths, json_type_array) ? json_object_array_length(paths) : 0;
 	if (count > OCI_LAYERS_MAX)
@@ -590,16 +581,14 @@ static int add_docker_entry(struct image_source *source, struct json_object *ent
 				"manifest.json names the layer '%.200s', which is not in the "
 				"archive",
 				path);
-		json_object_array_add(layers, new_descriptor(layer_media_type(source, file),
-							     file->digest, file->size));
+		json_object_array_add(layers, oci_descriptor_to_json(layer_media_type(source, file),
+								     file->digest, file->size));
 	}
 
 	struct source_image *image = add_image(source);
 	image->media_type = xstrdup(OCI_MEDIA_TYPE_MANIFEST);
 	json_get_strlist(entry, "RepoTags", &image->names);
-	strbuf_adds(&image->manifest,
-		    json_object_to_json_string_ext(
-			    manifest, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	strbuf_adds(&image->manifest, json_text(manifest));
 	return sha256_digest(image->manifest.data, image->manifest.size, image->digest, err);
 }
 

@@ -449,7 +449,7 @@ static void add_extents(struct json_object *object, const char *key,
 	for (size_t i = 0; i < count; i++) {
 		autofree char *text = xasprintf("%u:%u:%u", extents[i].inside, extents[i].outside,
 						extents[i].size);
-		json_object_array_add(list, json_object_new_string(text));
+		json_append_string(list, text);
 	}
 	json_object_object_add(object, key, list);
 }

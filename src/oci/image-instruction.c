@@ -75,29 +75,7 @@ static struct json_object *shell_command(const char *value)
 	const char *const words[] = { "/bin/sh", "-c", value };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		json_object_array_add(list, json_object_new_string(words[i]));
-	return list;
-}
-
-static struct json_object *object_in(struct json_object *parent, const char *key)
-{
-	struct json_object *object = json_get(parent, key);
-
-	if (!json_object_is_type(object, json_type_object)) {
-		object = json_object_new_object();
-		json_object_object_add(parent, key, object);
-	}
-	return object;
-}
-
-static struct json_object *list_in(struct json_object *parent, const char *key)
-{
-	struct json_object *list = json_get(parent, key);
-
-	if (!json_object_is_type(list, json_type_array)) {
-		list = json_object_new_array();
-		json_object_object_add(parent, key, list);
-	}
+		json_append_string(list, words[i]);
 	return list;
 }
 
@@ -153,7 +131,7 @@ static int apply_env(const struct change *change, struct err *err)
 		strlist_env_set(&env, key, pairs.items[i] + size + 1);
 	}
 	for (size_t i = 0; i < env.count; i++)
-		json_object_array_add(list, json_object_new_string(env.items[i]));
+		json_append_string(list, env.items[i]);
 	json_object_object_add(change->config, "Env", list);
 	return r;
 }
@@ -188,7 +166,7 @@ static int apply_expose(const struct change *change, struct err *err)
 
 	int r = split_words(change->value, &words, err);
 	for (size_t i = 0; r == 0 && i < words.count; i++)
-		r = add_port(object_in(change->config, "ExposedPorts"), words.items[i], err);
+		r = add_port(json_need_object(change->config, "ExposedPorts"), words.items[i], err);
 	return r;
 }
 
@@ -240,15 +218,15 @@ static int apply_health_check(const struct change *change, struct err *err)
 	size_t size = strcspn(at, " \t");
 	const char *rest = at + size + strspn(at + size, " \t");
 	if (strcasecmp(at, "NONE") == 0) {
-		json_object_array_add(test, json_object_new_string("NONE"));
+		json_append_string(test, "NONE");
 	} else if (size == 3 && strncasecmp(at, "CMD", 3) == 0 && *rest) {
 		autojson struct json_object *words = json_list(rest);
-		json_object_array_add(test, json_object_new_string(words ? "CMD" : "CMD-SHELL"));
+		json_append_string(test, words ? "CMD" : "CMD-SHELL");
 		for (size_t i = 0; words && i < json_object_array_length(words); i++)
 			json_object_array_add(test,
 					      json_object_get(json_object_array_get_idx(words, i)));
 		if (!words)
-			json_object_array_add(test, json_object_new_string(rest));
+			json_append_string(test, rest);
 	} else {
 		return err_set(err, EINVAL, "it is neither NONE nor CMD and a command");
 	}
@@ -264,7 +242,7 @@ static int apply_label(const struct change *change, struct err *err)
 	for (size_t i = 0; r == 0 && i < pairs.count; i++) {
 		size_t size = strcspn(pairs.items[i], "=");
 		autofree char *key = xstrndup(pairs.items[i], size);
-		json_object_object_add(object_in(change->config, "Labels"), key,
+		json_object_object_add(json_need_object(change->config, "Labels"), key,
 				       json_object_new_string(pairs.items[i] + size + 1));
 	}
 	return r;
@@ -272,7 +250,7 @@ static int apply_label(const struct change *change, struct err *err)
 
 static int apply_on_build(const struct change *change, struct err *err)
 {
-	json_object_array_add(list_in(change->config, "OnBuild"),
+	json_object_array_add(json_need_array(change->config, "OnBuild"),
 			      json_object_new_string(change->value));
 	return 0;
 }
@@ -305,7 +283,7 @@ static int apply_volume(const struct change *change, struct err *err)
 	if (!list)
 		r = split_words(change->value, &words, err);
 	for (size_t i = 0; r == 0 && i < words.count; i++)
-		json_object_object_add(object_in(change->config, "Volumes"), words.items[i],
+		json_object_object_add(json_need_object(change->config, "Volumes"), words.items[i],
 				       json_object_new_object());
 	return r;
 }

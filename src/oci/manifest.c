@@ -25,6 +25,16 @@ static void descriptor_clear(struct oci_descriptor *descriptor)
 	oci_platform_clear(&descriptor->platform);
 }
 
+struct json_object *oci_descriptor_to_json(const char *media_type, const char *digest, int64_t size)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_string(object, "mediaType", media_type);
+	json_add_string(object, "digest", digest);
+	json_add_int(object, "size", size);
+	return object;
+}
+
 void oci_manifest_free(struct oci_manifest *manifest)
 {
 	if (!manifest)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct err;
+struct json_object;
 
 /* The distribution specification's recommended limit for a manifest. */
 #define OCI_MANIFEST_SIZE_MAX (4 * 1024 * 1024)
@@ -43,6 +44,10 @@ struct oci_descriptor {
 	char *reference_name;	      /* annotation org.opencontainers.image.ref.name, or NULL */
 	char *image_name; /* annotation io.containerd.image.name, a full name, or NULL */
 };
+
+/* As manifests and indexes name a blob; owned by the caller. */
+struct json_object *oci_descriptor_to_json(const char *media_type, const char *digest,
+					   int64_t size);
 
 enum oci_manifest_kind { OCI_MANIFEST_IMAGE, OCI_MANIFEST_INDEX };
 

@@ -49,7 +49,7 @@ static void add_capability_set(struct json_object *object, const char *key, uint
 
 	for (int i = 0; i < 64; i++)
 		if ((set >> i & 1) && capability_name(i))
-			json_object_array_add(array, json_object_new_string(capability_name(i)));
+			json_append_string(array, capability_name(i));
 	add_unless_empty(object, key, array);
 }
 

@@ -144,7 +144,7 @@ static void parse_seccomp(const struct json_at *linux_at, struct oci_runtime_con
 
 	if (!json_at_member(linux_at, "seccomp", json_type_object, &at))
 		return;
-	const char *text = json_object_to_json_string_ext(at.value, JSON_C_TO_STRING_PLAIN);
+	const char *text = json_text(at.value);
 	if (seccomp_profile_parse(text, strlen(text), config->process.capabilities.bounding,
 				  &profile, &err) < 0) {
 		json_at_fail(linux_at, "seccomp", "%s", err.text);

@@ -28,7 +28,7 @@ char *oci_runtime_state_text(const struct oci_runtime_config *config, const char
 			     size_t *ret_pid_at)
 {
 	autojson struct json_object *state = oci_runtime_state(config, status, PLACEHOLDER);
-	char *text = xstrdup(json_object_to_json_string_ext(state, JSON_C_TO_STRING_PLAIN));
+	char *text = xstrdup(json_text(state));
 	char *at = strstr(text, "\"pid\":"); /* comes before all that is not ours */
 
 	*ret_pid_at = (size_t)(at - text) + strlen("\"pid\":");

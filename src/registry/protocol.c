@@ -11,8 +11,7 @@
 void protocol_append(struct strbuf *out, struct json_object *message, const void *payload,
 		     size_t payload_size)
 {
-	const char *text = json_object_to_json_string_ext(
-		message, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	const char *text = json_text(message);
 	uint32_t sizes[2] = { (uint32_t)strlen(text), (uint32_t)payload_size };
 
 	assert(sizes[0] <= PROTOCOL_JSON_MAX && payload_size <= PROTOCOL_PAYLOAD_MAX);
