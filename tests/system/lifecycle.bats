@@ -11,6 +11,9 @@ detached() { # NAME COMMAND...: prints the ID
 	davit run -d --name "$name" --network none "$BUSYBOX" "$@"
 }
 
+# Until the container's command has its traps; it says so.
+is_ready() { [ "$(davit logs "$1")" = ready ]; }
+
 @test "create prints the ID, start runs it, wait prints its status" {
 	run_davit create --name c --network none "$BUSYBOX" sh -c 'exit 3'
 	[[ $output =~ ^[0-9a-f]{64}$ ]] || fail "the full ID"
@@ -42,8 +45,8 @@ detached() { # NAME COMMAND...: prints the ID
 }
 
 @test "stop: the signal first, KILL when it does not help, 0 kills at once" {
-	detached polite sh -c 'trap "exit 5" TERM; while :; do sleep 0.05; done' >/dev/null
-	wait_until 5 sleep 0.3
+	detached polite sh -c 'trap "exit 5" TERM; echo ready; while :; do sleep 0.05; done' >/dev/null
+	wait_until 10 is_ready polite
 	run_davit stop polite
 	assert_output polite
 	run_davit inspect -f '{{.State.ExitCode}}' polite
@@ -62,16 +65,16 @@ detached() { # NAME COMMAND...: prints the ID
 
 @test "stop uses the image's signal" {
 	have_image $REGISTRY/busybox:labelled
-	davit run -d --name c --network none --entrypoint '["sh","-c","trap \"exit 9\" INT; while :; do sleep 0.05; done"]' $REGISTRY/busybox:labelled >/dev/null
-	sleep 0.4
+	davit run -d --name c --network none --entrypoint '["sh","-c","trap \"exit 9\" INT; echo ready; while :; do sleep 0.05; done"]' $REGISTRY/busybox:labelled >/dev/null
+	wait_until 10 is_ready c
 	run_davit stop -t 5 c
 	run_davit wait c
 	assert_output 9
 }
 
 @test "kill takes names, numbers and SIG names; the container's command gets it" {
-	detached c sh -c 'trap "exit 8" USR2; while :; do sleep 0.05; done' >/dev/null
-	sleep 0.4
+	detached c sh -c 'trap "exit 8" USR2; echo ready; while :; do sleep 0.05; done' >/dev/null
+	wait_until 10 is_ready c
 	run_davit kill -s SIGUSR2 c
 	run_davit wait c
 	assert_output 8
