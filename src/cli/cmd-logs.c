@@ -77,7 +77,7 @@ static int find_source(struct engine *engine, const char *word, enum prefix pref
 	if (prefix != PREFIX_NONE)
 		source->prefix = prefix == PREFIX_NAME ? xstrdup(container->name)
 						       : xstrndup(container->id, 12);
-	if (container->state == CONTAINER_RUNNING || container->state == CONTAINER_RESTARTING)
+	if (container_is_alive(container) || container->state == CONTAINER_RESTARTING)
 		source->run_dir = container_run_directory(engine, container->id);
 	return 0;
 }

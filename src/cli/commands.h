@@ -11,12 +11,15 @@
 	X(commit)                                                                                  \
 	X(complete)                                                                                \
 	X(completion)                                                                              \
+	X(container_checkpoint)                                                                    \
 	X(container_cleanup)                                                                       \
 	X(container_diff)                                                                          \
 	X(container_exists)                                                                        \
+	X(container_init)                                                                          \
 	X(container_inspect)                                                                       \
 	X(container_prune)                                                                         \
 	X(container_record)                                                                        \
+	X(container_restore)                                                                       \
 	X(cp)                                                                                      \
 	X(create)                                                                                  \
 	X(diff)                                                                                    \

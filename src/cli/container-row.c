@@ -29,6 +29,8 @@ static char *status_text(const struct container *container, const struct contain
 		return xstrdup("Restarting");
 	if (container->state == CONTAINER_CREATED || container->state == CONTAINER_STARTING)
 		return xstrdup("Created");
+	if (container->state == CONTAINER_INITIALIZED)
+		return xstrdup("Initialized");
 	if (container->state == CONTAINER_RUNNING) {
 		autofree char *since =
 			human_duration(how->now_usec - container->started_nsec / 1000);
@@ -208,7 +210,7 @@ struct json_object *container_row_for_people(const struct container *container,
 	json_add_int(row, "ExitCode", container->exit_code);
 	json_add_int(row, "ExitedAt", seconds_of(container->finished_nsec));
 	json_add_int(row, "StartedAt", seconds_of(container->started_nsec));
-	json_add_int(row, "Pid", container->state == CONTAINER_RUNNING ? container->run.pid : 0);
+	json_add_int(row, "Pid", container_is_alive(container) ? container->run.pid : 0);
 	json_add_int(row, "Restarts", container->restart_count);
 	json_add_bool(row, "IsInfra", false);
 	json_add_string(row, "Pod", "");
@@ -272,7 +274,7 @@ struct json_object *container_row_for_programs(const struct container *container
 	add_spec_fields(row, container, true);
 	json_object_object_add(row, "Names", names);
 	json_object_object_add(row, "Namespaces", namespaces);
-	json_add_int(row, "Pid", container->state == CONTAINER_RUNNING ? container->run.pid : 0);
+	json_add_int(row, "Pid", container_is_alive(container) ? container->run.pid : 0);
 	json_add_string(row, "Pod", "");
 	json_add_string(row, "PodName", "");
 	add_ports(row, container, true);

@@ -90,7 +90,7 @@ static int remove_record(struct check *check, const char *id, struct err *err)
 	int r = container_lock(check->engine, id, &lock_fd, err);
 	if (r == 0 || r == -ENOENT)
 		r = container_find(check->engine, id, CONTAINER_IS_LOCKED, &container, err);
-	if (r == 0 && container->state == CONTAINER_RUNNING)
+	if (r == 0 && container_is_alive(container))
 		return err_set(err, EBUSY, "it runs; end it first with 'davit kill %s'",
 			       container->name);
 	if (r == 0)
@@ -117,8 +117,7 @@ static int remove_cgroup(struct check *check, const char *id, struct err *err)
 				   &container, err);
 	if (r == 0)
 		r = container_spec_of(container, &spec, err);
-	if (r < 0 || container->state == CONTAINER_RUNNING ||
-	    container->state == CONTAINER_RESTARTING)
+	if (r < 0 || container_is_alive(container) || container->state == CONTAINER_RESTARTING)
 		return r;
 	r = container_cgroup_open(check->engine, container, spec, &cgroup, err);
 	return r == -ENOENT ? 0 : r < 0 ? r : cgroup_remove(cgroup, err);
@@ -155,8 +154,7 @@ static int check_container(struct check *check, const struct container *containe
 	if (container->needs_cleanup)
 		check_found(check, CHECK_REPAIR, put_away, container->id, object,
 			    "it has ended, and what it used was not put away");
-	else if (container->state != CONTAINER_RUNNING &&
-		 container->state != CONTAINER_RESTARTING &&
+	else if (!container_is_alive(container) && container->state != CONTAINER_RESTARTING &&
 		 container->state != CONTAINER_STARTING &&
 		 container_cgroup_open(check->engine, container, spec, &cgroup, &damage) == 0)
 		check_found(check, CHECK_REPAIR, remove_cgroup, container->id, object,

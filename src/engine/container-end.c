@@ -89,6 +89,12 @@ int container_kill(struct engine *engine, struct container *container, int signa
 	autoclose int fd = -1;
 
 	int r = container_settle(engine, container, err);
+	if (r == 0 && container->state == CONTAINER_INITIALIZED)
+		return err_set(
+			err, ESRCH,
+			"container %s is initialized and does not run yet, so there is nobody "
+			"to hear a signal; end it with 'davit stop %s'",
+			container->name, container->name);
 	if (r == 0 && asks_to_end(container, signal))
 		r = container_end_restarts(engine, container->id, why, err);
 	if (r == CONTAINER_RESTARTING)
@@ -350,7 +356,7 @@ static int remove_if_stopped(struct engine *engine, const char *id, enum remove_
 	int r = container_find(engine, id, CONTAINER_WITH_SPEC | CONTAINER_IS_LOCKED, &now, err);
 	if (r == -ENOENT)
 		return 0;
-	if (r == 0 && (now->state == CONTAINER_RUNNING || now->state == CONTAINER_RESTARTING)) {
+	if (r == 0 && (container_is_alive(now) || now->state == CONTAINER_RESTARTING)) {
 		*ret_running = take_ptr(&now);
 		return -EINPROGRESS;
 	}
@@ -407,7 +413,7 @@ int container_remove(struct engine *engine, const struct container *container,
 		r = remove_if_stopped(engine, container->id, flags, &running, err);
 		if (r != -EINPROGRESS)
 			return r;
-		if (!(flags & REMOVE_FORCE))
+		if (!(flags & REMOVE_FORCE) && running->state != CONTAINER_INITIALIZED)
 			return err_set(err, EBUSY,
 				       "cannot remove container %s as it is %s; stop it with "
 				       "'davit stop %s', or use --force",

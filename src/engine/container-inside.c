@@ -290,7 +290,7 @@ static int enter(struct container_inside *inside, struct engine *engine,
 		r = find_root(engine, container, &inside->place, err);
 	if (r < 0)
 		return r;
-	if (container->state != CONTAINER_RUNNING) {
+	if (!container_is_alive(container)) {
 		inside->lock_fd = take_fd(&lock_fd);
 		r = container_finish_move(engine, container, err);
 		return r < 0 ? r : enter_stopped(inside, engine, container, err);

@@ -57,9 +57,11 @@ static struct json_object *state_json(const struct container *container, const c
 	json_add_bool(state, "Restarting", container->state == CONTAINER_RESTARTING);
 	json_add_bool(state, "OOMKilled", container->oom_killed);
 	json_add_bool(state, "Dead", false);
-	json_add_int(state, "Pid", running ? container->run.pid : 0);
+	json_add_int(state, "Pid", container_is_alive(container) ? container->run.pid : 0);
 	json_add_int(state, "ConmonPid",
-		     running && container->run.monitor_lives ? container->run.monitor_pid : 0);
+		     container_is_alive(container) && container->run.monitor_lives
+			     ? container->run.monitor_pid
+			     : 0);
 	json_add_int(state, "ExitCode", container->exit_code);
 	json_add_string(state, "Error",
 			running && !container->run.monitor_lives

@@ -19,6 +19,7 @@
 #include "engine/engine.h"
 #include "engine/event.h"
 #include "engine/health.h"
+#include "engine/held-start.h"
 #include "engine/log-driver.h"
 #include "engine/recording.h"
 #include "engine/run-directory.h"
@@ -102,6 +103,17 @@ static int prepare_exec(struct start *start, struct monitor_launch *monitor,
 	return r;
 }
 
+/* Leave it to whoever starts it. */
+static int hold(const struct start *start, struct runtime_child *child, int listen_fd,
+		int *exit_code, struct err *err)
+{
+	int r = runtime_hold(child, listen_fd, exit_code, err);
+
+	if (r < 0)
+		remove_pid_files(start->spec);
+	return r;
+}
+
 /* In the launcher: make the container. On failure nothing of it is left. */
 static int launch(struct start *start, const struct launch_pipes *pipes,
 		  struct monitor_launch *monitor, struct runtime_child *child, int *exit_code,
@@ -136,6 +148,11 @@ static int launch(struct start *start, const struct launch_pipes *pipes,
 		runtime_abandon(child);
 		return r;
 	}
+	autoclose int listen_fd = start->is_held ? held_start_listen(start->run_dir, err) : -1;
+	if (start->is_held && listen_fd < 0) {
+		runtime_abandon(child);
+		return listen_fd;
+	}
 	/* Shown before its command runs: were we killed in between, the child would end with us, and what is
 	 * written would be seen to be dead. The other way round it would run and nobody would know. */
 	r = run_directory_show_pid(start->run_dir, err);
@@ -147,6 +164,8 @@ static int launch(struct start *start, const struct launch_pipes *pipes,
 		return r;
 	}
 	timing_mark("pid file");
+	if (start->is_held)
+		return hold(start, child, listen_fd, exit_code, err);
 	child->take_listener = recording_take_first;
 	child->listener_data = &recording;
 	r = runtime_exec(child, exit_code, err);
@@ -173,7 +192,7 @@ static void tell_monitor(const struct start *start, struct monitor_launch *monit
 	monitor->journal_fd = start->journal_fd;
 	monitor->journal_fields = &start->journal_fields;
 	monitor->timeout_seconds = spec->timeout;
-	if (health_has_check(spec))
+	if (health_has_check(spec) && !start->is_held)
 		monitor->health_msec = health_first_interval_msec(spec);
 }
 
@@ -210,7 +229,8 @@ static void tell_start(const struct start *start)
 	if (start->is_restart)
 		statuses[count++] = EVENT_RESTART;
 	statuses[count++] = EVENT_INIT;
-	statuses[count++] = EVENT_START;
+	if (!start->is_held)
+		statuses[count++] = EVENT_START;
 	if (start->client_fds[1] >= 0 && !start->connections)
 		statuses[count++] = EVENT_ATTACH;
 	event_container_several(start->engine, start->container, statuses, count);

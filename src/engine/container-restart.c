@@ -114,7 +114,7 @@ int container_change_restart_locked(struct engine *engine, struct container *con
 	autofree char *run_dir = container_run_directory(engine, container->id);
 	struct restart before = { .delay_msec = RESTART_DELAY_MSEC };
 
-	if (container->state != CONTAINER_RUNNING && container->state != CONTAINER_RESTARTING)
+	if (!container_is_alive(container) && container->state != CONTAINER_RESTARTING)
 		return 0;
 	/* One that waits for a start that only follows a failure has to have failed. */
 	if (!policy_holds(spec, container->restart_count) ||

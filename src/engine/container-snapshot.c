@@ -44,8 +44,7 @@ static int lock(struct engine *engine, struct container *container, int *ret_loc
 		if (r == 0)
 			r = container_find_again(engine, container, err);
 	}
-	if (r == 0 && container->state != CONTAINER_RUNNING &&
-	    container->state != CONTAINER_RESTARTING)
+	if (r == 0 && !container_is_alive(container) && container->state != CONTAINER_RESTARTING)
 		r = container_finish_move(engine, container, err);
 	return r;
 }
@@ -55,8 +54,7 @@ static int lock_stopped(struct engine *engine, struct container *container, cons
 {
 	int r = lock(engine, container, ret_lock_fd, err);
 
-	if (r == 0 &&
-	    (container->state == CONTAINER_RUNNING || container->state == CONTAINER_RESTARTING))
+	if (r == 0 && (container_is_alive(container) || container->state == CONTAINER_RESTARTING))
 		r = refuse_running(container, what, err);
 	if (r < 0 || !container_is_mounted(engine, container->id)) {
 		/* One in another mount namespace ends; whoever writes there would write into what is frozen. */

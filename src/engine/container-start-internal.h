@@ -43,6 +43,7 @@ struct start {
 	uint32_t restart_delay_msec;
 	const struct restart_connections *connections; /* of the run before, NULL: none */
 	bool is_restart;			       /* to be told as one */
+	bool is_held;	   /* its command is started later, see held-start.h */
 	bool is_announced; /* its row says already that it is being started */
 	struct launch_report report;
 };
@@ -57,6 +58,9 @@ struct start {
 /* Everything that can be prepared: files, plan, filter, control group. The directories are known, and the run directory
  * is made. *exit_code is changed where a failure has another one. */
 int start_prepare(struct start *start, int *exit_code, struct err *err);
+
+/* Of one that is made but for its command: the same plan, and nothing is made. */
+int start_plan_again(struct start *start, int *exit_code, struct err *err);
 
 /* In the launcher: make the container and become its monitor; what becomes of it is told in start->report. */
 int start_launcher(void *start);

@@ -237,6 +237,25 @@ static int make_files(struct start *start, struct err *err)
 						    &start->identity, &start->files, err);
 }
 
+int start_plan_again(struct start *start, int *exit_code, struct err *err)
+{
+	struct store *store;
+
+	int r = engine_store(start->engine, &store, err);
+	if (r == 0)
+		r = find_needed(start, err);
+	if (r == 0)
+		r = container_files_find(start->engine, start->container, start->spec, &start->map,
+					 &start->files, err);
+	if (r == 0)
+		r = find_user(start, exit_code, err);
+	if (r < 0)
+		return r;
+	start->hostname =
+		shared_namespaces_hostname(start->engine, start->container->id, start->spec);
+	return make_plan(start, store, err);
+}
+
 int start_prepare(struct start *start, int *exit_code, struct err *err)
 {
 	struct store *store;

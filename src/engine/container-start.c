@@ -31,6 +31,7 @@
 #include "engine/container-start-internal.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/held-start.h"
 #include "monitor/attach.h"
 #include "monitor/launch.h"
 #include "monitor/restart.h"
@@ -75,6 +76,19 @@ static int run_launcher(struct start *start, pid_t *ret_pid, int *ret_exit_code,
 	return 0;
 }
 
+/* As if it had never been started. */
+static void put_row_back(const struct start *start, bool was_created)
+{
+	struct err ignored; /* the row tells how a run ended that went on, until the next one */
+
+	if (was_created)
+		(void)container_set_created(start->engine, start->container->id, &ignored);
+	else
+		(void)container_set_exited(
+			start->engine, start->container->id, start->container->exit_code,
+			start->container->oom_killed, start->container->finished_nsec, &ignored);
+}
+
 /* Undo what the command itself prepared. */
 static void forget_start(struct start *start, bool was_created)
 {
@@ -84,12 +98,7 @@ static void forget_start(struct start *start, bool was_created)
 	/* The control group is ours to remove, and all else where the launcher was killed. */
 	if (start->spec)
 		(void)container_release(start->engine, start->container, start->spec, &ignored);
-	if (was_created)
-		(void)container_set_created(start->engine, start->container->id, &ignored);
-	else
-		(void)container_set_exited(
-			start->engine, start->container->id, start->container->exit_code,
-			start->container->oom_killed, start->container->finished_nsec, &ignored);
+	put_row_back(start, was_created);
 	(void)file_remove_tree(AT_FDCWD, start->run_dir, &ignored);
 }
 
@@ -105,6 +114,8 @@ static int look_again(struct engine *engine, struct container *container, struct
 		if (container->state == CONTAINER_RUNNING)
 			return err_set(err, EALREADY, "container %s is already running",
 				       container->name);
+		if (container->state == CONTAINER_INITIALIZED)
+			return 0;
 		if (container->state == CONTAINER_RESTARTING)
 			r = container_end_restarts_locked(engine, container, err);
 		else if (container->needs_cleanup)
@@ -162,10 +173,31 @@ static int start_locked(struct start *start, enum start_flags flags,
 		forget_start(start, was_created);
 	} else {
 		ret_result->client_fd = take_fd(&start->client_fds[0]);
+		if (start->is_held)
+			put_row_back(start, was_created);
 		/* who sends signals needs its process */
 		container_refresh(engine, container, CONTAINER_IS_LOCKED);
 	}
 	engine_forget_userns(engine);
+	start_clear(start);
+	return r;
+}
+
+/* The lock is held, and all of it is made but its command. */
+static int go_on(struct start *start, enum start_flags flags, struct start_result *ret_result,
+		 int *ret_exit_code, struct err *err)
+{
+	if (flags & START_HOLD)
+		return err_set(err, EINVAL,
+			       "container %s is initialized already; start it with 'davit start "
+			       "%s'",
+			       start->container->name, start->container->name);
+	start->directory = container_directory(start->engine, start->container->id);
+	start->run_dir = container_run_directory(start->engine, start->container->id);
+	ret_result->client_fd = -1;
+	int r = held_start_go_on(start, flags & START_WITH_CLIENT, ret_result, ret_exit_code, err);
+	if (r == 0)
+		container_refresh(start->engine, start->container, CONTAINER_IS_LOCKED);
 	start_clear(start);
 	return r;
 }
@@ -180,6 +212,7 @@ int container_start(struct engine *engine, struct container *container, enum sta
 	start.container = container;
 	start.restart_delay_msec = RESTART_DELAY_MSEC;
 	start.is_restart = flags & START_IS_RESTART;
+	start.is_held = flags & START_HOLD;
 	*ret_exit_code = RUNTIME_FAILED;
 	if (container->lock_fd >= 0) { /* made for this start: nobody else has touched it */
 		lock_fd = take_fd(&container->lock_fd);
@@ -189,6 +222,8 @@ int container_start(struct engine *engine, struct container *container, enum sta
 	int r = container_lock(engine, container->id, &lock_fd, err);
 	if (r == 0)
 		r = look_again(engine, container, err);
+	if (r == 0 && container->state == CONTAINER_INITIALIZED)
+		return go_on(&start, flags, ret_result, ret_exit_code, err);
 	return r < 0 ? r : start_locked(&start, flags, ret_result, ret_exit_code, err);
 }
 

@@ -13,6 +13,7 @@ struct err;
 
 enum start_flags {
 	START_IS_RESTART = 1 << 1,  /* the caller has stopped it for this: events say so */
+	START_HOLD = 1 << 2,	    /* all but its command, which waits for the next start */
 	START_WITH_CLIENT = 1 << 0, /* the caller stays with it: see start_result.client_fd */
 };
 
@@ -25,7 +26,7 @@ struct start_result {
 
 /* Everything is made anew from the record: plan, network, cgroup. On failure nothing runs, nothing
  * of this start is left, and *ret_exit_code is 125, 126 or 127 as a shell is told. -EALREADY if it
- * runs. */
+ * runs, -EINVAL with START_HOLD if it is made already. */
 int container_start(struct engine *engine, struct container *container, enum start_flags flags,
 		    struct start_result *ret_result, int *ret_exit_code, struct err *err);
 

@@ -140,7 +140,8 @@ int container_stops_ask(struct engine *engine, struct container_stops *stops,
 	if (find(stops, container->id))
 		return 0;
 	int r = container_end_restarts(engine, container->id, request->why, err);
-	if (r >= 0 && r != CONTAINER_RUNNING)
+	bool can_hear = r == CONTAINER_RUNNING; /* before its command there is nobody who could */
+	if (r >= 0 && !can_hear && r != CONTAINER_INITIALIZED)
 		return 0;
 	if (r >= 0)
 		r = container_spec_of(container, &spec, err);
@@ -151,7 +152,7 @@ int container_stops_ask(struct engine *engine, struct container_stops *stops,
 	if (r < 0)
 		return r;
 	container_thaw(engine, container); /* it shall hear us */
-	send_first(&stop, spec, request->timeout_sec);
+	send_first(&stop, spec, can_hear ? request->timeout_sec : 0);
 	stop.id = xstrdup(container->id);
 	stops->items = xreallocarray(stops->items, stops->count + 1, sizeof(*stops->items));
 	stops->items[stops->count++] = stop;

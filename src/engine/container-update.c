@@ -50,7 +50,7 @@ static int update_locked(struct engine *engine, struct container *container,
 			 const struct container_update *update, struct err *err)
 {
 	autocontainer_spec struct container_spec *whole = NULL, *news = container_spec_new();
-	bool runs = container->state == CONTAINER_RUNNING;
+	bool runs = container_is_alive(container);
 
 	int r = container_spec_of(container, &whole, err);
 	if (r == 0)
@@ -69,7 +69,7 @@ static int update_locked(struct engine *engine, struct container *container,
 	/* What of these two was not done when somebody kills us holds from the next start on. */
 	if (r == 0 && update->is_restart)
 		r = container_change_restart_locked(engine, container, whole, err);
-	if (r == 0 && update->is_health && runs)
+	if (r == 0 && update->is_health && container->state == CONTAINER_RUNNING)
 		health_changed(engine, container, whole);
 	return r;
 }

@@ -92,7 +92,7 @@ static int watch(struct engine *engine, struct wait *wait, bool ask_monitor, str
 		r = container_find(engine, wait->id, CONTAINER_IS_LOCKED, &now, err);
 		if (r < 0)
 			return r;
-		bool runs = now->state == CONTAINER_RUNNING;
+		bool runs = container_is_alive(now);
 		if (!runs && now->state != CONTAINER_RESTARTING) {
 			end(wait, now->exit_code);
 			return 0;

@@ -18,6 +18,7 @@
 static const char *const state_names[] = {
 	[CONTAINER_CREATED] = "created",
 	[CONTAINER_STARTING] = "initialized", /* podman's word */
+	[CONTAINER_INITIALIZED] = "initialized",
 	[CONTAINER_RUNNING] = "running",
 	[CONTAINER_EXITED] = "exited",
 	[CONTAINER_RESTARTING] = "restarting",
@@ -120,6 +121,10 @@ static bool judge(struct container *container, const char *run_dir)
 	const struct run_status *run = &container->run;
 
 	container->needs_cleanup = false;
+	if (run->is_running && run->is_held) {
+		container->state = CONTAINER_INITIALIZED; /* how it ended last is still true */
+		return true;
+	}
 	if (run->is_running) {
 		container->state = CONTAINER_RUNNING;
 		container->started_nsec = run->started_nsec;

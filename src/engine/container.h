@@ -24,8 +24,9 @@ struct err;
 #define CONTAINER_ID_DIGITS 64
 
 enum container_state {
-	CONTAINER_CREATED,  /* never started */
-	CONTAINER_STARTING, /* a command is at it in this moment; never in a row */
+	CONTAINER_CREATED,     /* never started */
+	CONTAINER_STARTING,    /* a command is at it in this moment; never in a row */
+	CONTAINER_INITIALIZED, /* made but for its command, which waits; never in a row */
 	CONTAINER_RUNNING,
 	CONTAINER_EXITED,
 	CONTAINER_RESTARTING, /* it ended, and its monitor waits to start it again */
@@ -57,6 +58,12 @@ enum container_details {
 	CONTAINER_WITH_SPEC = 1 << 0, /* spec_text too */
 	CONTAINER_IS_LOCKED = 1 << 1, /* the caller has its lock: it is nobody else who starts it */
 };
+
+/* Is there a process of it, whether its command runs or is yet to be started? */
+static inline bool container_is_alive(const struct container *container)
+{
+	return container->state == CONTAINER_RUNNING || container->state == CONTAINER_INITIALIZED;
+}
 
 const char *container_state_name(enum container_state state);
 /* The same word for people and filters, where a paused container is not called running. */

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/timing.h"
+#include "engine/held-start.h"
 #include "kernel/process.h"
 #include "monitor/protocol.h"
 #include "monitor/restart.h"
@@ -120,6 +121,7 @@ int run_directory_status(const char *path, struct run_status *ret_status)
 	status.started_nsec = numbers[4];
 	status.is_running = process_is_alive(status.pid, (uint64_t)numbers[1]);
 	status.monitor_lives = process_is_alive(status.monitor_pid, (uint64_t)numbers[3]);
+	status.is_held = status.is_running && held_start_waits(path);
 	status.is_paused = status.is_running && is_paused(path);
 	read_exit(path, &status);
 	if (!status.is_running && !status.has_exit && status.monitor_lives)

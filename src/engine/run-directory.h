@@ -13,6 +13,7 @@ struct err;
 struct run_status {
 	bool was_started; /* there is a pid file */
 	bool is_running;  /* the container's init lives */
+	bool is_held;	  /* … and waits for the start of its command, see held-start.h */
 	bool is_paused;	  /* by container_pause() */
 	bool monitor_lives;
 	bool has_exit;	   /* the monitor wrote down how it ended */

@@ -74,11 +74,11 @@ static int donor_open(struct engine *engine, const char *id, enum oci_namespace 
 	if (r < 0)
 		return r;
 	struct container *container = donor->container;
-	if (container->state == CONTAINER_RUNNING)
+	if (container_is_alive(container))
 		donor->pid_fd = pidfd_open_process(container->run.pid);
 	/* Asked after opening: had the number been given away before, this would tell. */
 	container_refresh(engine, container, 0);
-	if (donor->pid_fd < 0 || container->state != CONTAINER_RUNNING)
+	if (donor->pid_fd < 0 || !container_is_alive(container))
 		return err_set(err, ESRCH,
 			       "container %s, whose %s namespace is to be shared, is not running; "
 			       "start it with 'davit start %s'",

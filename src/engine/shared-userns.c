@@ -186,13 +186,12 @@ static int open_of_container(struct engine *engine, const char *id, struct err *
 	int r = container_find(engine, id, 0, &donor, err);
 	if (r < 0)
 		return r;
-	autoclose int pid_fd =
-		donor->state == CONTAINER_RUNNING ? pidfd_open_process(donor->run.pid) : -1;
+	autoclose int pid_fd = container_is_alive(donor) ? pidfd_open_process(donor->run.pid) : -1;
 	autofree char *path = xasprintf("/proc/%d/ns/user", (int)donor->run.pid);
 	autoclose int fd = pid_fd < 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
 	/* Asked after opening: had the number been given away before, this would tell. */
 	container_refresh(engine, donor, 0);
-	if (pid_fd < 0 || donor->state != CONTAINER_RUNNING)
+	if (pid_fd < 0 || !container_is_alive(donor))
 		return err_set(err, ESRCH,
 			       "container %s, whose user namespace is to be shared, is not "
 			       "running; start it with 'davit start %s'",
