@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "config.h"
 #include "engine/run-directory.h"
+#include "engine/runroot.h"
 #include "store/store.h"
 
 /* Helpers lie in DAVIT_LIBEXECDIR once installed. A program that runs from its build directory (…/src/cli/davit) finds
@@ -61,6 +62,7 @@ static int find_places(struct engine *engine, const struct engine_options *optio
 	const char *runroot = options->runroot;
 	if (engine->is_unshared && !root)
 		root = engine_getenv(engine, UNSHARED_ROOT);
+	engine->runroot_was_chosen = runroot;
 	if (engine->is_unshared && !runroot)
 		runroot = engine_getenv(engine, UNSHARED_RUNROOT);
 	if (root)
@@ -203,9 +205,16 @@ const char *engine_getenv(const struct engine *engine, const char *name)
 int engine_store(struct engine *engine, struct store **ret_store, struct err *err)
 {
 	if (!engine->store) {
-		int r = store_open(engine->root, engine->is_rootless, &engine->store, err);
+		struct store *store;
+		int r = store_open(engine->root, engine->is_rootless, &store, err);
 		if (r < 0)
 			return r;
+		r = engine_settle_runroot(engine, engine->runroot_was_chosen, err);
+		if (r < 0) {
+			store_close(store);
+			return r;
+		}
+		engine->store = store;
 	}
 	*ret_store = engine->store;
 	return 0;

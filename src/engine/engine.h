@@ -31,6 +31,7 @@ struct engine {
 	char *self_path; /* this program, for what is started again later */
 	bool is_rootless;
 	bool is_unshared; /* by davit unshare: rootless, and root of the namespace of all one's containers */
+	bool runroot_was_chosen;	/* by an option */
 	bool cgroup_manager_was_chosen; /* by an option, so there is no other way */
 	uid_t uid;
 	gid_t gid;

@@ -154,3 +154,25 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
 	[ -z "$(find "$STORE/layers" "$STORE/tmp" -maxdepth 1 -mindepth 1 -name '*tmp*' 2>/dev/null)" ] || fail "$(ls "$STORE/layers" "$STORE/tmp")"
 	remove_store
 }
+
+@test "another run root: what runs is not taken for dead" {
+	need_davit
+	own_store
+	davit run -d --name runs --network none davit/helloweb >/dev/null
+	there=$RUNDIR RUNDIR=$BATS_TEST_TMPDIR/other
+	run_error 125 ps -- "$there" "$RUNDIR" "stop them"
+	run_error 125 rm -f runs -- "$there"
+	if ! is_root; then # another login: as the option says nothing, it finds them
+		XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/login run_status 0 "$DAVIT" --root "$STORE" ps --format '{{.Names}} {{.State}}'
+		assert_output "runs running"
+	fi
+	ln -s "$there" "$BATS_TEST_TMPDIR/link"
+	RUNDIR=$BATS_TEST_TMPDIR/link
+	running runs || fail "by another way"
+	RUNDIR=$there
+	running runs || fail "it was ended"
+	davit rm -f -t 0 runs >/dev/null
+	RUNDIR=$BATS_TEST_TMPDIR/other
+	run_davit ps -a # nothing runs, so any will do
+	remove_store
+}
