@@ -140,6 +140,16 @@ static int check_source(const struct mount_spec *mount, struct err *err)
 }
 
 /* What containers.conf or the image ask for gives way to what the command line has at the same place. */
+static void mount_list_add_default(struct mount_list *list)
+{
+	struct mount_spec *added = &list->items[list->count];
+
+	if (mount_list_has(list, added->destination))
+		mount_spec_clear(added);
+	else
+		list->count++;
+}
+
 static int add_defaults(const struct strlist *volumes, const char *cwd, struct mount_list *list,
 			struct err *err)
 {
@@ -147,10 +157,7 @@ static int add_defaults(const struct strlist *volumes, const char *cwd, struct m
 		int r = mount_spec_parse_volume(volumes->items[i], cwd, mount_list_grow(list), err);
 		if (r < 0)
 			return r;
-		if (mount_list_has(list, list->items[list->count].destination))
-			mount_spec_clear(&list->items[list->count]);
-		else
-			list->count++;
+		mount_list_add_default(list);
 	}
 	return 0;
 }
@@ -161,8 +168,8 @@ int mount_options_read(struct engine *engine, const struct container_args *args,
 	autofree char *cwd = getcwd(NULL, 0);
 	int r = 0;
 
-	if (!cwd)
-		return err_errno(err, "current directory");
+	if (!cwd && (args->volumes.count || args->mounts.count))
+		return err_errno(err, "current directory"); /* sources may be relative to it */
 	for (size_t i = 0; r == 0 && i < args->volumes.count; i++) {
 		r = mount_spec_parse_volume(args->volumes.items[i], cwd, mount_list_grow(list),
 					    err);
@@ -180,7 +187,7 @@ int mount_options_read(struct engine *engine, const struct container_args *args,
 	for (size_t i = 0; r == 0 && i < args->volumes_from.count; i++)
 		r = collect_volumes_from(engine, args->volumes_from.items[i], list, err);
 	if (r == 0)
-		r = add_defaults(&engine->settings.volumes, cwd, list, err);
+		r = add_defaults(&engine->settings.volumes, cwd ?: "/", list, err);
 	for (size_t i = 0; r == 0 && i < list->count; i++)
 		r = check_source(&list->items[i], err);
 	return r;
@@ -262,10 +269,7 @@ static int add_image_volumes(const struct container_args *args,
 		int r = mount_spec_parse_tmpfs(image->volumes.items[i], mount_list_grow(list), err);
 		if (r < 0)
 			return r;
-		if (mount_list_has(list, list->items[list->count].destination))
-			mount_spec_clear(&list->items[list->count]);
-		else
-			list->count++;
+		mount_list_add_default(list);
 	}
 	return 0;
 }

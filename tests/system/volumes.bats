@@ -31,6 +31,16 @@ teardown() {
 	[ ! -e "$BATS_TEST_TMPDIR/missing" ] || fail "made"
 }
 
+@test "a directory that was removed is as good as any to run from, where nothing is relative to it" {
+	mkdir "$BATS_TEST_TMPDIR/gone"
+	cd "$BATS_TEST_TMPDIR/gone"
+	rmdir "$BATS_TEST_TMPDIR/gone"
+	run_davit run --rm --network none "$BUSYBOX" echo runs
+	assert_output runs
+	run_error 125 run --rm --network none -v ./dir:/mnt "$BUSYBOX" true -- "current directory|getwd"
+	cd /
+}
+
 @test "mount points in the image are not followed out of it" {
 	local outside=$BATS_TEST_TMPDIR/outside
 	mkdir "$BATS_TEST_TMPDIR/dir" "$outside"
