@@ -7,7 +7,7 @@
 #include "base/human.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/duration.h"
+#include "cli/image-prune-filter.h"
 #include "cli/image-row.h"
 #include "cli/inspect.h"
 #include "cli/output.h"
@@ -82,29 +82,17 @@ static const struct option_spec prune_options[] = {
 	{ "external", 0, OPTION_FLAG, FIELD(external), NULL,
 	  "Also blobs and layers that belong to no image, such as those of broken pulls" },
 	{ "filter", 0, OPTION_STRINGS, FIELD(filters), "KEY=VALUE", "Only those that match",
-	  .choices = "label=|label!=|until=" },
+	  IMAGE_PRUNE_FILTER_CHOICES },
 	{ "force", 'f', OPTION_FLAG, FIELD(force), NULL, "Do not ask" },
 	OPTION_END,
 };
 
-static int parse_prune_filter(const char *word, struct image_prune *prune, struct err *err)
+static bool confirm(const struct prune_args *args)
 {
-	int64_t usec;
-
-	if (strncmp(word, "until=", 6) == 0) {
-		int r = timestamp_parse(word + 6, timestamp_now_usec(), &usec, err);
-		if (r < 0)
-			return err_wrap(err, "filter '%s'", word);
-		prune->before_nsec = usec * 1000;
-	} else if (strncmp(word, "label=", 6) == 0) {
-		strlist_add(&prune->labels, word + 6);
-	} else if (strncmp(word, "label!=", 7) == 0) {
-		strlist_add(&prune->not_labels, word + 7);
-	} else {
-		return err_set(err, EINVAL,
-			       "invalid filter '%s'; known are label=, label!= and until=", word);
-	}
-	return 0;
+	fprintf(stderr, "WARNING! This command removes all %s.\n",
+		args->all ? "images without at least one container associated with them"
+			  : "dangling images");
+	return cli_confirm("Are you sure you want to continue?");
 }
 
 static int prune(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
@@ -115,19 +103,9 @@ static int prune(struct cli *cli, void *arguments, int argc, char **argv, struct
 	struct engine *engine;
 	int r = cli_engine(cli, &engine, err);
 
-	for (size_t i = 0; r >= 0 && i < args->filters.count; i++)
-		r = parse_prune_filter(args->filters.items[i], &how, err);
-	if (r >= 0 && !args->force) {
-		fprintf(stderr, "WARNING! This command removes all %s.\n",
-			args->all ? "images without at least one container associated with them"
-				  : "dangling images");
-		if (!cli_confirm("Are you sure you want to continue?")) {
-			strlist_clear(&how.labels);
-			strlist_clear(&how.not_labels);
-			return EXIT_OK;
-		}
-	}
 	if (r >= 0)
+		r = image_prune_add_filters(&how, &args->filters, err);
+	if (r >= 0 && (args->force || confirm(args)))
 		r = image_prune(engine, &how, &deleted, err);
 	strlist_clear(&how.labels);
 	strlist_clear(&how.not_labels);

@@ -2,10 +2,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/duration.h"
 #include "base/human.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/image-prune-filter.h"
 #include "cli/volume-filter.h"
 #include "engine/container-end.h"
 #include "engine/container-filter.h"
@@ -29,7 +29,7 @@ static const struct option_spec options[] = {
 	{ "external", 0, OPTION_FLAG, FIELD(external), NULL,
 	  "Also blobs and layers that belong to no image, such as those of broken pulls" },
 	{ "filter", 0, OPTION_STRINGS, FIELD(filters), "KEY=VALUE", "Only what matches",
-	  .choices = "label=|label!=|until=" },
+	  IMAGE_PRUNE_FILTER_CHOICES },
 	{ "force", 'f', OPTION_FLAG, FIELD(force), NULL, "Do not ask" },
 	{ "volumes", 0, OPTION_FLAG, FIELD(volumes), NULL, "Also volumes that no container has" },
 	OPTION_END,
@@ -50,28 +50,12 @@ static int parse_filters(struct pruning *pruning, struct err *err)
 	const struct strlist *words = &pruning->args->filters;
 	struct image_prune *images = &pruning->images;
 
-	for (size_t i = 0; i < words->count; i++) {
-		const char *word = words->items[i];
-		int64_t usec;
-		if (strncmp(word, "label=", 6) == 0) {
-			strlist_add(&images->labels, word + 6);
-		} else if (strncmp(word, "label!=", 7) == 0) {
-			strlist_add(&images->not_labels, word + 7);
-		} else if (strncmp(word, "until=", 6) == 0) {
-			int r = timestamp_parse(word + 6, timestamp_now_usec(), &usec, err);
-			if (r < 0)
-				return err_wrap(err, "filter '%s'", word);
-			images->before_nsec = usec * 1000;
-		} else {
-			return err_set(err, EINVAL,
-				       "%.*s is an invalid filter; known are label=, label!= and "
-				       "until=",
-				       (int)strcspn(word, "="), word);
-		}
-	}
 	images->all = pruning->args->all;
 	images->leftovers = pruning->args->external;
-	return container_filter_parse(pruning->engine, words, &pruning->container_filter, err);
+	int r = image_prune_add_filters(images, words, err);
+	return r < 0 ? r
+		     : container_filter_parse(pruning->engine, words, &pruning->container_filter,
+					      err);
 }
 
 static bool confirm(const struct prune_args *args)

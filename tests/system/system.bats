@@ -57,6 +57,8 @@ Total reclaimed space: 10kB"
 	run_status 1 davit image exists "$BUSYBOX"
 	run_error 125 system prune -f --filter thing=x -- thing
 	run_error 125 system prune -f --filter until=never -- never
+	run_error 125 image prune -f --filter thing=x -- thing
+	run_error 125 image prune -f --filter until=never -- never
 }
 
 # Changes the database behind davit's back: damage SQL
