@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "cli/attach-container.h"
 #include "cli/command.h"
+#include "cli/container-operands.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 
@@ -36,9 +37,8 @@ static int attach(struct cli *cli, void *arguments, int argc, char **argv, struc
 		return err_set(err, EINVAL, "name one container, or give --latest instead");
 	int r = cli_engine(cli, &engine, err);
 	if (r == 0)
-		r = args->latest
-			    ? container_find_latest(engine, CONTAINER_WITH_SPEC, &container, err)
-			    : container_find(engine, argv[0], CONTAINER_WITH_SPEC, &container, err);
+		r = find_container_or_latest(engine, args->latest ? NULL : argv[0],
+					     CONTAINER_WITH_SPEC, &container, err);
 	if (r == 0)
 		r = container_settle(engine, container, err);
 	if (r == 0)

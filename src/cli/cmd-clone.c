@@ -64,7 +64,7 @@ static int change_image(struct engine *engine, const struct clone *clone,
 	for (size_t i = 0; i < ARRAY_SIZE(old); i++)
 		free(take_ptr(old[i]));
 	strlist_clear(&spec->layers);
-	spec->rootfs_is_lower = false;
+	spec->rootfs_is_lower = spec->rootfs_idmap = false;
 	spec->image_name = xstrdup(image->found_name);
 	spec->image_id = xstrdup(image->id);
 	spec->image_digest = xstrdup(image->manifest_digest);

@@ -113,7 +113,7 @@ const struct command command_cp = {
 	.names = "cp|container cp",
 	.summary = "Copy files and directories between containers and the host",
 	.description = "Containers need not run. A directory that ends in /. means what is in it; "
-		       "- is a tar archive on\nstandard input or output.",
+		       "- is a tar archive on standard input or output.",
 	.examples = "davit cp site.conf web:/etc/nginx/conf.d/\n"
 		    "davit cp web:/var/log/nginx ./logs\n"
 		    "davit cp db:/dump/. backup:/dumps\n"

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/container-operands.h"
 #include "engine/changes.h"
 #include "engine/container.h"
 #include "engine/image.h"
@@ -46,9 +47,8 @@ static int find_side(struct engine *engine, const char *word, enum diff_kinds ki
 	int r = -ENOENT;
 
 	if (kinds & DIFF_CONTAINERS)
-		r = word ? container_find(engine, word, CONTAINER_WITH_SPEC, &side->container, err)
-			 : container_find_latest(engine, CONTAINER_WITH_SPEC, &side->container,
-						 err);
+		r = find_container_or_latest(engine, word, CONTAINER_WITH_SPEC, &side->container,
+					     err);
 	if (r != -ENOENT || !(kinds & DIFF_IMAGES) || !word)
 		return r;
 	r = image_resolve(engine, word, &side->image, err);
@@ -149,9 +149,8 @@ static int image_diff(struct cli *cli, void *args, int argc, char **argv, struct
 
 #define DESCRIPTION                                                                                \
 	"Prints A (added), C (changed) or D (deleted) and a path for each difference. A "          \
-	"container "                                                                               \
-	"is compared with its image, an image with the layers below its uppermost one, unless "    \
-	"something else is named to compare with."
+	"container is compared with its image, an image with the layers below its uppermost "      \
+	"one, unless something else is named to compare with."
 
 const struct command command_diff = {
 	.names = "diff",

@@ -9,6 +9,7 @@
 #include "base/timing.h"
 #include "cli/attach-container.h"
 #include "cli/command.h"
+#include "cli/container-operands.h"
 #include "cli/env-file.h"
 #include "engine/container-exec.h"
 #include "engine/container.h"
@@ -76,8 +77,7 @@ static int exec_in(struct cli *cli, const struct exec_args *args, const char *na
 
 	int r = cli_engine(cli, &engine, err);
 	if (r == 0)
-		r = name ? container_find(engine, name, CONTAINER_WITH_SPEC, &container, err)
-			 : container_find_latest(engine, CONTAINER_WITH_SPEC, &container, err);
+		r = find_container_or_latest(engine, name, CONTAINER_WITH_SPEC, &container, err);
 	if (r == 0)
 		r = container_settle(engine, container, err);
 	if (r < 0)

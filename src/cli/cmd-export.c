@@ -1,12 +1,10 @@
 /* davit export: a container's root file system as a tar archive. */
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/fd.h"
-#include "base/mem.h"
 #include "cli/command.h"
+#include "cli/container-operands.h"
+#include "cli/output-file.h"
 #include "engine/container-export.h"
 #include "engine/container.h"
 
@@ -23,33 +21,11 @@ static const struct option_spec options[] = {
 	OPTION_END,
 };
 
-/* Into a file aside that takes its place when it is whole: a failed export leaves the old one. What is
- * no file, such as /dev/null or a pipe, is written to as it is. */
-static int export_to_file(struct engine *engine, struct container *container, const char *path,
-			  struct err *err)
-{
-	autofree char *aside = xasprintf("%s.tmp-%d", path, (int)getpid());
-	struct stat st;
-
-	bool is_plain = stat(path, &st) < 0 || S_ISREG(st.st_mode);
-	autoclose int fd = is_plain ? open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
-				    : open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(err, "create '%s'", path);
-	int r = container_export(engine, container, fd, err);
-	if (r == 0 && close(take_fd(&fd)) < 0)
-		r = err_errno(err, "write '%s'", path);
-	if (r == 0 && is_plain && rename(aside, path) < 0)
-		r = err_errno(err, "move the archive to '%s'", path);
-	if (r < 0 && is_plain)
-		(void)unlink(aside);
-	return r;
-}
-
 static int export(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
 {
 	const struct export_args *args = arguments;
 	autocontainer struct container *container = NULL;
+	struct output_file file;
 	struct engine *engine;
 
 	if (args->latest == (argc == 1))
@@ -59,13 +35,14 @@ static int export(struct cli *cli, void *arguments, int argc, char **argv, struc
 			       "refusing to export to terminal. Use -o flag or redirect");
 	int r = cli_engine(cli, &engine, err);
 	if (r == 0)
-		r = args->latest
-			    ? container_find_latest(engine, CONTAINER_WITH_SPEC, &container, err)
-			    : container_find(engine, argv[0], CONTAINER_WITH_SPEC, &container, err);
+		r = find_container_or_latest(engine, args->latest ? NULL : argv[0],
+					     CONTAINER_WITH_SPEC, &container, err);
 	if (r < 0)
 		return r;
-	r = args->output ? export_to_file(engine, container, args->output, err)
-			 : container_export(engine, container, STDOUT_FILENO, err);
+	r = output_file_open(&file, args->output, err);
+	if (r < 0)
+		return r;
+	r = output_file_close(&file, container_export(engine, container, file.fd, err), err);
 	return r < 0 ? r : EXIT_OK;
 }
 

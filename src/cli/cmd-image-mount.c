@@ -130,7 +130,7 @@ const struct command command_image_mount = {
 	.names = "image mount",
 	.summary = "Mount images to look into them",
 	.description = "Prints the paths; without an image, what is mounted. An ordinary user does "
-		       "this in\n'davit unshare', where the mounts end with it.",
+		       "this in 'davit unshare', where the mounts end with it.",
 	.operands = "[IMAGE...]",
 	.min_operands = 0,
 	.max_operands = -1,

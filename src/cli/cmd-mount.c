@@ -98,7 +98,7 @@ const struct command command_mount = {
 	.summary = "Mount the root file systems of containers",
 	.description =
 		"Prints the paths; without a container, what is mounted. An ordinary user does "
-		"this in\n'davit unshare', where the mounts end with it.",
+		"this in 'davit unshare', where the mounts end with it.",
 	.examples = "ls $(davit mount web)/etc\ndavit unshare sh -c 'ls $(davit mount web)/etc'",
 	.operands = "[CONTAINER...]",
 	.min_operands = 0,

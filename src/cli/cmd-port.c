@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "cli/command.h"
+#include "cli/container-operands.h"
 #include "engine/container.h"
 #include "engine/published-ports.h"
 #include "network/ports.h"
@@ -95,8 +96,7 @@ static int port(struct cli *cli, void *arguments, int argc, char **argv, struct 
 		return r;
 	if (args->all)
 		return show_all(engine, err);
-	r = args->latest ? container_find_latest(engine, 0, &container, err)
-			 : container_find(engine, argv[0], 0, &container, err);
+	r = find_container_or_latest(engine, args->latest ? NULL : argv[0], 0, &container, err);
 	if (r == 0)
 		r = load_ports(container, &ports, err);
 	if (r < 0)

@@ -156,8 +156,7 @@ const struct command command_revert = {
 	.description =
 		"Gives up everything that it has written since the snapshot, or since the last one "
 		"if no tag is given, and prints the tag. Other snapshots stay, also later ones. "
-		"Its "
-		"volumes and its options stay as they are. The container must not run.",
+		"Its volumes and its options stay as they are. The container must not run.",
 	.examples = "davit revert web before-upgrade\n"
 		    "davit revert --stop web",
 	.operands = "CONTAINER [TAG]",

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/container-operands.h"
 #include "cli/output.h"
 #include "engine/container-processes.h"
 #include "engine/container.h"
@@ -211,9 +212,8 @@ static int add_all(struct engine *engine, int argc, char **argv, struct samples 
 
 	for (int i = 0; r == 0 && i < argc + args->latest; i++) {
 		autocontainer struct container *container = NULL;
-		r = args->latest
-			    ? container_find_latest(engine, CONTAINER_WITH_SPEC, &container, err)
-			    : container_find(engine, argv[i], CONTAINER_WITH_SPEC, &container, err);
+		r = find_container_or_latest(engine, args->latest ? NULL : argv[i],
+					     CONTAINER_WITH_SPEC, &container, err);
 		if (r == 0)
 			r = add_container(engine, container, samples, args, rows, running, err);
 	}

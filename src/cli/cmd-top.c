@@ -8,6 +8,7 @@
 #include "base/strlist.h"
 #include "base/table.h"
 #include "cli/command.h"
+#include "cli/container-operands.h"
 #include "engine/container-processes.h"
 #include "engine/container.h"
 #include "engine/engine.h"
@@ -227,9 +228,8 @@ static int top(struct cli *cli, void *arguments, int argc, char **argv, struct e
 	if (r == 0)
 		r = cli_engine(cli, &engine, err);
 	if (r == 0)
-		r = args->latest
-			    ? container_find_latest(engine, CONTAINER_WITH_SPEC, &container, err)
-			    : container_find(engine, argv[0], CONTAINER_WITH_SPEC, &container, err);
+		r = find_container_or_latest(engine, args->latest ? NULL : argv[0],
+					     CONTAINER_WITH_SPEC, &container, err);
 	if (r == 0)
 		r = container_processes(engine, container, &pids, &count, err);
 	if (r < 0)

@@ -86,7 +86,7 @@ static int unshare_command(struct cli *cli, void *args, int argc, char **argv, s
 const struct command command_unshare = {
 	.names = "unshare",
 	.summary = "Run a command in the user namespace of your containers",
-	.description = "The command is root there, and may change files that belong to the IDs of\n"
+	.description = "The command is root there, and may change files that belong to the IDs of "
 		       "containers. Without a command it is your shell.",
 	.examples = "davit unshare cat /proc/self/uid_map\ndavit unshare chown -R 33:33 ./site",
 	.operands = "[COMMAND [ARG...]]",

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "cli/command.h"
+#include "cli/container-operands.h"
 #include "cli/env-file.h"
 #include "cli/health-options.h"
 #include "cli/limit-options.h"
@@ -98,9 +99,8 @@ static int update(struct cli *cli, void *arguments, int argc, char **argv, struc
 			       "nothing to change; give an option, such as --memory 1g");
 	int r = cli_engine(cli, &engine, err);
 	if (r == 0)
-		r = args->latest
-			    ? container_find_latest(engine, CONTAINER_WITH_SPEC, &container, err)
-			    : container_find(engine, argv[0], CONTAINER_WITH_SPEC, &container, err);
+		r = find_container_or_latest(engine, args->latest ? NULL : argv[0],
+					     CONTAINER_WITH_SPEC, &container, err);
 	if (r == 0)
 		r = container_update(engine, container, &update, err);
 	if (r < 0)
@@ -113,7 +113,7 @@ const struct command command_update = {
 	.names = "update|container update",
 	.summary = "Change limits, restarts, variables or health checks of a container",
 	.examples = "davit update --memory 1g --cpus 2 web\ndavit update --restart always web",
-	.operands = "CONTAINER",
+	.operands = "[CONTAINER]",
 	.min_operands = 0,
 	.max_operands = 1,
 	.complete = COMPLETE_CONTAINERS,

@@ -57,6 +57,14 @@ static int read_id(const char *path, struct strbuf *text, struct err *err)
 	return r;
 }
 
+int find_container_or_latest(struct engine *engine, const char *name,
+			     enum container_details details, struct container **ret_container,
+			     struct err *err)
+{
+	return name ? container_find(engine, name, details, ret_container, err)
+		    : container_find_latest(engine, details, ret_container, err);
+}
+
 /* Exactly one way to name them. */
 static int check_choice(const struct container_choice *choice, int argc, struct err *err)
 {

@@ -1,21 +1,19 @@
-/* Commands that do one thing to each of several containers: stop, kill, rm, start, wait. */
+/* The containers that a command's words mean: one, or several that it does one thing to each of (stop, kill, rm, start, wait). */
 #pragma once
 
 #include <stdbool.h>
 
 #include "base/strlist.h"
+#include "engine/container.h"
 
 struct cli;
-struct container;
 struct engine;
 struct err;
 
 /* Of an option --filter: what may stand in front of its values. */
 #define CONTAINER_FILTER_CHOICES                                                                   \
 	.choices = "id=|name=|label=|label!=|status=|exited=|ancestor=|before=|since=|command=|"   \
-		   "volume=|"                                                                      \
-		   "network=|pod="                                                                 \
-		   "health=|until=|restart-policy=|should-start-on-boot="
+		   "volume=|network=|pod=|health=|until=|restart-policy=|should-start-on-boot="
 
 /* Which containers are meant. */
 struct container_choice {
@@ -32,6 +30,11 @@ struct container_choice {
 	 * by then. Of failures `act` will hear by itself. NULL: nothing is begun. */
 	bool (*begin)(struct engine *engine, struct container *container, void *arg);
 };
+
+/* For commands on one container: that of the name, or with NULL the one that was made last, which --latest means. */
+int find_container_or_latest(struct engine *engine, const char *name,
+			     enum container_details details, struct container **ret_container,
+			     struct err *err);
 
 /* Call `act` for each of them; it prints what it has to say. The first failure's status is the
  * result, but all are tried. With nothing named: an error that tells how to name one. */

@@ -344,11 +344,7 @@ static int build_process(struct cli *cli, struct engine *engine, const struct co
 			       "invalid umask '%s'; it is an octal number such as 0022",
 			       spec->umask);
 	r = build_groups(args, spec, err);
-	if (r == 0)
-		r = build_timezone(engine, args, spec, err);
-	if (r < 0)
-		return r;
-	return 0;
+	return r < 0 ? r : build_timezone(engine, args, spec, err);
 }
 
 /* The image, or the directory that stands for one. */

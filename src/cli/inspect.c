@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "cli/container-operands.h"
 #include "cli/volume-row.h"
 #include "engine/container-inspect.h"
 #include "engine/container.h"
@@ -14,8 +15,7 @@ int inspect_container(struct engine *engine, const struct inspect_request *reque
 	autocontainer struct container *container = NULL;
 	autojson struct json_object *json = NULL;
 
-	int r = name ? container_find(engine, name, CONTAINER_WITH_SPEC, &container, err)
-		     : container_find_latest(engine, CONTAINER_WITH_SPEC, &container, err);
+	int r = find_container_or_latest(engine, name, CONTAINER_WITH_SPEC, &container, err);
 	if (r == 0 && request->security)
 		r = container_security(engine, container, &json, err);
 	else if (r == 0)
