@@ -5,9 +5,10 @@
  *
  * - A commit in the write-ahead log at synchronous=NORMAL syncs nothing, with one exception: the
  *   first one into an empty log syncs the log's header.
- * - Whoever opens the file while nobody else has it open reads the whole log to rebuild its index
- *   (about 1 ms per megabyte). SQLite's own automatic checkpoints do not help: a fresh process
- *   never finds the log restartable, so it grows for ever while every commit syncs.
+ * - Whoever opens the file while nobody else has it open would read the whole log to rebuild its index
+ *   (about 1 ms per megabyte). database-index.c spares that, but for the first one after a boot.
+ * - SQLite's own automatic checkpoints do not suit: a fresh process never finds the log restartable,
+ *   so it grows for ever while every commit syncs.
  *
  * So automatic checkpoints are off, and database_close() folds a log of more than LOG_LIMIT into
  * the file, truncates it, and makes one small commit of its own, so that the sync of the header is
@@ -27,6 +28,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/database-index.h"
 #include "store/store-internal.h"
 
 #define BUSY_TIMEOUT_MSEC 10000
@@ -186,6 +188,7 @@ int database_open(const char *path, struct database **ret_db, struct err *err)
 	/* One thread of a process uses the database, and nobody asks how much memory it takes. */
 	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	database_index_keep(db->path);
 	int code = sqlite3_open_v2(
 		path, &db->handle,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
@@ -256,6 +259,7 @@ void database_close(struct database *db)
 		fold_log(db);
 	}
 	(void)sqlite3_close(db->handle);
+	database_index_keep(NULL);
 	free(db->path);
 	free(db);
 	errno = saved_errno;

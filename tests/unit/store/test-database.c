@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 
 static char directory[] = "/tmp/davit-test-database-XXXXXX";
 static char *path;
@@ -287,6 +288,100 @@ static void test_a_long_log_is_folded_when_left(void **state)
 	assert_int_equal(number(db, "SELECT count(*) FROM volumes"), 300);
 }
 
+/* ---- the index of the log ---- */
+
+static void write_at(const char *suffix, const char *bytes, size_t size, off_t offset)
+{
+	autofree char *name = xasprintf("%s%s", path, suffix);
+	int fd = open(name, O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, bytes, size, offset), size);
+	close(fd);
+}
+
+/* Rows "0" to "2", each in the log by a frame of its own, while the file has all before them. */
+static void fill_log(void)
+{
+	for (int i = -1; i < 3; i++) {
+		struct database *db = open_database();
+		autofree char *sql = xasprintf("INSERT INTO volumes(name, driver, created_nsec) "
+					       "VALUES('%d', 'local', 1)",
+					       i);
+		run(db, i < 0 ? "PRAGMA wal_checkpoint(TRUNCATE)" : sql);
+		database_close(db);
+	}
+}
+
+static int64_t count_rows(void)
+{
+	autodatabase struct database *db = open_database();
+
+	return number(db, "SELECT count(*) FROM volumes");
+}
+
+/* Whoever reads the log finds it broken at its first frame. The pages in it are as they were. */
+static void break_first_frame(void)
+{
+	write_at("-wal", "????????", 8, 32 + 16);
+}
+
+static void test_the_log_is_not_read_again_by_the_next(void **state)
+{
+	(void)state;
+	fill_log();
+	break_first_frame();
+	assert_int_equal(count_rows(), 3);
+}
+
+static void test_the_index_of_another_boot_is_not_used(void **state)
+{
+	(void)state;
+	fill_log();
+	write_at("-shm", "another", 7, 32768);
+	assert_int_equal(count_rows(), 3);
+	break_first_frame();
+	write_at("-shm", "another", 7, 32768);
+	assert_int_equal(count_rows(), 0);
+}
+
+static void test_an_index_half_written_is_not_used(void **state)
+{
+	(void)state;
+	fill_log();
+	write_at("-shm", "\377\377", 2, 16); /* more frames, in the first header only */
+	assert_int_equal(count_rows(), 3);
+}
+
+static void test_a_log_that_was_removed_takes_its_rows_along(void **state)
+{
+	(void)state;
+	autofree char *log_path = xasprintf("%s-wal", path);
+
+	fill_log();
+	assert_int_equal(unlink(log_path), 0);
+	assert_int_equal(count_rows(), 0);
+	fill_log();
+	assert_int_equal(count_rows(), 3);
+}
+
+static void test_an_older_log_brings_its_rows_back(void **state)
+{
+	(void)state;
+	struct err err = { 0 };
+	autofree char *log_path = xasprintf("%s-wal", path);
+	autostrbuf struct strbuf log = STRBUF_EMPTY;
+	struct database *db;
+
+	fill_log();
+	assert_int_equal(file_read(AT_FDCWD, log_path, &log, 1 << 20, &err), 0);
+	db = open_database();
+	run(db, "DELETE FROM volumes");
+	database_close(db);
+	assert_int_equal(file_write(AT_FDCWD, log_path, log.data, log.size, 0600, 0, &err), 0);
+	assert_int_equal(count_rows(), 3);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -302,6 +397,11 @@ int main(void)
 		TEST(test_a_kill_in_the_middle_keeps_transactions_whole),
 		TEST(test_many_may_make_the_file_at_once),
 		TEST(test_a_long_log_is_folded_when_left),
+		TEST(test_the_log_is_not_read_again_by_the_next),
+		TEST(test_the_index_of_another_boot_is_not_used),
+		TEST(test_an_index_half_written_is_not_used),
+		TEST(test_a_log_that_was_removed_takes_its_rows_along),
+		TEST(test_an_older_log_brings_its_rows_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
