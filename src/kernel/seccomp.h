@@ -24,10 +24,11 @@ int seccomp_filter_load(const char *profile_path, uint64_t capabilities, int cac
 /* The same of a profile that is in memory; it is its own key. */
 int seccomp_filter_make(const char *text, size_t size, uint64_t capabilities, int cache_dir_fd,
 			struct seccomp_filter *ret_filter, struct err *err);
-/* The same filter with a door in front. Who sets a filter has to hand its listener on, by calls which that filter may
- * already keep waiting for an answer. So sendmsg(2), close(2) and seccomp(2) pass if their arguments 3 to 5, which they
- * do not have, are the key; nobody but who sets the filter knows it. E2BIG when the kernel would not take so many
- * instructions. */
+/* The same filter with a door in front, for what has to be done between setting a filter and the command: handing the
+ * filter's listener on, by calls that already wait for an answer, and making the process that is to be the command.
+ * sendmsg(2), close(2), seccomp(2), setsid(2), clone(2) with nothing but CLONE_PARENT, and ioctl(2) TIOCSCTTY pass if
+ * their arguments 3 to 5, which they do not have, are the key; nobody but who sets the filter knows it. -E2BIG when the
+ * kernel would not take so many instructions. */
 #define SECCOMP_KEY_WORDS 3
 int seccomp_filter_add_door(const struct seccomp_filter *filter,
 			    const uint64_t key[SECCOMP_KEY_WORDS],

@@ -1,5 +1,7 @@
 /* exec: one more process in a container. */
 #include <errno.h>
+#include <linux/sched.h>
+#include <sched.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +141,10 @@ static int change_process(struct oci_process *process, const struct exec_args *a
 	replace(&process->cwd, args->cwd);
 	replace(&process->apparmor_profile, args->apparmor);
 	replace(&process->selinux_label, args->label);
+	/* What ends with a fork was for the first process. */
+	if (process->scheduler.policy == SCHED_DEADLINE ||
+	    process->scheduler.flags & SCHED_FLAG_RESET_ON_FORK)
+		process->scheduler.policy = -1;
 	process->terminal = args->tty;
 	process->console_rows = process->console_columns = 0;
 	if (args->no_new_privileges)
@@ -191,15 +197,17 @@ static int enter(const struct program *program, struct container *container,
 	if (r < 0)
 		return r;
 	r = launch_send_console(args->console_socket, child, err);
-	if (r == 0)
-		r = launch_write_pid_file(args->pid_file, child->pid, err);
-	if (r < 0) {
-		runtime_abandon(child);
-		return r;
-	}
 	child->take_listener = launch_pass_listener;
 	child->listener_data = container;
-	return runtime_exec(child, &code, err);
+	if (r == 0) {
+		r = runtime_exec(child, &code, err);
+		if (r < 0)
+			return r;
+		r = launch_write_pid_file(args->pid_file, child->pid, err);
+	}
+	if (r < 0)
+		runtime_abandon(child);
+	return r;
 }
 
 static int exec(struct program *program, void *arguments, int argc, char **argv, struct err *err)

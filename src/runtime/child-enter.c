@@ -3,7 +3,8 @@
  *
  * The namespaces have been joined, so "/" and what is below it belong to the container: nothing there is opened by name
  * but its terminals, and the host's /proc is reached by a descriptor that was opened before. /proc of the container may
- * be anything. The process cannot be looked into from inside (runtime.c, close_to_others). */
+ * be anything. The PID namespace has been joined for children only, so that nobody inside sees the process: what appears
+ * there is a child without rights or descriptors of ours (exec-command.h), which also has the session and the terminal. */
 #include <fcntl.h>
 #include <unistd.h>
 

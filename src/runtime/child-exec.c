@@ -23,10 +23,8 @@ const size_t child_stub_size = sizeof(exec_stub_program);
 static bool write_listening_filter(struct child *child, int fd)
 {
 	const struct seccomp_filter *filter = &child->plan->listening;
-	const uint64_t *key = child->plan->filter_key;
 	ssize_t size = (ssize_t)(filter->count * 8);
 	struct exec_listening_filter head = {
-		.key = { key[0], key[1], key[2] },
 		.count = (uint32_t)filter->count,
 		.flags = filter->flags,
 	};
@@ -68,6 +66,32 @@ static long path_exists(const char *path)
 	return access(path, F_OK) < 0 ? -errno : 0;
 }
 
+static const uint64_t *door_key;
+
+static long keyed_call(long number, long a, long b, long c)
+{
+	long r = syscall(number, a, b, c, door_key[0], door_key[1], door_key[2]);
+
+	return r < 0 ? -errno : r;
+}
+
+static _Noreturn void leave(void)
+{
+	_exit(0);
+}
+
+int child_enter_pid_namespace(struct child *child)
+{
+	const struct launch_plan *plan = child->plan;
+
+	if (!plan->enters_container)
+		return 0;
+	door_key = plan->filter_key;
+	return exec_enter_pid_namespace(plan->config->process.terminal ? EXEC_FORK_WITH_TERMINAL
+								       : EXEC_FORK,
+					child->control_fd, keyed_call, leave, &child->report);
+}
+
 int child_execute(struct child *child)
 {
 	static char *const empty[] = { NULL };
@@ -81,6 +105,8 @@ int child_execute(struct child *child)
 		bool forbidden = errno == EPERM || errno == ENOSYS || errno == EACCES;
 		if (!forbidden || process->no_new_privileges || !plan->filter.count)
 			return child_fail(child, CHILD_EXEC, 0);
+		if (child_enter_pid_namespace(child) < 0)
+			return -1;
 	}
 	exec_candidates(plan->candidates.items, plan->candidates.count, process->args.items, env,
 			execute_path, path_exists, &child->report);

@@ -66,13 +66,13 @@ static int set_one_filter(struct child *child, const struct seccomp_filter *filt
 static int set_listening_filter(struct child *child)
 {
 	const uint64_t *key = child->plan->filter_key;
-	struct exec_listener_message message;
+	struct exec_message message;
 
 	int fd = set_one_filter(child, &child->plan->listening);
 	if (fd < 0)
 		return -1;
 	child_fail_code(child, CHILD_LISTENER, 0, 0);
-	exec_listener_message(&message, &child->report, fd);
+	exec_message(&message, &child->report, fd);
 	if (syscall(SYS_sendmsg, child->control_fd, &message.header, MSG_NOSIGNAL, key[0], key[1],
 		    key[2]) < 0)
 		return child_fail(child, CHILD_SECCOMP, 0);
@@ -132,9 +132,11 @@ int child_drop_privileges(struct child *child)
 	    raise_ambient(caps->ambient) < 0)
 		return child_fail(child, CHILD_CAPABILITIES, 0);
 	if (!process->no_new_privileges)
-		return 0;
+		return child->stub_fd >= 0 ? 0 : child_enter_pid_namespace(child);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return child_fail(child, CHILD_CAPABILITIES, 0);
 	/* The stub sets it, so that the filter need not allow what executes the stub. */
-	return child->stub_fd >= 0 ? 0 : set_filters(child);
+	if (child->stub_fd >= 0)
+		return 0;
+	return set_filters(child) < 0 ? -1 : child_enter_pid_namespace(child);
 }

@@ -53,6 +53,7 @@ enum child_step {
 	CHILD_USER,
 	CHILD_SECCOMP,
 	CHILD_LISTENER, /* no failure; carries the listener of the filter */
+	CHILD_FORK,	/* into the PID namespace of a container that is entered */
 	CHILD_EXEC,	/* index: candidate */
 	CHILD_STEP_COUNT,
 };

@@ -363,7 +363,7 @@ int child_set_up_stdio(struct child *child)
 		if (process->uid && fstat(i, &st) == 0 && S_ISFIFO(st.st_mode))
 			(void)fchown(i, process->uid, (gid_t)-1);
 	}
-	if (child->terminal_fd >= 0 && ioctl(0, TIOCSCTTY, 0) < 0)
+	if (child->terminal_fd >= 0 && !child->plan->enters_container && ioctl(0, TIOCSCTTY, 0) < 0)
 		return child_fail(child, CHILD_TERMINAL, 0);
 	return 0;
 }

@@ -83,6 +83,8 @@ int child_drop_privileges(struct child *child);
 extern const size_t child_stub_size;
 void child_make_stub(struct child *child);
 int child_execute(struct child *child);
+/* What the stub does otherwise; nothing where no container is entered. */
+int child_enter_pid_namespace(struct child *child);
 
 /* Open /proc/PATH of the host; `path` is relative. */
 int child_open_proc(struct child *child, const char *path, int flags);

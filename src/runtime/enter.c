@@ -237,7 +237,7 @@ static int spawn(const struct runtime_target *target, const struct joins *joins,
 		.stub_fd = -1,
 		.proc_fd = proc_fd,
 	};
-	int r = runtime_spawn_joined(&start, joins, -1, child->control_fd, child, err);
+	int r = runtime_spawn_joining(&start, joins, child->control_fd, child, err);
 	/* Until it is in the control group, whose processors need not be ours. */
 	if (r == 0 && child->plan->initial_cpus &&
 	    sched_setaffinity(child->pid, sizeof(cpu_set_t), child->plan->initial_cpus) < 0) {

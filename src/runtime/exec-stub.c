@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -77,13 +78,32 @@ static long exists(const char *path)
 	return call(SYS_faccessat, AT_FDCWD, (long)path, F_OK, 0);
 }
 
+/* The arguments before those of the command, in their order; see exec-command.h. */
+enum argument {
+	OWN_NAME,
+	CANDIDATES,
+	FILTER_OFFSET,
+	FILTER_COUNT,
+	FILTER_FLAGS,
+	LISTENING_OFFSET,
+	CONTROL_FD,
+	FORK,
+	KEY,
+	FIRST_CANDIDATE = KEY + 3,
+};
+
 static long control_fd;
+
+static _Noreturn void leave(void)
+{
+	for (;;)
+		(void)call(SYS_exit_group, 1, 0, 0, 0);
+}
 
 static _Noreturn void end(const struct child_report *report)
 {
 	(void)call(SYS_write, control_fd, (long)report, sizeof(*report), 0);
-	for (;;)
-		(void)call(SYS_exit_group, 1, 0, 0, 0);
+	leave();
 }
 
 static size_t number(const char *digits)
@@ -99,7 +119,7 @@ static size_t number(const char *digits)
 static struct sock_filter filter[FILTER_MAX];
 static struct child_report report;
 
-/* The key of a filter with a listener, which waits for an answer to every other call. */
+/* What opens the door of a filter that may refuse every other call, or wait for an answer to it. */
 static uint64_t key[3];
 
 static long keyed_call(long number, long a, long b, long c)
@@ -124,18 +144,16 @@ static long set_filter(size_t offset, size_t count, size_t flags)
 static long set_listening_filter(size_t offset)
 {
 	struct exec_listening_filter head;
-	struct exec_listener_message message;
+	struct exec_message message;
 
 	long r = call(SYS_pread64, control_fd + 1, (long)&head, sizeof(head), (long)offset);
 	if (r != sizeof(head))
 		return r < 0 ? r : -EIO;
-	for (int i = 0; i < 3; i++)
-		key[i] = head.key[i];
 	long fd = set_filter(offset + sizeof(head), head.count, head.flags);
 	if (fd < 0)
 		return fd;
 	report.step = CHILD_LISTENER;
-	exec_listener_message(&message, &report, (int)fd);
+	exec_message(&message, &report, (int)fd);
 	r = keyed_call(SYS_sendmsg, control_fd, (long)&message.header, MSG_NOSIGNAL);
 	(void)keyed_call(SYS_close, fd, 0, 0);
 	return r;
@@ -161,15 +179,25 @@ void stub_main(uintptr_t *stack)
 	size_t argc = stack[0];
 	char **argv = (char **)(stack + 1);
 	char **env = argv + argc + 1;
-	size_t candidates = argc > 7 ? number(argv[1]) : 0;
+	size_t candidates = argc > FIRST_CANDIDATE ? number(argv[CANDIDATES]) : 0;
 
 	/* An image that names /proc/self/exe gets us as its program. */
-	if (argc <= 7 || candidates > argc - 7)
+	if (argc <= FIRST_CANDIDATE || candidates > argc - FIRST_CANDIDATE)
 		for (;;)
 			(void)call(SYS_exit_group, 126, 0, 0, 0);
-	control_fd = (long)number(argv[6]);
+	control_fd = (long)number(argv[CONTROL_FD]);
+	for (int i = 0; i < 3; i++)
+		key[i] = number(argv[KEY + i]);
 	(void)call(SYS_fcntl, control_fd, F_SETFD, FD_CLOEXEC, 0);
-	set_filters(number(argv[2]), number(argv[3]), number(argv[4]), number(argv[5]));
-	exec_candidates(argv + 7, candidates, argv + 7 + candidates, env, execute, exists, &report);
+	enum exec_fork fork = (enum exec_fork)number(argv[FORK]);
+	/* Who has the same user inside shall not find the new process half made either. Its exec undoes it. */
+	if (fork)
+		(void)call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0);
+	set_filters(number(argv[FILTER_OFFSET]), number(argv[FILTER_COUNT]),
+		    number(argv[FILTER_FLAGS]), number(argv[LISTENING_OFFSET]));
+	if (fork && exec_enter_pid_namespace(fork, (int)control_fd, keyed_call, leave, &report) < 0)
+		end(&report);
+	exec_candidates(argv + FIRST_CANDIDATE, candidates, argv + FIRST_CANDIDATE + candidates,
+			env, execute, exists, &report);
 	end(&report);
 }

@@ -185,6 +185,7 @@ static const char *const step_words[CHILD_STEP_COUNT] = {
 	[CHILD_CAPABILITIES] = "set the capabilities",
 	[CHILD_GROUPS] = "set the groups",
 	[CHILD_SECCOMP] = "set the seccomp filter",
+	[CHILD_FORK] = "make the process in the container",
 };
 
 static const char *step_object(const struct launch_plan *plan, const struct child_report *report)
@@ -225,6 +226,9 @@ static const struct reason {
 } reasons[] = {
 	{ CHILD_CLONE, EAGAIN, 0,
 	  "too many processes; raise the limit of processes of this user or cgroup" },
+	{ CHILD_FORK, EAGAIN, 0,
+	  "too many processes; raise the container's limit with --pids-limit of update, or end "
+	  "some" },
 	{ CHILD_TIME_NAMESPACE, EINVAL, ENOTSUP,
 	  "this kernel has none (CONFIG_TIME_NS); leave --time-offset out" },
 	{ CHILD_TIME_NAMESPACE, ENOENT, ENOTSUP,
@@ -289,9 +293,33 @@ static int explain_user(const struct launch_plan *plan, const struct child_repor
 	return err_errno(err, "become user %u, group %u", process->uid, process->gid);
 }
 
+/* The last words of a process that enters a container are spoken inside, where another one may have got hold of it. */
+static bool is_possible(const struct launch_plan *plan, const struct child_report *report)
+{
+	switch (report->step) {
+	case CHILD_EXEC:
+		return report->index >= 0 && (size_t)report->index < plan->candidates.count;
+	case CHILD_JOIN:
+		return report->index >= 0 && report->index < OCI_NS_COUNT;
+	case CHILD_AFFINITY:
+		return plan->initial_cpus || plan->final_cpus;
+	case CHILD_BIND_SOURCE ... CHILD_MOUNT_COPY_UP:
+	case CHILD_DEVICE:
+	case CHILD_SYSCTL:
+	case CHILD_MASK:
+	case CHILD_READONLY:
+	case CHILD_HOOK:
+		return !plan->enters_container;
+	default:
+		return report->step < CHILD_STEP_COUNT && report->code > 0;
+	}
+}
+
 int launch_plan_explain(const struct launch_plan *plan, const struct child_report *report,
 			struct err *err)
 {
+	if (plan->enters_container && !is_possible(plan, report))
+		return err_set(err, EPROTO, "the new process says what it should not");
 	switch (report->step) {
 	case CHILD_JOIN:
 		return explain_join(plan, report, err);

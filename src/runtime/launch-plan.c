@@ -1,7 +1,9 @@
 #include "runtime/launch-plan.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/filter.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stdio.h>
@@ -630,18 +632,29 @@ static int plan_filters(struct launch_plan *plan, struct err *err)
 	const struct oci_runtime_config *config = plan->config;
 	bool is_listening = config->seccomp.flags & SECCOMP_FILTER_FLAG_NEW_LISTENER;
 
+	bool has_listener = is_listening || config->seccomp_recording.count;
+
 	if (!is_listening)
 		plan->filter = config->seccomp;
-	if (!is_listening && !config->seccomp_recording.count)
-		return 0;
 	if (is_listening && config->seccomp_recording.count)
 		return err_set(err, EBUSY,
 			       "linux.seccomp: calls that an agent is notified of cannot be "
 			       "recorded as well, since there can be one listener only");
+	if (!has_listener && !(plan->enters_container && plan->filter.count))
+		return 0;
 	if (getrandom(plan->filter_key, sizeof(plan->filter_key), 0) < 0)
 		return err_errno(err, "get random bytes");
-	return seccomp_filter_add_door(is_listening ? &config->seccomp : &config->seccomp_recording,
-				       plan->filter_key, &plan->listening, err);
+	int r = 0;
+	if (has_listener)
+		r = seccomp_filter_add_door(is_listening ? &config->seccomp
+							 : &config->seccomp_recording,
+					    plan->filter_key, &plan->listening, err);
+	if (r == 0 && plan->enters_container && plan->filter.count) {
+		r = seccomp_filter_add_door(&config->seccomp, plan->filter_key, &plan->own_filter,
+					    err);
+		plan->filter = plan->own_filter;
+	}
+	return r;
 }
 
 /* The stub's arguments, ended by the command's own; see exec-command.h. */
@@ -667,6 +680,12 @@ static void plan_stub(struct launch_plan *plan)
 			     ? child_stub_size + filter->count * sizeof(struct sock_filter)
 			     : 0);
 	strlist_addf(&plan->stub_args, "%u", EXEC_CONTROL_FD + process->preserve_fds);
+	strlist_addf(&plan->stub_args, "%d",
+		     !plan->enters_container ? EXEC_NO_FORK
+		     : process->terminal     ? EXEC_FORK_WITH_TERMINAL
+					     : EXEC_FORK);
+	for (int i = 0; i < SECCOMP_KEY_WORDS; i++)
+		strlist_addf(&plan->stub_args, "%" PRIu64, plan->filter_key[i]);
 	strlist_extend(&plan->stub_args, &plan->candidates);
 	size_t own = plan->stub_args.count;
 	plan->stub_argv = xcalloc(own + process->args.count + 1, sizeof(char *));
@@ -755,6 +774,22 @@ static int parse_cpus(const char *text, const char *name, cpu_set_t **ret_cpus, 
 		name, text);
 }
 
+/* The process forks after it has been set. */
+static int check_entry_scheduler(const struct oci_scheduler *scheduler, struct err *err)
+{
+	if (scheduler->policy == SCHED_DEADLINE)
+		return err_set(
+			err, ENOTSUP,
+			"process.scheduler.policy: SCHED_DEADLINE ends with a fork, so a process "
+			"that enters a container cannot have it; leave it out");
+	if (scheduler->policy >= 0 && scheduler->flags & SCHED_FLAG_RESET_ON_FORK)
+		return err_set(
+			err, ENOTSUP,
+			"process.scheduler.flags: with SCHED_FLAG_RESET_ON_FORK nothing is left of "
+			"it in a process that enters a container; leave it out");
+	return 0;
+}
+
 int launch_plan_make_entry(const struct oci_process *process, const struct seccomp_filter *filter,
 			   const struct seccomp_filter *recording, const struct userns_map *map,
 			   bool groups_are_fixed, struct launch_plan **ret_plan, struct err *err)
@@ -779,7 +814,9 @@ int launch_plan_make_entry(const struct oci_process *process, const struct secco
 	plan->is_in_user_namespace = map->uid_count > 0;
 	plan->groups_are_fixed = groups_are_fixed;
 	plan_root_ids(plan);
-	int r = plan_rlimits(plan, err);
+	int r = check_entry_scheduler(&process->scheduler, err);
+	if (r >= 0)
+		r = plan_rlimits(plan, err);
 	if (r >= 0)
 		r = parse_cpus(process->initial_cpu_affinity, "initial", &plan->initial_cpus, err);
 	if (r >= 0)
@@ -822,6 +859,7 @@ void launch_plan_free(struct launch_plan *plan)
 	free(plan->sysctls);
 	free(plan->rlimits);
 	seccomp_filter_clear(&plan->listening);
+	seccomp_filter_clear(&plan->own_filter);
 	strlist_clear(&plan->candidates);
 	strlist_clear(&plan->stub_args);
 	free(plan->stub_argv);

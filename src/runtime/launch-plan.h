@@ -142,10 +142,12 @@ struct launch_plan {
 	size_t rlimit_count;
 
 	/* A filter that has a listener is set first, with a door (kernel/seccomp.h): the other one, if there is any,
-	 * has to come through. */
+	 * has to come through. Where a container is entered both have one, for the fork. */
 	struct seccomp_filter listening; /* instructions owned; count 0: none */
 	uint64_t filter_key[SECCOMP_KEY_WORDS];
-	struct seccomp_filter filter; /* instructions are config's; count 0: none */
+	struct seccomp_filter
+		filter; /* instructions are config's, or own_filter's; count 0: none */
+	struct seccomp_filter own_filter;
 
 	/* the command */
 	bool use_stub; /* execute by exec-stub.c, see exec-command.h */

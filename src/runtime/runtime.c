@@ -281,6 +281,19 @@ static int spawn_direct(struct child *start, const struct cgroup *cgroup, int cg
 	return 0;
 }
 
+int runtime_spawn_joining(struct child *start, const struct joins *joins, int other_end,
+			  struct runtime_child *child, struct err *err)
+{
+	child->pid = clone_process(0, &child->pid_fd, -1);
+	if (child->pid == 0) {
+		close(other_end);
+		if (close_to_others(start) < 0 || join_all(start, joins) < 0)
+			child_report_and_exit(start);
+		child_main(start);
+	}
+	return child->pid < 0 ? err_errno(err, "fork") : 0;
+}
+
 int runtime_spawn_joined(struct child *start, const struct joins *joins, int cgroup_fd,
 			 int other_end, struct runtime_child *child, struct err *err)
 {
@@ -654,6 +667,41 @@ static int set_rlimits(const struct runtime_child *child, struct err *err)
 	return 0;
 }
 
+/* The process that is the command's to be, made by the one that has entered. It is a child of ours: whoever else has got
+ * at the socket cannot name another. */
+static int take_successor(struct runtime_child *child, pid_t pid, struct err *err)
+{
+	siginfo_t info;
+	int status;
+
+	if (!child->plan->enters_container || pid <= 0 || pid == child->pid ||
+	    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+		return err_set(err, EPROTO, "the new process was named by a stranger");
+	int pid_fd = pidfd_open_process(pid);
+	if (pid_fd < 0)
+		return err_errno(err, "open process %d", pid);
+	/* It may be kept by its own filter from ending. */
+	(void)pidfd_signal(child->pid_fd, SIGKILL);
+	(void)process_reap(child->pid, &status);
+	fd_close(&child->pid_fd);
+	child->pid = pid;
+	child->pid_fd = pid_fd;
+	return 0;
+}
+
+/* A failure can be told by the new process before the other one has told who that is. */
+static void await_successor(struct runtime_child *child)
+{
+	struct child_report report;
+	struct err ignored; /* the failure is the one to tell */
+	int fds[2];
+
+	if (receive_report(child, &report, fds) > 0 && report.step == CHILD_CLONED)
+		(void)take_successor(child, report.index, &ignored);
+	fd_close(&fds[0]);
+	fd_close(&fds[1]);
+}
+
 /* The child waits: for this, and then for who takes the listener. */
 static int hand_listener_on(struct runtime_child *child, int listener_fd, struct err *err)
 {
@@ -679,22 +727,29 @@ int runtime_exec(struct runtime_child *child, int *ret_exit_code, struct err *er
 	}
 	/* A child that died meanwhile is found out by the next line. */
 	(void)runtime_send_go(child);
-	r = receive_report(child, &report, fds);
-	if (r > 0 && report.step == CHILD_LISTENER) {
-		r = hand_listener_on(child, fds[0], err);
+	const pid_t entered = child->pid;
+	while ((r = receive_report(child, &report, fds)) > 0 && report.code == 0) {
+		if (report.step == CHILD_LISTENER)
+			r = hand_listener_on(child, fds[0], err);
+		else if (report.step == CHILD_CLONED)
+			r = take_successor(child, report.index, err);
+		else
+			r = err_set(err, EPROTO, "the new process says what it should not");
 		if (r < 0) {
 			runtime_abandon(child);
 			*ret_exit_code = RUNTIME_FAILED;
 			return r;
 		}
-		r = receive_report(child, &report, fds);
 	}
-	if (r == 0 || r == -ECONNRESET) {
+	if (r > 0 && child->plan->enters_container && child->pid == entered)
+		await_successor(child);
+	bool is_there = !child->plan->enters_container || child->pid != entered;
+	if (is_there && (r == 0 || r == -ECONNRESET)) {
 		fd_close(&child->control_fd);
 		launch_plan_free(take_ptr(&child->plan));
 		return 0;
 	}
-	if (r < 0) {
+	if (r <= 0) {
 		*ret_exit_code = RUNTIME_FAILED;
 		return fail_without_report(child, err);
 	}

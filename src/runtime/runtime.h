@@ -73,7 +73,8 @@ struct runtime_target {
  * the same as after runtime_spawn(): runtime_ready() gives the terminal's master side, and runtime_exec() lets the
  * command run, with the same exit codes on failure. The process is a child of the caller.
  *
- * From inside the container nobody can look into the process before it is the command, and "/proc/self/exe" of the
+ * From inside the container nobody sees the process before it has only what the command has. It comes with
+ * runtime_exec(): until then `pid` is the one that makes it, outside of the PID namespace. And "/proc/self/exe" of the
  * command never leads to our program. A working directory that does not exist is an error, other than at the start.
  *
  * Process and filter have to stay as they are until runtime_exec() or runtime_abandon() has returned. -ESRCH: the

@@ -217,6 +217,25 @@ foreign_descriptors='for d in /proc/self/fd/*; do case $(readlink $d) in /dev/*|
 	assert_not_contains seen
 }
 
+# A process that is made inside with the rights of who enters, and drops them there, is caught with all of root's.
+@test "a process that enters has no more than its command, whoever may trace it" {
+	local option
+	for option in "" "--security-opt no-new-privileges" "--user 1234"; do
+		# shellcheck disable=SC2086
+		davit run -d --name box --network none --cap-add SYS_PTRACE $option -v "$DAVIT_BUILD/tests/onlooker:/onlooker:ro" "$BUSYBOX" /onlooker >/dev/null
+		wait_until 10 log_has box ready
+		for _ in $(seq 8); do
+			davit exec box sleep 0.02
+			davit exec -t box sleep 0.02 >/dev/null
+		done
+		run_status 0 davit logs box
+		assert_not_contains seen
+		assert_contains met
+		davit rm -f -t 0 box >/dev/null
+	done
+}
+log_has() { davit logs "$1" | grep -q "$2"; }
+
 # --- the kernel's own programs and keys
 
 @test "release_agent, core_pattern, modprobe, uevent_helper, binfmt_misc and sysrq cannot be written" {

@@ -35,6 +35,22 @@ running() { davit run -d --name c --network none "$@" "$BUSYBOX" sleep 1000 >/de
 	[[ $first != *"$output"* ]] || fail "no more capabilities"
 }
 
+@test "exec: a filter that forbids all that making the process takes" {
+	local calls='"clone", "clone3", "fork", "vfork", "setsid", "ioctl", "sendmsg", "prctl", "socket"'
+	echo '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ['"$calls"'], "action": "SCMP_ACT_ERRNO", "errnoRet": 13}]}' >"$BATS_TEST_TMPDIR/narrow.json"
+	local option
+	for option in seccomp=unconfined no-new-privileges; do
+		davit run -d --name box --network none --security-opt "$option" --security-opt seccomp="$BATS_TEST_TMPDIR/narrow.json" "$BUSYBOX" sleep 100 >/dev/null
+		run_status 0 davit exec box cat /proc/self/stat
+		# Its own session and process group, in the PID namespace of the container.
+		grep -E '^([0-9]+) \(cat\) R 0 \1 \1 ' <<<"$output"
+		run_status 0 davit exec -t box grep Seccomp: /proc/self/status
+		assert_contains 2
+		run_status 2 davit exec box sh -c 'true | true'
+		davit rm -f -t 0 box >/dev/null
+	done
+}
+
 @test "exec: input ends, is not read without -i" {
 	running
 	run_davit exec -i c wc -c < <(head -c 300000 /dev/zero)

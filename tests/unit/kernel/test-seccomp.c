@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -478,6 +479,44 @@ static void test_who_has_the_key_passes_the_door(void **state)
 	seccomp_filter_clear(&plain);
 }
 
+/* What is let through lets a process be made, without namespaces, and have a session and a terminal. */
+static void test_the_door_is_for_the_fork_too(void **state)
+{
+	static const uint64_t key[SECCOMP_KEY_WORDS] = { 1, 2, 3 };
+	static const struct {
+		int number;
+		uint64_t arguments[2];
+		bool passes;
+	} calls[] = {
+		{ SYS_setsid, { 0, 0 }, true },
+		{ SYS_clone, { CLONE_PARENT, 0 }, true },
+		{ SYS_clone, { CLONE_PARENT | CLONE_NEWUSER, 0 }, false },
+		{ SYS_clone, { SIGCHLD, 0 }, false },
+		{ SYS_ioctl, { 0, TIOCSCTTY }, true },
+		{ SYS_ioctl, { 0, TIOCSTI }, false },
+		{ SYS_execve, { 0, 0 }, false },
+	};
+	struct seccomp_filter plain =
+		compiled("{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"defaultErrnoRet\": 13}", 0);
+	struct seccomp_filter filter;
+	struct err err;
+
+	assert_int_equal(seccomp_filter_add_door(&plain, key, &filter, &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		struct seccomp_data call = {
+			.nr = calls[i].number,
+			.arch = seccomp_arch_native(),
+			.args = { calls[i].arguments[0], calls[i].arguments[1], 0, 1, 2, 3 },
+		};
+		assert_int_equal(seccomp_filter_run(&filter, &call),
+				 calls[i].passes ? SECCOMP_RET_ALLOW : ERRNO(13));
+		call.args[5] = 4;
+		assert_int_equal(seccomp_filter_run(&filter, &call), ERRNO(13));
+	}
+	seccomp_filter_clear(&filter);
+	seccomp_filter_clear(&plain);
+}
+
 static void test_a_narrowed_profile_allows_no_more_than_before(void **state)
 {
 	struct seccomp_profile *wide, *narrow, *again;
@@ -776,6 +815,7 @@ int main(void)
 		cmocka_unit_test(test_errors_name_the_place),
 		cmocka_unit_test(test_notifications_have_a_listener),
 		cmocka_unit_test(test_who_has_the_key_passes_the_door),
+		cmocka_unit_test(test_the_door_is_for_the_fork_too),
 		cmocka_unit_test(test_a_narrowed_profile_allows_no_more_than_before),
 		cmocka_unit_test(test_names_and_numbers_are_two_ways),
 		cmocka_unit_test(test_the_kernel_takes_the_default_and_keeps_to_it),
