@@ -223,8 +223,13 @@ char *timestamp_format(int64_t usec)
 
 int64_t timestamp_now_usec(void)
 {
+	return timestamp_now_nsec() / 1000;
+}
+
+int64_t timestamp_now_nsec(void)
+{
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * SECOND + now.tv_nsec / 1000;
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }

@@ -21,3 +21,4 @@ int timestamp_parse(const char *text, int64_t now_usec, int64_t *ret_usec, struc
 char *timestamp_format(int64_t usec);
 
 int64_t timestamp_now_usec(void); /* the wall clock */
+int64_t timestamp_now_nsec(void);

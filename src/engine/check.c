@@ -229,11 +229,7 @@ static int check_containers(struct check *check, struct err *err)
 
 static int make_volume_directory(struct check *check, const char *name, struct err *err)
 {
-	autofree char *directory = xasprintf("%s/volumes/%s", check->engine->root, name),
-		      *data = path_join(directory, "_data");
-
-	int r = file_make_dirs(AT_FDCWD, directory, 0711, err);
-	return r < 0 ? r : file_make_dirs(AT_FDCWD, data, 0755, err);
+	return volume_make_directory(check->engine, name, err);
 }
 
 /* Somebody may want what is in it. */

@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
@@ -23,14 +23,6 @@
 #include "engine/names.h"
 #include "engine/namespace-mode.h"
 #include "store/database.h"
-
-static int64_t now_nsec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 static char *command_text(const struct container_spec *spec)
 {
@@ -72,7 +64,7 @@ static int insert_row(struct database *db, const char *id, const char *name,
 {
 	enum container_state state =
 		flags & CREATE_TO_START ? CONTAINER_RUNNING : CONTAINER_CREATED;
-	int64_t now = now_nsec();
+	int64_t now = timestamp_now_nsec();
 	autojson struct json_object *json = container_spec_to_json(spec);
 	autofree char *command = command_text(spec), *ports = strlist_join(&spec->ports, "\n"),
 		      *labels = json_pairs_text(&spec->labels);

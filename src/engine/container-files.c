@@ -179,10 +179,9 @@ static int fill_volume(struct engine *engine, const struct container_map *map,
 	/* A file system that is made anew belongs to the user from its beginning. */
 	if (r < 0 || !mount->chown_to_user || (!is_volume && mount->kind != MOUNT_BIND))
 		return r;
-	autofree char *data =
-		backing	    ? xstrdup(backing)
-		: is_volume ? xasprintf("%s/volumes/%s/_data", engine->root, mount->source)
-			    : xstrdup(mount->source);
+	autofree char *data = backing	  ? xstrdup(backing)
+			      : is_volume ? volume_data_path(engine, mount->source)
+					  : xstrdup(mount->source);
 	return volume_chown(engine, data, &owner, err);
 }
 

@@ -25,6 +25,7 @@
 #include "engine/published-ports.h"
 #include "engine/run-directory.h"
 #include "engine/shared-namespaces.h"
+#include "engine/volume.h"
 #include "kernel/caps.h"
 #include "network/ports.h"
 #include "oci/runtime-config.h"
@@ -89,9 +90,7 @@ static struct json_object *mounts_json(const struct engine *engine,
 			continue;
 		}
 		autofree char *data =
-			mount.kind == MOUNT_VOLUME
-				? xasprintf("%s/volumes/%s/_data", engine->root, mount.source)
-				: NULL;
+			mount.kind == MOUNT_VOLUME ? volume_data_path(engine, mount.source) : NULL;
 		json_add_string(row, "Type", mount_kind_name(mount.kind));
 		if (mount.kind == MOUNT_VOLUME)
 			json_add_string(row, "Name", mount.source);

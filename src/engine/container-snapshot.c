@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -107,7 +108,7 @@ static int insert_snapshot(struct database *db, const char *id, const char *tag,
 	statement_bind_text(insert, 1, id);
 	statement_bind_text(insert, 2, tag);
 	statement_bind_text(insert, 3, layer);
-	statement_bind_int(insert, 4, store_now_nsec());
+	statement_bind_int(insert, 4, timestamp_now_nsec());
 	return statement_run(insert, err);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -204,14 +205,6 @@ static void add_times(struct json_object *event, int64_t nsec)
 	json_add_string(event, "time", programs);
 }
 
-static int64_t now_nsec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 struct reading {
 	const struct event_query *query;
 	struct event_reader *reader;
@@ -268,7 +261,7 @@ static int await_more(struct reading *reading, struct err *err)
 	if (!query->follows)
 		return 0;
 	if (query->until_nsec) {
-		int64_t left = query->until_nsec - now_nsec();
+		int64_t left = query->until_nsec - timestamp_now_nsec();
 		if (left <= 0)
 			return 0;
 		left = left / 1000000 + 1;

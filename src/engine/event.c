@@ -2,8 +2,8 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json-text.h"
@@ -75,14 +75,6 @@ static void add_line(struct strbuf *lines, const struct event *event)
 	strbuf_adds(lines, "}\n");
 }
 
-static int64_t now_nsec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 static void append(struct engine *engine, const struct strbuf *lines)
 {
 	static bool has_warned; /* once is enough where the disk is full */
@@ -121,7 +113,7 @@ static struct event of_container(const struct container *container, enum event_s
 			       .image = container->image_name,
 			       .attributes = container->labels,
 			       .status = status,
-			       .time_nsec = now_nsec() };
+			       .time_nsec = timestamp_now_nsec() };
 }
 
 void event_container(struct engine *engine, const struct container *container,
@@ -179,9 +171,11 @@ void event_container_several(struct engine *engine, const struct container *cont
 
 void event_image(struct engine *engine, enum event_status status, const char *id, const char *name)
 {
-	const struct event event = {
-		.type = "image", .id = id, .name = name, .status = status, .time_nsec = now_nsec()
-	};
+	const struct event event = { .type = "image",
+				     .id = id,
+				     .name = name,
+				     .status = status,
+				     .time_nsec = timestamp_now_nsec() };
 
 	tell(engine, &event);
 }
@@ -190,7 +184,7 @@ void event_object(struct engine *engine, const char *type, enum event_status sta
 		  const char *name)
 {
 	const struct event event = {
-		.type = type, .name = name, .status = status, .time_nsec = now_nsec()
+		.type = type, .name = name, .status = status, .time_nsec = timestamp_now_nsec()
 	};
 
 	tell(engine, &event);

@@ -9,9 +9,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
@@ -28,14 +28,6 @@
 #include "kernel/pidfd.h"
 #include "monitor/attach.h"
 #include "runtime/runtime.h"
-
-static int64_t now_nsec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 struct check {
 	struct runtime_child child;
@@ -195,7 +187,7 @@ int container_check_health(struct engine *engine, struct container *container, i
 {
 	autocontainer_spec struct container_spec *spec = NULL;
 	autofree char *output = NULL;
-	struct health_result result = { .start_nsec = now_nsec() };
+	struct health_result result = { .start_nsec = timestamp_now_nsec() };
 
 	int r = container_spec_of(container, &spec, err);
 	if (r < 0)
@@ -216,7 +208,7 @@ int container_check_health(struct engine *engine, struct container *container, i
 			err);
 	if (r < 0)
 		return r;
-	result.end_nsec = now_nsec();
+	result.end_nsec = timestamp_now_nsec();
 	result.output = output;
 	r = write_down(engine, container, spec, &result, err);
 	if (r < 0)

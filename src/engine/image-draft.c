@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -29,7 +30,7 @@ struct image_draft *image_draft_new(const struct oci_platform *platform)
 {
 	struct image_draft *draft = xcalloc(1, sizeof(*draft));
 
-	draft->now_nsec = store_now_nsec();
+	draft->now_nsec = timestamp_now_nsec();
 	draft->document = json_object_new_object();
 	json_add_string(draft->document, "architecture", platform->architecture);
 	json_add_string(draft->document, "os", platform->os);
@@ -84,7 +85,7 @@ int image_draft_from_image(struct engine *engine, struct image *image,
 		r = json_parse(image->config_text, image->config_size, &draft->document, err);
 	if (r < 0)
 		return r;
-	draft->now_nsec = store_now_nsec();
+	draft->now_nsec = timestamp_now_nsec();
 	for (size_t i = 0; i < ARRAY_SIZE(stale); i++)
 		json_object_object_del(draft->document, stale[i]);
 	json_object_object_del(json_need_object(draft->document, "config"), "OnBuild");

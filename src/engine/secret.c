@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
@@ -277,7 +277,6 @@ static int write_row(struct database *db, const struct secret_request *request, 
 	autostatement struct statement *insert = NULL;
 	autofree char *options = json_pairs_text(request->options),
 		      *labels = json_pairs_text(request->labels);
-	struct timespec now;
 
 	int r = database_prepare(db,
 				 "INSERT INTO secrets(id, name, driver, options, labels, "
@@ -288,12 +287,11 @@ static int write_row(struct database *db, const struct secret_request *request, 
 				 &insert, err);
 	if (r < 0)
 		return r;
-	clock_gettime(CLOCK_REALTIME, &now);
 	statement_bind_text(insert, 1, id);
 	statement_bind_text(insert, 2, request->name);
 	statement_bind_text(insert, 3, options);
 	statement_bind_text(insert, 4, labels);
-	statement_bind_int(insert, 5, now.tv_sec * INT64_C(1000000000) + now.tv_nsec);
+	statement_bind_int(insert, 5, timestamp_now_nsec());
 	statement_bind_text(insert, 6, file);
 	return statement_run(insert, err);
 }

@@ -14,7 +14,6 @@
 #include "engine/event.h"
 #include "engine/volume-backing.h"
 #include "engine/volume.h"
-#include "store/database.h"
 #include "store/decompress.h"
 #include "store/extract.h"
 #include "store/tar-tree.h"
@@ -118,22 +117,6 @@ static int read_archive(void *arg, struct err *err)
 	return r < 0 ? r : tar_reader_drain(reader, err);
 }
 
-/* It holds something now, so a first container does not fill it. */
-static int mark_used(struct engine *engine, const char *name, struct err *err)
-{
-	autostatement struct statement *update = NULL;
-	struct database *db;
-
-	int r = engine_database(engine, &db, err);
-	if (r == 0)
-		r = database_prepare(db, "UPDATE volumes SET needs_copy_up = 0 WHERE name = ?",
-				     &update, err);
-	if (r < 0)
-		return r;
-	statement_bind_text(update, 1, name);
-	return statement_run(update, err);
-}
-
 int volume_import(struct engine *engine, const struct volume *volume, int in_fd, struct err *err)
 {
 	const struct userns_map *map;
@@ -153,7 +136,7 @@ int volume_import(struct engine *engine, const struct volume *volume, int in_fd,
 	r = engine_run_mapped(engine, read_archive, &job, err);
 	if (r < 0)
 		return err_wrap(err, "import into volume '%s'", volume->name);
-	r = mark_used(engine, volume->name, err);
+	r = volume_mark_used(engine, volume->name, err);
 	if (r == 0)
 		event_object(engine, "volume", EVENT_IMPORT, volume->name);
 	return r;

@@ -21,8 +21,6 @@
 #include "engine/volume.h"
 #include "kernel/mount.h"
 #include "runtime/copy-up.h"
-#include "store/database.h"
-#include "store/store.h"
 
 struct fill {
 	const struct strlist *layer_dirs;
@@ -78,8 +76,6 @@ int volume_fill(struct engine *engine, const char *name, const struct strlist *l
 		const char *path, bool copy, const struct identity *identity, struct err *err)
 {
 	autovolume struct volume *volume = NULL;
-	autostatement struct statement *statement = NULL;
-	struct database *db;
 
 	int r = volume_find(engine, name, &volume, err);
 	if (r < 0 || !volume->needs_copy_up)
@@ -95,14 +91,7 @@ int volume_fill(struct engine *engine, const char *name, const struct strlist *l
 	r = engine_run_mapped(engine, fill_in_mapping, &fill, err);
 	if (r < 0)
 		return err_wrap(err, "volume '%s'", name);
-	r = engine_database(engine, &db, err);
-	if (r == 0)
-		r = database_prepare(db, "UPDATE volumes SET needs_copy_up = 0 WHERE name = ?",
-				     &statement, err);
-	if (r < 0)
-		return r;
-	statement_bind_text(statement, 1, volume->name);
-	return statement_run(statement, err);
+	return volume_mark_used(engine, volume->name, err);
 }
 
 struct chown_job {

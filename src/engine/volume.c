@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -14,7 +14,6 @@
 #include "base/random.h"
 #include "engine/engine.h"
 #include "engine/event.h"
-#include "engine/mount-spec.h"
 #include "engine/mount-spec.h"
 #include "store/database.h"
 #include "store/store.h"
@@ -26,6 +25,20 @@
 static char *volume_directory(const struct engine *engine, const char *name)
 {
 	return xasprintf("%s/volumes/%s", engine->root, name);
+}
+
+char *volume_data_path(const struct engine *engine, const char *name)
+{
+	return xasprintf("%s/volumes/%s/_data", engine->root, name);
+}
+
+int volume_make_directory(const struct engine *engine, const char *name, struct err *err)
+{
+	autofree char *directory = volume_directory(engine, name),
+		      *data = volume_data_path(engine, name);
+
+	int r = file_make_dirs(AT_FDCWD, directory, 0711, err);
+	return r < 0 ? r : file_make_dirs(AT_FDCWD, data, 0755, err);
 }
 
 void volume_free(struct volume *volume)
@@ -59,7 +72,7 @@ static struct volume *volume_of_row(struct engine *engine, struct statement *row
 	volume->is_anonymous = statement_int(row, 5);
 	volume->needs_copy_up = statement_int(row, 6);
 	volume->use_count = statement_int(row, 7);
-	volume->mountpoint = xasprintf("%s/volumes/%s/_data", engine->root, volume->name);
+	volume->mountpoint = volume_data_path(engine, volume->name);
 	return volume;
 }
 
@@ -139,7 +152,6 @@ int volume_create(struct engine *engine, const char *name, const struct strlist 
 	autostatement struct statement *insert = NULL;
 	char random[65];
 	struct database *db;
-	struct timespec now;
 
 	if (name && !object_name_is_valid(name))
 		return err_set(
@@ -151,14 +163,10 @@ int volume_create(struct engine *engine, const char *name, const struct strlist 
 	autofree char *labels_text = json_pairs_text(labels),
 		      *options_text = json_pairs_text(options);
 	const char *chosen = name ?: random;
-	autofree char *directory = volume_directory(engine, chosen),
-		      *data = path_join(directory, "_data");
 
 	int r = engine_database(engine, &db, err);
 	if (r == 0)
-		r = file_make_dirs(AT_FDCWD, directory, 0711, err);
-	if (r == 0)
-		r = file_make_dirs(AT_FDCWD, data, 0755, err);
+		r = volume_make_directory(engine, chosen, err);
 	if (r == 0)
 		r = database_prepare(db,
 				     "INSERT INTO volumes(name, driver, options, labels, "
@@ -167,11 +175,10 @@ int volume_create(struct engine *engine, const char *name, const struct strlist 
 				     &insert, err);
 	if (r < 0)
 		return r;
-	clock_gettime(CLOCK_REALTIME, &now);
 	statement_bind_text(insert, 1, chosen);
 	statement_bind_text(insert, 2, options_text);
 	statement_bind_text(insert, 3, labels_text);
-	statement_bind_int(insert, 4, now.tv_sec * INT64_C(1000000000) + now.tv_nsec);
+	statement_bind_int(insert, 4, timestamp_now_nsec());
 	statement_bind_int(insert, 5, name == NULL);
 	r = statement_run(insert, err);
 	if (r == -EEXIST)
@@ -199,6 +206,21 @@ int volume_ensure(struct engine *engine, const char *name, struct err *err)
 		return r < 0 ? r : 0;
 	r = volume_create(engine, name, NULL, NULL, &volume, err);
 	return r == -EEXIST ? 0 : r; /* another command was faster, and that is as good */
+}
+
+int volume_mark_used(struct engine *engine, const char *name, struct err *err)
+{
+	autostatement struct statement *update = NULL;
+	struct database *db;
+
+	int r = engine_database(engine, &db, err);
+	if (r == 0)
+		r = database_prepare(db, "UPDATE volumes SET needs_copy_up = 0 WHERE name = ?",
+				     &update, err);
+	if (r < 0)
+		return r;
+	statement_bind_text(update, 1, name);
+	return statement_run(update, err);
 }
 
 int volume_users(struct engine *engine, const char *name, struct strlist *names, struct err *err)

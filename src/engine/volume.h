@@ -32,6 +32,11 @@ int volume_create(struct engine *engine, const char *name, const struct strlist 
 /* The volume `name`, made when it is not there. */
 int volume_ensure(struct engine *engine, const char *name, struct err *err);
 
+/* Where the content of one is, which may have no record; owned by the caller. */
+char *volume_data_path(const struct engine *engine, const char *name);
+/* Make that directory if it is not there. */
+int volume_make_directory(const struct engine *engine, const char *name, struct err *err);
+
 /* By name or by a prefix that only one has. -ENOENT, -ENOTUNIQ. */
 int volume_find(struct engine *engine, const char *name, struct volume **ret_volume,
 		struct err *err);
@@ -40,6 +45,9 @@ int volume_list(struct engine *engine, struct volume ***ret_list, size_t *ret_co
 		struct err *err);
 void volume_free(struct volume *volume);
 void volume_list_free(struct volume **list, size_t count);
+
+/* It holds something now, so no container fills it any more. */
+int volume_mark_used(struct engine *engine, const char *name, struct err *err);
 
 /* Containers that have it, as names; appended to `names`. */
 int volume_users(struct engine *engine, const char *name, struct strlist *names, struct err *err);

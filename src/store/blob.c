@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
@@ -55,7 +56,7 @@ static int record(struct store *store, const char *digest, int64_t size, struct 
 		return r;
 	statement_bind_text(stmt, 1, digest);
 	statement_bind_int(stmt, 2, size);
-	statement_bind_int(stmt, 3, store_now_nsec());
+	statement_bind_int(stmt, 3, timestamp_now_nsec());
 	statement_bind_text(stmt, 4, store_boot_id(store));
 	return statement_run(stmt, err);
 }

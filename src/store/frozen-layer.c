@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -54,7 +55,7 @@ int frozen_layer_insert(struct database *db, const char *id, const char *parent,
 	statement_bind_text(insert, 1, id);
 	statement_bind_text(insert, 2, parent);
 	statement_bind_text(insert, 3, container_id);
-	statement_bind_int(insert, 4, store_now_nsec());
+	statement_bind_int(insert, 4, timestamp_now_nsec());
 	return statement_run(insert, err);
 }
 

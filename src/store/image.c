@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -523,7 +524,7 @@ static int insert_image(struct store *store, const struct image_record *record,
 	statement_bind_text(stmt, 6, config->architecture);
 	statement_bind_text(stmt, 7, config->os);
 	statement_bind_text(stmt, 8, config->variant);
-	statement_bind_int(stmt, 9, store_now_nsec());
+	statement_bind_int(stmt, 9, timestamp_now_nsec());
 	return statement_run(stmt, err);
 }
 

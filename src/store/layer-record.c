@@ -1,5 +1,6 @@
 #include "store/layer-record.h"
 
+#include "base/duration.h"
 #include "base/err.h"
 #include "store/database.h"
 #include "store/layer.h"
@@ -31,7 +32,7 @@ int layer_record(struct store *store, const char *diff_id, int64_t size_bytes, s
 		return r;
 	statement_bind_text(stmt, 1, diff_id);
 	statement_bind_int(stmt, 2, size_bytes);
-	statement_bind_int(stmt, 3, store_now_nsec());
+	statement_bind_int(stmt, 3, timestamp_now_nsec());
 	statement_bind_text(stmt, 4, store_boot_id(store));
 	return statement_run(stmt, err);
 }

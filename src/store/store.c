@@ -11,9 +11,9 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
@@ -44,14 +44,6 @@ struct store {
 	bool is_rootless;
 	char boot_id[37];
 };
-
-int64_t store_now_nsec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * 1000000000LL + now.tv_nsec;
-}
 
 struct database *store_database(struct store *store)
 {
@@ -356,7 +348,7 @@ static void sweep_unknown(struct store *store, const char *select, enum store_di
 {
 	autostrlist struct strlist names = STRLIST_EMPTY;
 	struct err err = { 0 };
-	int64_t now = store_now_nsec();
+	int64_t now = timestamp_now_nsec();
 	int dir_fd = store_directory(store, directory, &err);
 
 	if (dir_fd < 0)
@@ -385,7 +377,7 @@ void store_sweep(struct store *store, int64_t age_nsec)
 	if (store_lock(store, "pull", "any", STORE_LOCK_NO_WAIT, &pull_lock, &err) < 0)
 		return;
 
-	int64_t before = store_now_nsec() - age_nsec;
+	int64_t before = timestamp_now_nsec() - age_nsec;
 	if (sweep_unreferenced(store,
 			       "SELECT diff_id FROM layers WHERE created_nsec <= ? AND NOT EXISTS "
 			       "(SELECT 1 FROM image_layers l WHERE l.diff_id = layers.diff_id)",
@@ -402,7 +394,7 @@ void store_sweep(struct store *store, int64_t age_nsec)
 	sweep_unknown(store, "SELECT 1 FROM blobs WHERE digest = ?", STORE_BLOBS, age_nsec);
 
 	autostrlist struct strlist names = STRLIST_EMPTY;
-	int64_t now = store_now_nsec();
+	int64_t now = timestamp_now_nsec();
 	int pull_fd = store_directory(store, STORE_PULL, &err);
 	if (pull_fd >= 0) {
 		int64_t limit = age_nsec < DAY_NSEC ? age_nsec : DAY_NSEC;

@@ -91,4 +91,3 @@ void store_sweep(struct store *store, int64_t age_nsec);
 
 /* The kernel's boot ID, 36 characters, borrowed. */
 const char *store_boot_id(struct store *store);
-int64_t store_now_nsec(void);
