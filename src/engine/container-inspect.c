@@ -1,8 +1,6 @@
 #include "engine/container-inspect.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/err.h"
 #include "base/file.h"
@@ -29,20 +27,14 @@
 #include "kernel/caps.h"
 #include "network/ports.h"
 #include "oci/runtime-config.h"
+#include "oci/timestamp.h"
 #include "store/store.h"
 
 static void add_time(struct json_object *object, const char *key, int64_t nsec)
 {
-	char text[64] = "0001-01-01T00:00:00Z"; /* Go's way to say never */
-	time_t seconds = nsec / 1000000000;
-	struct tm utc;
+	/* What has not been is the year 1, as it is for Go. */
+	autofree char *text = oci_time_print(nsec > 0 ? nsec : INT64_MIN);
 
-	if (nsec > 0) {
-		gmtime_r(&seconds, &utc);
-		size_t size = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-		snprintf(text + size, sizeof(text) - size, ".%09lldZ",
-			 (long long)(nsec % 1000000000));
-	}
 	json_add_string(object, key, text);
 }
 
@@ -288,6 +280,14 @@ static struct json_object *host_config_json(const struct container_spec *spec,
 	return config;
 }
 
+static void add_endpoint(struct json_object *object, const struct network_status *status)
+{
+	json_add_string(object, "IPAddress", status->address);
+	json_add_int(object, "IPPrefixLen", status->prefix);
+	json_add_string(object, "Gateway", status->gateway);
+	json_add_string(object, "MacAddress", status->mac);
+}
+
 /* What the network gave it while it runs; empty texts otherwise. */
 static struct json_object *network_json(struct engine *engine, const char *run_dir,
 					const struct container_spec *spec,
@@ -300,18 +300,12 @@ static struct json_object *network_json(struct engine *engine, const char *run_d
 	struct err ignored; /* nothing is known of a container that does not run */
 
 	(void)container_network_status(network_dir ?: run_dir, &status, &ignored);
-	json_add_string(settings, "IPAddress", status.address);
-	json_add_int(settings, "IPPrefixLen", status.prefix);
-	json_add_string(settings, "Gateway", status.gateway);
-	json_add_string(settings, "MacAddress", status.mac);
+	add_endpoint(settings, &status);
 	json_add_string(settings, "Bridge", "");
 	json_object_object_add(settings, "Ports", ports);
 	if (*status.network) {
 		struct json_object *network = json_object_new_object();
-		json_add_string(network, "IPAddress", status.address);
-		json_add_int(network, "IPPrefixLen", status.prefix);
-		json_add_string(network, "Gateway", status.gateway);
-		json_add_string(network, "MacAddress", status.mac);
+		add_endpoint(network, &status);
 		json_add_string(network, "NetworkID", status.network);
 		if (spec->network_aliases.count)
 			json_add_strlist(network, "Aliases", &spec->network_aliases);

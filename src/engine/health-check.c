@@ -179,7 +179,7 @@ static int begin_regular(const char *run_dir, const struct container_spec *spec,
 
 	if (fd < 0)
 		return 0; /* nobody checks any more */
-	return attach_set_health(fd, (unsigned)(spec->health_interval_nsec / 1000000), true, err);
+	return attach_set_health(fd, health_interval_msec(spec->health_interval_nsec), true, err);
 }
 
 int container_check_health(struct engine *engine, struct container *container, int *ret_exit_code,

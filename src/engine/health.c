@@ -2,10 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -19,6 +17,7 @@
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "monitor/attach.h"
+#include "oci/timestamp.h"
 
 #define HEALTH_FILE "health"
 
@@ -87,13 +86,16 @@ bool health_has_startup(const struct container_spec *spec)
 	return health_has_check(spec) && spec->health_startup_test.count > 1;
 }
 
+unsigned health_interval_msec(int64_t nsec)
+{
+	return nsec / 1000000 > UINT32_MAX ? UINT32_MAX : (unsigned)(nsec / 1000000);
+}
+
 unsigned health_first_interval_msec(const struct container_spec *spec)
 {
-	int64_t nsec = health_has_startup(spec) ? spec->health_startup_interval_nsec
-		       : health_has_check(spec) ? spec->health_interval_nsec
-						: 0;
-
-	return nsec / 1000000 > UINT32_MAX ? UINT32_MAX : (unsigned)(nsec / 1000000);
+	return health_interval_msec(health_has_startup(spec) ? spec->health_startup_interval_nsec
+				    : health_has_check(spec) ? spec->health_interval_nsec
+							     : 0);
 }
 
 size_t health_output_limit(const struct container_spec *spec)
@@ -104,17 +106,6 @@ size_t health_output_limit(const struct container_spec *spec)
 }
 
 /* ---- its results ---- */
-
-static char *time_text(int64_t nsec)
-{
-	char text[32];
-	time_t seconds = (time_t)(nsec / 1000000000);
-	struct tm utc;
-
-	gmtime_r(&seconds, &utc);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-	return xasprintf("%s.%09dZ", text, (int)(nsec % 1000000000));
-}
 
 static const char *next_status(const char *status, const struct container_spec *spec,
 			       const struct health_result *result, bool is_starting,
@@ -190,7 +181,8 @@ enum health_verdict health_add_result(struct json_object *health, const struct c
 				      const struct health_result *result, bool is_starting)
 {
 	struct json_object *entry = json_object_new_object();
-	autofree char *start = time_text(result->start_nsec), *end = time_text(result->end_nsec);
+	autofree char *start = oci_time_print(result->start_nsec),
+		      *end = oci_time_print(result->end_nsec);
 	int64_t streak = json_get_int(health, "FailingStreak", 0);
 	autofree char *status = xstrdup(json_get_string(health, "Status", "starting"));
 	enum health_verdict verdict = HEALTH_GOES_ON;
@@ -312,7 +304,7 @@ void health_changed(struct engine *engine, const struct container *container,
 	else if (!health)
 		r = health_begin(run_dir, spec, &err);
 	else if (!health_is_startup(health, spec))
-		every_msec = (unsigned)(spec->health_interval_nsec / 1000000);
+		every_msec = health_interval_msec(spec->health_interval_nsec);
 	if (r == 0)
 		r = tell_monitor(run_dir, every_msec, &err);
 	if (r < 0)

@@ -61,6 +61,8 @@ enum health_verdict health_add_result(struct json_object *health, const struct c
 				      const struct health_result *result, bool is_starting);
 /* Is the check of the start the one to run? */
 bool health_is_startup(struct json_object *health, const struct container_spec *spec);
+/* As the monitor counts it. */
+unsigned health_interval_msec(int64_t nsec);
 /* So often does the monitor check at the beginning; 0: it does not. */
 unsigned health_first_interval_msec(const struct container_spec *spec);
 
