@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -72,12 +73,35 @@ static int fill_in_mapping(void *arg, struct err *err)
 	return 0;
 }
 
+/* Its content may be another user's by now, the directory around it is ours. */
+static int lock(const struct volume *volume, int *ret_fd, struct err *err)
+{
+	autofree char *directory = xstrdup(volume->mountpoint);
+
+	*strrchr(directory, '/') = '\0';
+	*ret_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*ret_fd < 0)
+		return err_errno(err, "open '%s'", directory);
+	while (flock(*ret_fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return err_errno(err, "lock '%s'", directory);
+	return 0;
+}
+
 int volume_fill(struct engine *engine, const char *name, const struct strlist *layer_dirs,
 		const char *path, bool copy, const struct identity *identity, struct err *err)
 {
 	autovolume struct volume *volume = NULL;
+	autoclose int lock_fd = -1;
 
 	int r = volume_find(engine, name, &volume, err);
+	if (r == 0 && volume->needs_copy_up)
+		r = lock(volume, &lock_fd, err);
+	if (r < 0 || !volume->needs_copy_up)
+		return r;
+	/* Another container may have been first: then it is filled by now. */
+	volume_free(take_ptr(&volume));
+	r = volume_find(engine, name, &volume, err);
 	if (r < 0 || !volume->needs_copy_up)
 		return r;
 	struct fill fill = {

@@ -1,13 +1,19 @@
+/* The directory is made and put away in the transaction of its record: of two commands that make and remove volumes of one
+ * name, each finds both or neither. What was put away has a name that no volume can have; whoever removes the next
+ * volume sweeps what a killed command has left. */
 #include "engine/volume.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/duration.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -146,10 +152,31 @@ int volume_list(struct engine *engine, struct volume ***ret_list, size_t *ret_co
 	return 0;
 }
 
+static int insert_row(struct database *db, const char *name, const struct strlist *labels,
+		      const struct strlist *options, bool is_anonymous, struct err *err)
+{
+	autostatement struct statement *insert = NULL;
+	autofree char *labels_text = json_pairs_text(labels),
+		      *options_text = json_pairs_text(options);
+
+	int r = database_prepare(db,
+				 "INSERT INTO volumes(name, driver, options, labels, "
+				 "created_nsec, anonymous) "
+				 "VALUES(?, 'local', ?, ?, ?, ?)",
+				 &insert, err);
+	if (r < 0)
+		return r;
+	statement_bind_text(insert, 1, name);
+	statement_bind_text(insert, 2, options_text);
+	statement_bind_text(insert, 3, labels_text);
+	statement_bind_int(insert, 4, timestamp_now_nsec());
+	statement_bind_int(insert, 5, is_anonymous);
+	return statement_run(insert, err);
+}
+
 int volume_create(struct engine *engine, const char *name, const struct strlist *labels,
 		  const struct strlist *options, struct volume **ret_volume, struct err *err)
 {
-	autostatement struct statement *insert = NULL;
 	char random[65];
 	struct database *db;
 
@@ -160,29 +187,21 @@ int volume_create(struct engine *engine, const char *name, const struct strlist 
 			name);
 	if (!name)
 		random_hex(random, 32);
-	autofree char *labels_text = json_pairs_text(labels),
-		      *options_text = json_pairs_text(options);
 	const char *chosen = name ?: random;
 
 	int r = engine_database(engine, &db, err);
 	if (r == 0)
-		r = volume_make_directory(engine, chosen, err);
-	if (r == 0)
-		r = database_prepare(db,
-				     "INSERT INTO volumes(name, driver, options, labels, "
-				     "created_nsec, anonymous) "
-				     "VALUES(?, 'local', ?, ?, ?, ?)",
-				     &insert, err);
+		r = database_begin(db, err);
 	if (r < 0)
 		return r;
-	statement_bind_text(insert, 1, chosen);
-	statement_bind_text(insert, 2, options_text);
-	statement_bind_text(insert, 3, labels_text);
-	statement_bind_int(insert, 4, timestamp_now_nsec());
-	statement_bind_int(insert, 5, name == NULL);
-	r = statement_run(insert, err);
+	autorollback struct database *transaction = db;
+	r = insert_row(db, chosen, labels, options, name == NULL, err);
 	if (r == -EEXIST)
 		return err_set(err, EEXIST, "volume with name %s already exists", chosen);
+	if (r == 0)
+		r = volume_make_directory(engine, chosen, err);
+	if (r == 0)
+		r = database_commit(db, err);
 	if (r < 0)
 		return r;
 	event_object(engine, "volume", EVENT_CREATE, chosen);
@@ -243,16 +262,69 @@ int volume_users(struct engine *engine, const char *name, struct strlist *names,
 	return r;
 }
 
-static int remove_tree(void *path, struct err *err)
+/* ---- removing ---- */
+
+#define GONE_PREFIX ".gone-"
+
+/* What its users wrote belongs to IDs that only root of the mapping may touch. */
+static int remove_gone(void *arg, struct err *err)
 {
-	return file_remove_tree(AT_FDCWD, path, err);
+	DIR *dir = opendir(arg);
+	int r = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : err_errno(err, "read '%s'", (const char *)arg);
+	for (struct dirent *entry; r == 0 && (entry = readdir(dir));)
+		if (strncmp(entry->d_name, GONE_PREFIX, strlen(GONE_PREFIX)) == 0)
+			r = file_remove_tree(dirfd(dir), entry->d_name, err);
+	closedir(dir);
+	return r;
+}
+
+static int delete_row(struct database *db, const char *name, struct err *err)
+{
+	autostatement struct statement *statement = NULL;
+
+	int r = database_prepare(db, "DELETE FROM volumes WHERE name = ?", &statement, err);
+	if (r < 0)
+		return r;
+	statement_bind_text(statement, 1, name);
+	r = statement_run(statement, err);
+	if (r == -ENOENT) /* a container was given it meanwhile */
+		return err_set(err, EBUSY, "volume %s is being used by a container", name);
+	return r;
+}
+
+/* Take record and directory away. Killed in between it leaves a volume without content, which was to go anyway. */
+static int put_away(struct database *db, int volumes_fd, const char *name, struct err *err)
+{
+	char gone[sizeof(GONE_PREFIX) + 16] = GONE_PREFIX;
+
+	random_hex(gone + strlen(GONE_PREFIX), 8);
+	int r = database_begin(db, err);
+	if (r < 0)
+		return r;
+	autorollback struct database *transaction = db;
+	r = delete_row(db, name, err);
+	if (r < 0)
+		return r;
+	if (volumes_fd >= 0 && renameat(volumes_fd, name, volumes_fd, gone) < 0 && errno != ENOENT)
+		return errno == EBUSY ? err_set(err, EBUSY,
+						"volume %s: something is mounted on its directory; "
+						"unmount it first",
+						name)
+				      : err_errno(err, "remove volume '%s'", name);
+	r = database_commit(db, err);
+	if (r < 0) /* there is a volume still */
+		(void)renameat(volumes_fd, gone, volumes_fd, name);
+	return r;
 }
 
 int volume_remove(struct engine *engine, const char *name, struct err *err)
 {
 	autovolume struct volume *volume = NULL;
-	autostatement struct statement *statement = NULL;
 	autostrlist struct strlist users = STRLIST_EMPTY;
+	autofree char *volumes = path_join(engine->root, "volumes");
 	struct database *db;
 
 	int r = find(engine, name, false, &volume, err);
@@ -265,25 +337,19 @@ int volume_remove(struct engine *engine, const char *name, struct err *err)
 			       volume->name, users.items[0]);
 	if (r == 0)
 		r = engine_database(engine, &db, err);
-	if (r == 0)
-		r = database_prepare(db, "DELETE FROM volumes WHERE name = ?", &statement, err);
 	if (r < 0)
 		return r;
-	statement_bind_text(statement, 1, volume->name);
-	r = statement_run(statement, err);
-	if (r < 0) /* -ENOENT: a container was given it meanwhile */
-		return r == -ENOENT ? err_set(err, EBUSY, "volume %s is being used by a container",
-					      volume->name)
-				    : r;
-
+	autoclose int volumes_fd = open(volumes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (volumes_fd < 0 && errno != ENOENT)
+		return err_errno(err, "open '%s'", volumes);
+	r = put_away(db, volumes_fd, volume->name, err);
+	if (r < 0)
+		return r;
 	event_object(engine, "volume", EVENT_REMOVE, volume->name);
-	/* What the container's users wrote belongs to IDs that only root of the mapping may touch.
-	 */
-	struct err direct;
-	autofree char *directory = volume_directory(engine, volume->name);
-	if (file_remove_tree(AT_FDCWD, directory, &direct) == 0)
-		return 0;
-	return engine_run_mapped(engine, remove_tree, directory, err);
+	struct err direct; /* mostly nobody else has written there */
+	return remove_gone(volumes, &direct) == 0
+		       ? 0
+		       : engine_run_mapped(engine, remove_gone, volumes, err);
 }
 
 void volume_drop_anonymous(struct engine *engine, const struct strlist *mounts)

@@ -179,3 +179,35 @@ PYTHON
 	wait_status 0 $pid
 	[ "$(cat "$BATS_TEST_TMPDIR/said")" = -1 ] || fail "$(cat "$BATS_TEST_TMPDIR/said")"
 }
+
+@test "a new volume is whole for each of the containers that start with it at once" {
+	count='find /usr/share | wc -l'
+	run_davit run --rm --network none "$DEBIAN" sh -c "$count"
+	expected=$output
+	for round in 1 2 3; do
+		pids=()
+		for i in 1 2 3 4; do
+			davit_background run --rm --network none -v "shared$round:/usr/share" "$DEBIAN" sh -c "$count" >"$BATS_TEST_TMPDIR/count$i"
+			pids+=($!)
+		done
+		for i in 1 2 3 4; do
+			wait "${pids[i - 1]}" || fail "container $i"
+			[ "$(cat "$BATS_TEST_TMPDIR/count$i")" = "$expected" ] || fail "container $i saw $(cat "$BATS_TEST_TMPDIR/count$i") of $expected names"
+		done
+		davit volume rm "shared$round" >/dev/null
+	done
+}
+
+@test "a volume that is made while one of its name is removed has its directory" {
+	need_davit
+	for ((i = 0; i < 30; i++)); do
+		davit volume create racing >/dev/null
+		davit_background volume rm racing >/dev/null 2>&1
+		pid=$!
+		until davit volume create racing >/dev/null 2>&1; do :; done
+		wait $pid || fail "removed"
+		[ -d "$(davit volume inspect -f '{{.Mountpoint}}' racing)" ] || fail "its directory, in round $i"
+		davit volume rm racing >/dev/null
+	done
+	run_davit system check --quick
+}
