@@ -11,14 +11,16 @@
 #include "cli/command.h"
 #include "cli/container-operands.h"
 #include "cli/env-file.h"
+#include "cli/preserved-fds.h"
 #include "engine/container-exec.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 
 struct exec_args {
-	bool detach, interactive, latest, tty, privileged;
+	bool detach, interactive, latest, no_session, tty, privileged;
 	const char *detach_keys, *user, *workdir;
 	struct strlist env, env_files;
+	struct preserve_args preserve;
 };
 
 #define FIELD(f) offsetof(struct exec_args, f)
@@ -33,8 +35,14 @@ static const struct option_spec options[] = {
 	  .complete = COMPLETE_FILES },
 	{ "interactive", 'i', OPTION_FLAG, FIELD(interactive), NULL, "Pass standard input on" },
 	{ "latest", 'l', OPTION_FLAG, FIELD(latest), NULL, "In the container that was made last" },
+	{ "no-session", 0, OPTION_FLAG, FIELD(no_session), NULL,
+	  "Keep no record of it; davit never does" },
 	{ "privileged", 0, OPTION_FLAG, FIELD(privileged), NULL,
 	  "All capabilities the container may have, and no system call filter" },
+	{ .kind = OPTION_INCLUDE,
+	  .name = "preserved descriptors",
+	  .offset = FIELD(preserve),
+	  .include = preserve_option_specs },
 	{ "tty", 't', OPTION_FLAG, FIELD(tty), NULL, "Give it a terminal" },
 	{ "user", 'u', OPTION_STRING, FIELD(user), "USER[:GROUP]",
 	  "Name or number, looked up in the container" },
@@ -75,7 +83,10 @@ static int exec_in(struct cli *cli, const struct exec_args *args, const char *na
 	struct engine *engine;
 	int exit_code;
 
-	int r = cli_engine(cli, &engine, err);
+	int preserved = preserve_args_claim(&args->preserve, err);
+	int r = preserved < 0 ? preserved : cli_engine(cli, &engine, err);
+	if (r == 0)
+		engine->preserve_fds = (unsigned)preserved;
 	if (r == 0)
 		r = find_container_or_latest(engine, name, CONTAINER_WITH_SPEC, &container, err);
 	if (r == 0)

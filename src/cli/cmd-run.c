@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/container-options.h"
 #include "cli/create-container.h"
+#include "cli/preserved-fds.h"
 #include "engine/container-end.h"
 #include "engine/container-snapshot.h"
 #include "engine/container-start.h"
@@ -22,6 +23,7 @@
 struct run_args {
 	struct container_args container;
 	bool detach;
+	struct preserve_args preserve;
 	const char *detach_keys, *ephemeral_of;
 	enum option_tristate sig_proxy;
 };
@@ -34,6 +36,10 @@ static const struct option_spec options[] = {
 	{ "ephemeral-of", 0, OPTION_STRING, FIELD(ephemeral_of), "CONTAINER[:TAG]",
 	  "Begin with the files of that container instead of an image; implies --rm",
 	  .complete = COMPLETE_CONTAINERS },
+	{ .kind = OPTION_INCLUDE,
+	  .name = "preserved descriptors",
+	  .offset = FIELD(preserve),
+	  .include = preserve_option_specs },
 	{ "sig-proxy", 0, OPTION_TRISTATE, FIELD(sig_proxy), NULL,
 	  "Pass signals on to the container; the default without -t" },
 	{ .kind = OPTION_INCLUDE,
@@ -122,8 +128,10 @@ static int run(struct cli *cli, void *arguments, int argc, char **argv, struct e
 		request.wants_stdin = false; /* the container reads it itself */
 	if (r == 0 && args->detach_keys)
 		r = detach_keys_parse(args->detach_keys, &(struct detach_keys){ 0 }, err);
+	int preserved = r < 0 ? r : preserve_args_claim(&args->preserve, err);
+	r = preserved < 0 ? preserved : cli_engine(cli, &engine, err);
 	if (r == 0)
-		r = cli_engine(cli, &engine, err);
+		engine->preserve_fds = (unsigned)preserved;
 	if (r == 0 && !args->container.userns)
 		engine_expect_userns(engine);
 	if (r == 0)

@@ -15,6 +15,7 @@
 #include "base/strbuf.h"
 #include "cli/command.h"
 #include "cli/container-environment.h"
+#include "cli/host-users.h"
 #include "cli/mount-options.h"
 #include "cli/network-options.h"
 #include "cli/security-options.h"
@@ -48,6 +49,7 @@ const struct option_spec container_option_specs[] = {
 	{ "cgroup-parent", 0, OPTION_STRING, FIELD(cgroup_parent), "PATH", "Put the container's cgroup below this one" },
 	{ "cgroupns", 0, OPTION_STRING, FIELD(cgroupns_mode), "MODE", "Cgroup namespace: private, host, container:NAME or ns:PATH", .choices = NAMESPACE_CHOICES },
 	{ "cgroups", 0, OPTION_CHOICE, FIELD(cgroups), "MODE", "Whether it has a cgroup, and where", .choices = "enabled|disabled|no-conmon|split" },
+	{ "chrootdirs", 0, OPTION_STRINGS, FIELD(chroot_dirs), "DIR", "Directory inside where davit's /etc/hosts, resolv.conf and hostname shall be too", OPTION_COMMAS },
 	{ "cidfile", 0, OPTION_STRING, FIELD(cid_file), "FILE", "Write the container's ID to a new file", .complete = COMPLETE_FILES },
 	{ "conmon-pidfile", 0, OPTION_STRING, FIELD(monitor_pid_file), "FILE", "Write the process ID of its monitor to a file", .complete = COMPLETE_FILES },
 	{ "device", 0, OPTION_STRINGS, FIELD(devices), "HOST[:CONTAINER[:rwm]]", "Give it a device of the host, or those of a directory", .complete = COMPLETE_FILES },
@@ -61,11 +63,13 @@ const struct option_spec container_option_specs[] = {
 	{ "env-merge", 0, OPTION_STRINGS, FIELD(env_merge), "KEY=VALUE", "Change a variable of the image, which VALUE may name: 'PATH=$PATH:/x'" },
 	{ "env-host", 0, OPTION_FLAG, FIELD(env_host), NULL, "Pass all of the caller's variables on" },
 	{ "expose", 0, OPTION_STRINGS, FIELD(expose), "PORT[/PROTO]", "Note a port that the container listens on" },
+	{ "gpus", 0, OPTION_STRINGS, FIELD(gpus), "GPU", "Give it GPUs that a CDI specification describes" },
 	{ "group-add", 0, OPTION_STRINGS, FIELD(groups), "GROUP", "Add the process to a group" },
 	{ "gidmap", 0, OPTION_STRINGS, FIELD(gid_maps), "[FLAGS]CONTAINER:FROM[:SIZE]", "Map group IDs in a user namespace; see --uidmap", OPTION_COMMAS },
 	{ "group-entry", 0, OPTION_STRING, FIELD(group_entry), "LINE", "Line of /etc/group for a group that the image lacks; $GROUPNAME, $GID and $USERLIST are replaced" },
 	{ "hostname", 'h', OPTION_STRING, FIELD(hostname), "NAME", "Host name inside" },
 	{ "hosts-file", 0, OPTION_STRING, FIELD(hosts_file), "FILE", "What /etc/hosts begins with instead of the host's: a file, none, or image", .complete = COMPLETE_FILES },
+	{ "hostuser", 0, OPTION_STRINGS, FIELD(host_users), "USER", "Add a user of the host, by name or number, to /etc/passwd; repeatable" },
 	{ "http-proxy", 0, OPTION_TRISTATE, FIELD(http_proxy), NULL, "Pass the caller's proxy variables on; the default" },
 	{ "image-volume", 0, OPTION_CHOICE, FIELD(image_volume), "MODE", "What becomes of volumes that the image declares: anonymous ones (also called bind), a tmpfs, or nothing", .choices = "anonymous|bind|tmpfs|ignore" },
 	{ "init", 0, OPTION_FLAG, FIELD(init), NULL, "Run davit-init as PID 1: it forwards signals and reaps" },
@@ -104,6 +108,7 @@ const struct option_spec container_option_specs[] = {
 	{ "rm", 0, OPTION_FLAG, FIELD(remove), NULL, "Remove the container when it exits" },
 	{ "rmi", 0, OPTION_FLAG, FIELD(remove_image), NULL, "Remove the container when it exits, and its image unless others use it" },
 	{ "rootfs", 0, OPTION_FLAG, FIELD(rootfs), NULL, "The image's name is a directory to use as root file system; DIR:O keeps it as it is" },
+	{ "seccomp-policy", 0, OPTION_CHOICE, FIELD(seccomp_policy), "POLICY", "Where the system call filter comes from: default, or image, when that brings one", .choices = "default|image" },
 	{ "secret", 0, OPTION_STRINGS, FIELD(secrets), "NAME[,OPTION…]", "Give it a secret, as the file /run/secrets/NAME or with type=env as a variable; target=, uid=, gid=, mode=", .complete = COMPLETE_SECRETS },
 	{ "seccomp-record", 0, OPTION_STRING, FIELD(seccomp_record), "FILE", "Write a profile of the system calls that it makes to a file", .complete = COMPLETE_FILES },
 	{ "security-opt", 0, OPTION_STRINGS, FIELD(security_opts), "OPTION", "no-new-privileges, seccomp=FILE|unconfined, apparmor=…, label=…, mask=…, unmask=…, proc-opts=…" },
@@ -195,10 +200,29 @@ static int build_confinement(const struct engine *engine, const struct container
 		if (r < 0)
 			return r;
 	}
+	if (args->gpus.count)
+		return security_refuse_gpus(args->gpus.items[0], err);
 	spec->seccomp_record = absolute_path(args->seccomp_record);
 	spec->cap_record = absolute_path(args->cap_record);
 	int r = recording_check(spec, err);
 	return r < 0 ? r : plan_capabilities(spec, &engine->settings, &bounding, err);
+}
+
+/* Directories that a process changes its root to: what davit puts into /etc is there too. */
+static int build_chroot_dirs(const struct container_args *args, struct container_spec *spec,
+			     struct err *err)
+{
+	for (size_t i = 0; i < args->chroot_dirs.count; i++) {
+		const char *path = args->chroot_dirs.items[i];
+		if (path[0] != '/')
+			return err_set(err, EINVAL,
+				       "--chrootdirs '%s' is not absolute; begin it with '/'",
+				       path);
+		if (!path[strspn(path, "/")])
+			continue; /* it is there anyway */
+		strlist_add(&spec->chroot_dirs, path);
+	}
+	return 0;
 }
 
 static int build_limits(struct cli *cli, struct engine *engine, const struct container_args *args,
@@ -344,6 +368,8 @@ static int build_process(struct cli *cli, struct engine *engine, const struct co
 			       "invalid umask '%s'; it is an octal number such as 0022",
 			       spec->umask);
 	r = build_groups(args, spec, err);
+	if (r == 0)
+		r = host_users_apply(args, spec, err);
 	return r < 0 ? r : build_timezone(engine, args, spec, err);
 }
 
@@ -413,6 +439,8 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 	spec->auto_remove = args->remove || args->remove_image;
 	r = build_confinement(engine, args, spec, err);
 	if (r == 0)
+		r = build_chroot_dirs(args, spec, err);
+	if (r == 0)
 		r = build_limits(cli, engine, args, spec, err);
 	if (r == 0)
 		r = log_driver_choose(args->log_driver, &args->log_opts, &engine->settings, spec,
@@ -435,6 +463,8 @@ int container_args_to_spec(struct cli *cli, const struct container_args *args, i
 	const struct oci_image_config *config = image ? image->config : NULL;
 	if (r == 0)
 		r = build_process(cli, engine, args, config, spec, err);
+	if (r == 0 && args->seccomp_policy && config)
+		security_apply_policy(args->seccomp_policy, config, spec);
 	if (r == 0)
 		r = health_options_apply(cli, &args->health, config, spec, err);
 	if (r == 0)

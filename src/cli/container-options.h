@@ -30,6 +30,7 @@ struct container_args {
 	enum option_tristate http_proxy;
 	const char *entrypoint, *workdir, *user, *stop_signal, *umask, *timezone;
 	enum option_tristate passwd;
+	struct strlist host_users;
 	const char *passwd_entry, *group_entry, *personality, *init_path;
 	int64_t stop_timeout_sec;
 	/* limits */
@@ -40,7 +41,9 @@ struct container_args {
 	/* confinement */
 	bool privileged, read_only;
 	enum option_tristate read_only_tmpfs;
-	struct strlist cap_add, cap_drop, secrets, security_opts, devices, device_rules, sysctls;
+	struct strlist cap_add, cap_drop, secrets, security_opts, devices, device_rules, sysctls,
+		gpus;
+	const char *seccomp_policy;
 	/* namespaces */
 	const char *pid_mode, *ipc_mode, *uts_mode, *cgroupns_mode, *userns, *time_offset;
 	const char *subuid_name, *subgid_name;
@@ -53,6 +56,7 @@ struct container_args {
 	struct strlist network_aliases;
 	/* files */
 	struct strlist volumes, mounts, tmpfs, volumes_from;
+	struct strlist chroot_dirs;
 	const char *image_volume;
 	bool rootfs;
 	struct health_args health;

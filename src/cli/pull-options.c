@@ -21,6 +21,8 @@ const struct option_spec pull_source_specs[] = {
 	  "Certificates and keys for the registry", .complete = COMPLETE_FILES },
 	{ "creds", 0, OPTION_STRING, FIELD(creds), "USER:PASSWORD",
 	  "Credentials for the registry" },
+	{ "disable-content-trust", 0, OPTION_TRISTATE, FIELD(no_content_trust), NULL,
+	  "Docker's signatures are not looked at; they never are", OPTION_HIDDEN },
 	{ "os", 0, OPTION_STRING, FIELD(os), "OS",
 	  "Operating system of the image instead of this machine's" },
 	{ "platform", 0, OPTION_STRING, FIELD(platform), "OS/ARCH[/VARIANT]",
@@ -68,6 +70,12 @@ int pull_args_to_options(struct engine *engine, const struct pull_args *args, bo
 			 struct pull_options *ret_options, char **ret_creds, struct err *err)
 {
 	struct pull_options options = PULL_OPTIONS_DEFAULT;
+
+	if (args->no_content_trust == TRISTATE_FALSE)
+		return err_set(
+			err, ENOTSUP,
+			"--disable-content-trust=false: Docker's signatures cannot be checked; "
+			"name the image by its digest");
 	const char *policy =
 		args->policy && *args->policy ? args->policy : engine->settings.pull_policy;
 	autofree char *creds = xstrdup(args->creds);

@@ -15,7 +15,7 @@ struct pull_args {
 	const char *policy; /* NULL: containers.conf's */
 	const char *platform, *architecture, *os, *variant;
 	const char *creds, *authfile, *cert_dir;
-	enum option_tristate tls_verify;
+	enum option_tristate tls_verify, no_content_trust;
 	int64_t retry, retry_delay_usec;
 };
 

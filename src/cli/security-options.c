@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "engine/container-spec.h"
+#include "oci/image-config.h"
 
 static int apply_no_new_privileges(const char *text, const char *value, struct container_spec *spec,
 				   struct err *err)
@@ -162,4 +163,29 @@ int security_option_apply(const char *text, struct container_spec *spec, struct 
 		"unknown --security-opt '%s'; known are no-new-privileges, seccomp, apparmor, "
 		"label, mask, unmask, proc-opts and systempaths",
 		text);
+}
+
+void security_apply_policy(const char *policy, const struct oci_image_config *image,
+			   struct container_spec *spec)
+{
+	const char *text = strlist_env_get(&image->labels, "io.containers.seccomp.profile");
+
+	if (strcmp(policy, "image") == 0 && text && *text)
+		spec->seccomp_text = xstrdup(text);
+}
+
+int security_refuse_gpus(const char *gpus, struct err *err)
+{
+	static const char *const directories[] = { "/etc/cdi", "/var/run/cdi" };
+	bool has_any = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
+		has_any |= access(directories[i], F_OK) == 0;
+	return err_set(
+		err, ENOTSUP,
+		has_any ? "--gpus '%s': device specifications in /etc/cdi are not read yet; give "
+			  "the devices and files that they name with --device and --volume"
+			: "--gpus '%s': no GPU is described in /etc/cdi or /var/run/cdi; give its "
+			  "devices with --device and its libraries with --volume",
+		gpus);
 }

@@ -179,6 +179,8 @@ static int prepare(struct exec *exec, struct err *err)
 	r = plan_process_only(&input, &exec->config, err);
 	container_secrets_wipe(&secret_env);
 	if (r == 0)
+		exec->config->process.preserve_fds = exec->engine->preserve_fds;
+	if (r == 0)
 		r = launch_load_filters(exec->engine, exec->spec, exec->config, err);
 	timing_mark("plan and filter");
 	return r;

@@ -38,8 +38,9 @@ struct container_spec {
 	/* Users and groups that the image lacks are added to its files, by these lines if there are any. */
 	bool no_passwd;
 	char *passwd_entry, *group_entry;
-	char *personality; /* "LINUX32" */
-	char *timezone;	   /* "Europe/Berlin", "local": the host's, NULL: the image's */
+	struct strlist host_users; /* lines of /etc/passwd that are added */
+	char *personality;	   /* "LINUX32" */
+	char *timezone;		   /* "Europe/Berlin", "local": the host's, NULL: the image's */
 	bool tty, open_stdin;
 	bool init;		 /* davit-init as PID 1 */
 	char *init_path;	 /* with it, another program instead; NULL: davit-init */
@@ -77,14 +78,16 @@ struct container_spec {
 	/* Files */
 	struct strlist mounts; /* "type=…,…" in the words of --mount, volumes resolved to names */
 	bool read_only, read_only_tmpfs;
-	struct strlist secrets; /* see secret-use.h */
-	int64_t shm_size;	/* bytes */
+	struct strlist chroot_dirs; /* where davit's files of /etc are mounted too */
+	struct strlist secrets;	    /* see secret-use.h */
+	int64_t shm_size;	    /* bytes */
 
 	/* Confinement */
 	bool privileged;
 	struct strlist cap_add, cap_drop;
 	bool no_new_privileges;
 	char *seccomp_profile; /* path or "unconfined", NULL: the default */
+	char *seccomp_text;    /* the profile itself, which the image brought; goes before that */
 	char *seccomp_record,
 		*cap_record; /* files to write, see recording.h; NULL: nothing is recorded */
 	char *apparmor_profile, *selinux_label;

@@ -192,6 +192,7 @@ static int make_plan(struct start *start, const struct store *store, struct err 
 	if (r < 0)
 		return r;
 	strlist_extend(&start->config->own_paths, &start->files.own_paths);
+	start->config->process.preserve_fds = start->engine->preserve_fds;
 	return launch_load_filters(start->engine, start->spec, start->config, err);
 }
 

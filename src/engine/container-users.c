@@ -60,6 +60,17 @@ static char *field_of(const char *line, int number)
 	return xstrndup(line, strcspn(line, ":\n"));
 }
 
+/* The host's line of the process's own user, when it is one of those. */
+static const char *own_host_line(const struct container_spec *spec, const char *uid)
+{
+	for (size_t i = 0; i < spec->host_users.count; i++) {
+		autofree char *number = field_of(spec->host_users.items[i], 2);
+		if (number && strcmp(number, uid) == 0)
+			return spec->host_users.items[i];
+	}
+	return NULL;
+}
+
 static void plan_passwd(const struct container_spec *spec, const char *uid, const char *gid,
 			struct identity *identity)
 {
@@ -71,8 +82,8 @@ static void plan_passwd(const struct container_spec *spec, const char *uid, cons
 		{ "HOME", spec->workdir ?: "/" },
 	};
 
-	identity->passwd_line =
-		fill_in(spec->passwd_entry ?: DEFAULT_PASSWD_ENTRY, words, ARRAY_SIZE(words));
+	const char *line = spec->passwd_entry ?: own_host_line(spec, uid);
+	identity->passwd_line = fill_in(line ?: DEFAULT_PASSWD_ENTRY, words, ARRAY_SIZE(words));
 	char *home = field_of(identity->passwd_line, 5);
 	if (home && *home == '/') {
 		free(identity->home);
@@ -80,6 +91,40 @@ static void plan_passwd(const struct container_spec *spec, const char *uid, cons
 	} else {
 		free(home);
 	}
+}
+
+static bool has_line(const char *text, const char *name)
+{
+	size_t size = strlen(name);
+
+	for (const char *at = text; at; at = strchr(at, '\n'), at = at ? at + 1 : NULL)
+		if (strncmp(at, name, size) == 0 && at[size] == ':')
+			return true;
+	return false;
+}
+
+/* Those of the host, but for names that the image has. */
+static void add_host_users(const struct strlist *layer_dirs, const struct container_spec *spec,
+			   struct identity *identity)
+{
+	autostrbuf struct strbuf image = STRBUF_EMPTY, lines = STRBUF_EMPTY;
+	autoclose int fd = layers_open_file(layer_dirs, "/etc/passwd");
+
+	if (fd < 0 || fd_read_all(fd, &image, FILE_LIMIT) < 0)
+		return; /* as with the process's own user */
+	if (identity->passwd_line)
+		strbuf_adds(&lines, identity->passwd_line);
+	for (size_t i = 0; i < spec->host_users.count; i++) {
+		const char *line = spec->host_users.items[i];
+		autofree char *name = field_of(line, 0);
+		if (has_line(strbuf_text(&image), name) || has_line(strbuf_text(&lines), name))
+			continue;
+		strbuf_addf(&lines, "%s%s", lines.size ? "\n" : "", line);
+	}
+	if (!lines.size)
+		return;
+	free(identity->passwd_line);
+	identity->passwd_line = strbuf_take(&lines);
 }
 
 void container_users_plan(const struct strlist *layer_dirs, const struct container_spec *spec,
@@ -102,6 +147,8 @@ void container_users_plan(const struct strlist *layer_dirs, const struct contain
 		identity->group_line =
 			fill_in(spec->group_entry ?: DEFAULT_GROUP_ENTRY, words, ARRAY_SIZE(words));
 	}
+	if (spec->host_users.count)
+		add_host_users(layer_dirs, spec, identity);
 }
 
 static int write_file(const struct strlist *layer_dirs, const char *path, const char *line,

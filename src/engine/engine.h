@@ -37,6 +37,8 @@ struct engine {
 	gid_t gid;
 	char *home;		    /* the caller's, "/" if unknown */
 	struct strlist environment; /* the caller's, read once */
+	unsigned
+		preserve_fds; /* so many of the caller's descriptors from 3 on are for the container's command, too */
 	struct settings settings;
 	struct store *store;   /* NULL until engine_store() */
 	struct userns_map map; /* valid when has_map */

@@ -20,7 +20,7 @@ struct identity {
 	char *home; /* owned; "/" if the user has no entry */
 	bool is_listed,
 		group_is_listed; /* in the image's /etc/passwd; the group that was asked for in /etc/group */
-	/* What container_users_plan() adds to the image's files; owned, NULL: nothing. */
+	/* What container_users_plan() adds to the image's files, a line or several; owned, NULL: nothing. */
 	char *passwd_line, *group_line;
 };
 

@@ -47,7 +47,8 @@ int launch_load_filter(struct engine *engine, const struct container_spec *spec,
 	const char *profile = spec->seccomp_profile ?: engine->settings.seccomp_profile;
 	struct store *store;
 
-	if (spec->privileged || (profile && strcmp(profile, "unconfined") == 0))
+	if (spec->privileged ||
+	    (!spec->seccomp_text && profile && strcmp(profile, "unconfined") == 0))
 		return 0;
 	int r = engine_store(engine, &store, err);
 	if (r < 0)
@@ -55,7 +56,20 @@ int launch_load_filter(struct engine *engine, const struct container_spec *spec,
 	int cache_fd = store_directory(store, STORE_CACHE, err);
 	if (cache_fd < 0)
 		return cache_fd;
-	return seccomp_filter_load(profile, bounding, cache_fd, filter, err);
+	if (!spec->seccomp_text)
+		return seccomp_filter_load(profile, bounding, cache_fd, filter, err);
+	r = seccomp_filter_make(spec->seccomp_text, strlen(spec->seccomp_text), bounding, cache_fd,
+				filter, err);
+	if (r < 0)
+		return err_wrap(err, "seccomp profile of image '%s'", spec->image_name);
+	/* Which program of the host is to judge is not for an image to say. */
+	if (filter->flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+		return err_set(
+			err, EPERM,
+			"seccomp profile of image '%s' notifies a program of the host; give it "
+			"as --security-opt seccomp=FILE",
+			spec->image_name);
+	return 0;
 }
 
 /* Its socket is in the profile, which is read again: a compiled one does not have it. */

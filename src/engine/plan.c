@@ -468,10 +468,17 @@ static int plan_mounts(const struct plan_input *input, struct oci_runtime_config
 		      { "hostname", "/etc/hostname", spec->no_hostname } };
 
 	plan_default_mounts(input, config);
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (!files[i].is_left_out && (!spec->rootfs || spec->rootfs_is_lower))
-			bind_file(config, input->run_dir, files[i].name, files[i].target,
-				  spec->read_only ? "bind,rprivate,ro" : "bind,rprivate");
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		const char *options = spec->read_only ? "bind,rprivate,ro" : "bind,rprivate";
+		if (files[i].is_left_out || (spec->rootfs && !spec->rootfs_is_lower))
+			continue;
+		bind_file(config, input->run_dir, files[i].name, files[i].target, options);
+		for (size_t k = 0; k < spec->chroot_dirs.count; k++) {
+			autofree char *target =
+				xasprintf("%s%s", spec->chroot_dirs.items[k], files[i].target);
+			bind_file(config, input->run_dir, files[i].name, target, options);
+		}
+	}
 	if (input->identity->passwd_line)
 		bind_file(config, input->run_dir, "passwd", "/etc/passwd", "bind,rprivate");
 	if (input->identity->group_line)

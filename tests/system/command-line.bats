@@ -91,3 +91,79 @@ need_bridge() { is_root || skip "a bridge is for root"; }
 	run_davit ps -a --format '{{.ExposedPorts}}|{{.CIDFile}}'
 	assert_output "80, 53/udp|$BATS_TEST_TMPDIR/id"
 }
+
+@test "run and exec --preserve-fds hand descriptors on" {
+	echo three >"$BATS_TEST_TMPDIR/3"
+	echo four >"$BATS_TEST_TMPDIR/4"
+	preserved() { davit "$@" 3<"$BATS_TEST_TMPDIR/3" 4<"$BATS_TEST_TMPDIR/4"; }
+	run_status 0 preserved run --rm --network none --preserve-fds 2 "$BUSYBOX" sh -c 'cat <&3; cat <&4; ls /proc/self/fd | wc -l'
+	assert_output "$(printf 'three\nfour\n6')"
+	run_status 0 preserved run --rm --network none --init --preserve-fds 2 "$BUSYBOX" sh -c 'cat <&3; cat <&4'
+	assert_output "$(printf 'three\nfour')"
+	run_status 0 preserved run --rm --network none --preserve-fd 4 "$BUSYBOX" sh -c 'cat <&3; cat <&4'
+	assert_output four
+	davit run -d --name c --network none "$BUSYBOX" sleep 1000 >/dev/null
+	run_status 0 preserved exec --preserve-fds 2 c sh -c 'cat <&3; cat <&4; ls /proc/self/fd | wc -l'
+	assert_output "$(printf 'three\nfour\n6')"
+	run_status 0 preserved exec --preserve-fd 4 c sh -c 'cat <&3; cat <&4'
+	assert_output four
+	run_status 0 preserved exec --no-session c sh -c 'cat <&4 2>/dev/null || echo closed'
+	assert_output closed
+}
+
+@test "descriptors that are preserved end with the command" {
+	printf 'x\n' | davit run -d --name c --network none --preserve-fds 1 "$BUSYBOX" sh -c 'cat >&3; sleep 1000' 3> >(cat >"$BATS_TEST_TMPDIR/pipe"; echo end >>"$BATS_TEST_TMPDIR/pipe") >/dev/null
+	davit kill c >/dev/null
+	wait_until 10 grep -q end "$BATS_TEST_TMPDIR/pipe"
+}
+
+@test "--preserve-fds: what is not there" {
+	for wrong in --preserve-fds=9 --preserve-fd=9; do
+		run_error 125 run --rm --network none "$wrong" "$BUSYBOX" true -- "${wrong%=*}" 'is not open'
+	done
+	run_error 125 run --rm --network none --preserve-fds=-1 "$BUSYBOX" true -- 'not from 0'
+	run_error 125 run --rm --network none --preserve-fd=1 "$BUSYBOX" true -- "'1'" 'from 3'
+	run_error 125 run --rm --network none --preserve-fd=x "$BUSYBOX" true -- "'x'"
+	run_error 125 run --rm --network none --preserve-fd=3 --preserve-fds=1 "$BUSYBOX" true -- 'contradict'
+}
+
+@test "--hostuser adds users of the host" {
+	me=$(id -un)
+	run_davit run --rm --network none --hostuser root --hostuser daemon --hostuser 65534 --hostuser games "$BUSYBOX" cat /etc/passwd
+	assert_line 'games:*:5:60:games:/:/bin/sh'
+	[ "$(grep -c ^root: <<<"$output")" = 1 ] || fail "root is there twice"
+	[ "$(grep -c ^nobody: <<<"$output")" = 1 ] || fail "nobody is there twice"
+	run_davit run --rm --network none --hostuser games -u games "$BUSYBOX" sh -c 'id -u; id -g; id -un; echo $HOME'
+	assert_output "$(printf '5\n60\ngames\n/')"
+	run_error 125 run --rm --network none --hostuser nosuchuser "$BUSYBOX" true -- "unknown user 'nosuchuser'"
+	run_error 125 run --rm --network none --hostuser games --passwd=false "$BUSYBOX" true -- '--passwd=false'
+}
+
+@test "--chrootdirs: davit's files are there too" {
+	run_davit run --rm --network none -h box --chrootdirs /srv/one,/srv/two "$BUSYBOX" sh -c 'cat /srv/one/etc/hostname; cmp /etc/hosts /srv/two/etc/hosts && cmp /etc/resolv.conf /srv/two/etc/resolv.conf && echo same'
+	assert_output "$(printf 'box\nsame')"
+	run_error 125 run --rm --network none --chrootdirs srv "$BUSYBOX" true -- "'srv'" absolute
+}
+
+@test "--seccomp-policy image takes the filter of the image's label" {
+	davit create --name c --network none "$BUSYBOX" true >/dev/null
+	davit commit -q -c "LABEL io.containers.seccomp.profile='{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"mkdir\",\"mkdirat\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":38}]}'" c filtered >/dev/null
+	run_davit run --rm --network none --seccomp-policy image filtered sh -c 'mkdir /made 2>/dev/null || echo refused'
+	assert_output refused
+	run_davit run --rm --network none --seccomp-policy default filtered mkdir /made
+	run_davit run --rm --network none filtered mkdir /made
+	davit run -d --name d --network none --seccomp-policy image filtered sleep 1000 >/dev/null
+	run_davit exec d sh -c 'mkdir /made 2>/dev/null || echo refused'
+	assert_output refused
+	run_error 125 run --rm --seccomp-policy other filtered true -- seccomp-policy other
+	davit commit -q -c 'LABEL io.containers.seccomp.profile={' c broken >/dev/null
+	run_error 125 run --rm --network none --seccomp-policy image broken true -- 'seccomp profile of image' broken
+	davit rmi -f filtered broken >/dev/null
+}
+
+@test "GPUs and docker's signatures: what cannot be is said" {
+	run_error 125 run --rm --network none --gpus all "$BUSYBOX" true -- "--gpus 'all'" '--device'
+	run_error 125 run --rm --network none --disable-content-trust=false "$BUSYBOX" true -- 'signatures' digest
+	run_davit run --rm --network none --disable-content-trust "$BUSYBOX" echo ok
+	assert_output ok
+}
