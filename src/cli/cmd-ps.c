@@ -128,7 +128,7 @@ static size_t choose(const struct ps_args *args, const struct container_filter *
 
 	for (size_t i = last > 0 && (size_t)last < count ? count - (size_t)last : 0; i < count; i++)
 		if ((all || list[i]->state == CONTAINER_RUNNING ||
-		     list[i]->state == CONTAINER_RESTARTING) &&
+		     container_is_restarting(list[i])) &&
 		    container_filter_matches(filter, list[i]))
 			ret_chosen[chosen++] = list[i];
 	return chosen;

@@ -24,10 +24,8 @@ static char *status_text(const struct container *container, const struct contain
 {
 	bool has_health = how->health && *how->health;
 
-	/* In the middle of a start by its restart policy. */
-	if (container->state == CONTAINER_STARTING && container->restart_count > 0)
-		return xstrdup("Restarting");
-	if (container->state == CONTAINER_CREATED || container->state == CONTAINER_STARTING)
+	if (container->state == CONTAINER_CREATED ||
+	    (container->state == CONTAINER_STARTING && !container_is_restarting(container)))
 		return xstrdup("Created");
 	if (container->state == CONTAINER_INITIALIZED)
 		return xstrdup("Initialized");
@@ -40,7 +38,7 @@ static char *status_text(const struct container *container, const struct contain
 	}
 	autofree char *ago = human_ago(container->finished_nsec / 1000, how->now_usec);
 	return xasprintf("%s (%d)%s%s",
-			 container->state == CONTAINER_RESTARTING ? "Restarting" : "Exited",
+			 container_is_restarting(container) ? "Restarting" : "Exited",
 			 container->exit_code, *ago ? " " : "", ago);
 }
 

@@ -50,6 +50,7 @@
 #include "kernel/cgroup.h"
 #include "kernel/pidfd.h"
 #include "monitor/attach.h"
+#include "monitor/protocol.h"
 
 int container_open_init(struct engine *engine, const struct container *container, int *ret_fd,
 			struct err *err)
@@ -241,7 +242,7 @@ static bool was_oom_killed(struct engine *engine, const struct container *contai
 }
 
 static int record_end(struct engine *engine, const struct container *container, bool oom_killed,
-		      struct err *err)
+		      bool starts_again, struct err *err)
 {
 	int64_t finished = container->finished_nsec;
 	struct timespec now;
@@ -252,8 +253,8 @@ static int record_end(struct engine *engine, const struct container *container, 
 		clock_gettime(CLOCK_REALTIME, &now);
 		finished = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 	}
-	return container_set_exited(engine, container->id, container->exit_code, oom_killed,
-				    finished, err);
+	return (starts_again ? container_set_starting_again : container_set_exited)(
+		engine, container->id, container->exit_code, oom_killed, finished, err);
 }
 
 /* It is told before the record says so: whoever comes after one who was killed in between tells it again, with the same
@@ -267,7 +268,9 @@ static void tell_death(struct engine *engine, const struct container *container)
 				     container->finished_nsec);
 }
 
-static int put_away(struct engine *engine, const struct container *container, bool remove,
+enum then { THEN_STAYS, THEN_REMOVED, THEN_STARTED };
+
+static int put_away(struct engine *engine, const struct container *container, enum then then,
 		    struct strlist *left, struct err *err)
 {
 	bool oom_killed = false;
@@ -283,16 +286,20 @@ static int put_away(struct engine *engine, const struct container *container, bo
 		return r;
 	recording_await(spec, run_dir);
 	tell_death(engine, container);
-	if (remove) {
+	if (then == THEN_REMOVED) {
 		r = remove_locked(engine, container, spec->mounts.count > 0, left, err);
 		if (r == 0 && spec->remove_image && spec->image_name)
 			remove_image(engine, spec);
 	}
-	if (!remove || r == -EBUSY) { /* it stays while others need it */
-		autofree char *directory = container_directory(engine, container->id);
+	if (then != THEN_REMOVED || r == -EBUSY) { /* it stays while others need it */
+		autofree char *directory = container_directory(engine, container->id),
+			      *pid_file = path_join(run_dir, MONITOR_FILE_PID);
 		if (health_has_check(spec))
 			health_keep(run_dir, directory);
-		r = record_end(engine, container, oom_killed, err);
+		r = record_end(engine, container, oom_killed, then == THEN_STARTED, err);
+		/* First what says that there was a run: what is left of it else looks like its end. */
+		if (r == 0)
+			(void)unlink(pid_file);
 		if (r == 0)
 			r = file_remove_tree(AT_FDCWD, run_dir, err);
 		if (r == 0)
@@ -307,7 +314,8 @@ static int clean_up(struct engine *engine, const struct container *container, st
 	int r = 0;
 
 	if (container->needs_cleanup)
-		r = put_away(engine, container, container->auto_remove, left, err);
+		r = put_away(engine, container, container->auto_remove ? THEN_REMOVED : THEN_STAYS,
+			     left, err);
 	return r < 0 ? err_wrap(err, "clean up container '%s'", container->name) : 0;
 }
 
@@ -320,7 +328,7 @@ int container_cleanup_locked(struct engine *engine, const struct container *cont
 int container_put_away_locked(struct engine *engine, const struct container *container,
 			      struct err *err)
 {
-	return put_away(engine, container, false, NULL, err);
+	return put_away(engine, container, THEN_STARTED, NULL, err);
 }
 
 int container_cleanup(struct engine *engine, const char *id, struct err *err)

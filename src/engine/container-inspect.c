@@ -47,7 +47,7 @@ static struct json_object *state_json(const struct container *container, const c
 	json_add_string(state, "Status", container_status_name(container));
 	json_add_bool(state, "Running", running);
 	json_add_bool(state, "Paused", running && container->run.is_paused);
-	json_add_bool(state, "Restarting", container->state == CONTAINER_RESTARTING);
+	json_add_bool(state, "Restarting", container_is_restarting(container));
 	json_add_bool(state, "OOMKilled", container->oom_killed);
 	json_add_bool(state, "Dead", false);
 	json_add_int(state, "Pid", container_is_alive(container) ? container->run.pid : 0);

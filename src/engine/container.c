@@ -37,8 +37,16 @@ const char *container_state_name(enum container_state state)
 	return state_names[state];
 }
 
+bool container_is_restarting(const struct container *container)
+{
+	return container->state == CONTAINER_RESTARTING ||
+	       (container->state == CONTAINER_STARTING && container->restart_count > 0);
+}
+
 const char *container_status_name(const struct container *container)
 {
+	if (container_is_restarting(container))
+		return container_state_name(CONTAINER_RESTARTING);
 	return container->state == CONTAINER_RUNNING && container->run.is_paused
 		       ? "paused"
 		       : container_state_name(container->state);
@@ -97,7 +105,8 @@ static int read_row_again(struct engine *engine, struct container *container)
 
 	if (engine_database(engine, &db, &ignored) < 0 ||
 	    database_prepare(db,
-			     "SELECT state, started_nsec, finished_nsec, exit_code, oom_killed "
+			     "SELECT state, started_nsec, finished_nsec, exit_code, oom_killed, "
+			     "restart_count "
 			     "FROM containers WHERE id = ?",
 			     &query, &ignored) < 0)
 		return 0;
@@ -110,6 +119,7 @@ static int read_row_again(struct engine *engine, struct container *container)
 	container->finished_nsec = statement_int(query, 2);
 	container->exit_code = (int)statement_int(query, 3);
 	container->oom_killed = statement_int(query, 4);
+	container->restart_count = statement_int(query, 5);
 	return 0;
 }
 
@@ -190,7 +200,10 @@ static int refresh(struct engine *engine, struct container *container,
 	(void)run_directory_status(run_dir, &container->run);
 	if (container->state == CONTAINER_RUNNING && !container->run.was_started && !is_still) {
 		container->state = CONTAINER_STARTING;
-		container->needs_cleanup = container->oom_killed = false;
+		container->needs_cleanup = false;
+		if (container->restart_count > 0)
+			return 0; /* how it ended is why it is started */
+		container->oom_killed = false;
 		container->exit_code = 0;
 		container->finished_nsec = 0;
 		return 0;
@@ -484,6 +497,18 @@ int container_set_exited(struct engine *engine, const char *id, int exit_code, b
 	return run_statement(engine,
 			     "UPDATE containers SET state = 'exited', exit_code = ?2, oom_killed = "
 			     "?3, finished_nsec = ?4 "
+			     "WHERE id = ?1",
+			     id, values, 3, err);
+}
+
+int container_set_starting_again(struct engine *engine, const char *id, int exit_code,
+				 bool oom_killed, int64_t finished_nsec, struct err *err)
+{
+	const int64_t values[] = { exit_code, oom_killed, finished_nsec };
+
+	return run_statement(engine,
+			     "UPDATE containers SET state = 'running', exit_code = ?2, oom_killed "
+			     "= ?3, finished_nsec = ?4, restart_count = restart_count + 1 "
 			     "WHERE id = ?1",
 			     id, values, 3, err);
 }

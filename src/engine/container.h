@@ -66,7 +66,10 @@ static inline bool container_is_alive(const struct container *container)
 }
 
 const char *container_state_name(enum container_state state);
-/* The same word for people and filters, where a paused container is not called running. */
+/* It waits for its next start by its policy, or that is going on. */
+bool container_is_restarting(const struct container *container);
+/* The word for people and filters, where a paused container is not called running, and one that is being started by its
+ * policy is not called otherwise than while it waits for that. */
 const char *container_status_name(const struct container *container);
 
 /* By name, ID or a prefix of the ID that only one has. -ENOENT: "no such container"; -ENOTUNIQ:
@@ -139,6 +142,9 @@ int container_lock_found(struct engine *engine, struct container *container, int
  * counts again if the start comes to nothing. */
 int container_set_running(struct engine *engine, const char *id, int64_t started_nsec,
 			  int64_t restart_count, struct err *err);
+/* The policy is about to start it again: who looks meanwhile sees a start that is going on. */
+int container_set_starting_again(struct engine *engine, const char *id, int exit_code,
+				 bool oom_killed, int64_t finished_nsec, struct err *err);
 int container_set_exited(struct engine *engine, const char *id, int exit_code, bool oom_killed,
 			 int64_t finished_nsec, struct err *err);
 int container_set_stopped_by_user(struct engine *engine, const char *id, struct err *err);

@@ -173,6 +173,21 @@ footprint() {
 	check_nothing_left "$before"
 }
 
+@test "between the runs of a storm it is restarting, at every moment" {
+	need_davit
+	davit run -d --name c --restart always --network none "$BUSYBOX" false >/dev/null
+	until [ "$(davit inspect -f '{{.RestartCount}}' c)" -ge 4 ]; do
+		davit inspect -f '{{.State.Status}} {{.State.Running}} {{.State.Restarting}}' c >>"$BATS_TEST_TMPDIR/states"
+		davit ps --format '{{.Names}} {{.State}}' --filter name=c >>"$BATS_TEST_TMPDIR/rows"
+	done
+	run sort -u "$BATS_TEST_TMPDIR/states"
+	[[ $output =~ ^"restarting false true"($'\n'"running true false")?$ ]] || fail "states"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/states")" = "$(wc -l <"$BATS_TEST_TMPDIR/rows")" ] || fail "ps without -a shows it: $(cat "$BATS_TEST_TMPDIR/rows")"
+	run_davit stop c
+	run_davit inspect -f '{{.State.Status}}' c
+	assert_output exited
+}
+
 @test "stop, kill and rm -f in the back-off end it at once" {
 	for i in stop kill "rm -f"; do
 		davit run -d --name c --restart always --network none "$BUSYBOX" false >/dev/null
