@@ -277,6 +277,25 @@ static int advance(struct event_reader *reader, struct err *err)
 	return 1;
 }
 
+/* To the end of the newest file. */
+static void skip_old(struct event_reader *reader)
+{
+	uint64_t number;
+	struct stat st;
+	int fd;
+
+	while ((fd = open_next(reader, &number)) >= 0)
+		go_to(reader, fd, number);
+	if (reader->fd < 0 || fstat(reader->fd, &st) < 0)
+		return;
+	reader->news_from = st.st_size;
+	/* A line that is being written now is news: so begin in front of it. */
+	if (st.st_size > EVENT_LOG_LINE_MAX) {
+		reader->read_to = st.st_size - EVENT_LOG_LINE_MAX;
+		reader->is_oversized = true; /* its first line is torn by us */
+	}
+}
+
 int event_reader_open(const char *directory, enum event_reader_flags flags,
 		      struct event_reader **ret_reader, struct err *err)
 {
@@ -291,19 +310,8 @@ int event_reader_open(const char *directory, enum event_reader_flags flags,
 	int r = flags & EVENT_READER_FOLLOW ? start_watching(reader, err) : 0;
 	if (r < 0)
 		return r;
-	if (flags & EVENT_READER_NEWS) {
-		struct stat st;
-		int fd = open_log(reader->dir_fd, LOG, O_RDONLY);
-		if (fd >= 0 && fstat(fd, &st) == 0) {
-			go_to(reader, fd, number_of(fd));
-			reader->news_from = st.st_size;
-			/* A line that is being written now is news: so begin in front of it. */
-			if (st.st_size > EVENT_LOG_LINE_MAX) {
-				reader->read_to = st.st_size - EVENT_LOG_LINE_MAX;
-				reader->is_oversized = true; /* its first line is torn by us */
-			}
-		}
-	}
+	if (flags & EVENT_READER_NEWS)
+		skip_old(reader);
 	*ret_reader = take_ptr(&reader);
 	return 0;
 }

@@ -180,6 +180,19 @@ static void test_log_whose_first_line_was_lost_goes_on(void **state)
 #define EACH	400
 
 /* Each line is as long as a page, so that writes which are torn or mixed would show. */
+static void test_news_of_a_log_whose_first_line_was_lost(void **state)
+{
+	autofree char *path = path_join(directory, "log");
+
+	append("{\"old\":1}\n", 1 << 20);
+	autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "???", 3, 0), 3);
+	autoevent_reader struct event_reader *reader = reader_of(EVENT_READER_NEWS);
+	append("{\"new\":1}\n", 1 << 20);
+	expect(reader, "{\"new\":1}");
+	expect(reader, NULL);
+}
+
 static void test_many_writers_while_one_follows(void **state)
 {
 	static struct event_reader *reader; /* so that a writer that ends has not lost it */
@@ -242,6 +255,8 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_log_whose_first_line_was_lost_goes_on, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(test_news_of_a_log_whose_first_line_was_lost,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_many_writers_while_one_follows, set_up,
 						tear_down),
 	};
