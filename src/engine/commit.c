@@ -112,15 +112,17 @@ static int pause_until_closed(struct commit *commit, pid_t *ret_pid, int *ret_fd
 		container_thaw(commit->engine, commit->container);
 		_exit(0);
 	}
-	if (pid < 0) {
+	if (pid < 0)
 		r = err_errno(err, "fork");
+	close(fds[0]);
+	if (r < 0) {
 		close(fds[1]);
 		container_thaw(commit->engine, commit->container);
+		return r;
 	}
-	close(fds[0]);
 	*ret_pid = pid;
 	*ret_fd = fds[1];
-	return r;
+	return 0;
 }
 
 static void go_on(pid_t pid, int *fd)

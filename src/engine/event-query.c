@@ -217,10 +217,10 @@ static int tell_line(struct reading *reading, const char *line, size_t size, str
 {
 	const struct event_query *query = reading->query;
 	autojson struct json_object *event = NULL;
-	struct err torn;
+	struct err ignored; /* what is torn is no event */
 
-	if (json_parse(line, size, &event, &torn) < 0 || !json_get(event, "Status")) {
-		log_debug("a line of the event log is none: %s", torn.text);
+	if (json_parse(line, size, &event, &ignored) < 0 || !json_get(event, "Status")) {
+		log_debug("%zu bytes of the event log are no event", size);
 		return 0;
 	}
 	int64_t time_nsec = json_get_int(event, "time_nsec", 0);

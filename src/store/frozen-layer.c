@@ -78,9 +78,12 @@ static int delete_unused(struct database *db, const char *id, char **ret_parent,
 	r = statement_step(remove, err);
 	if (r <= 0)
 		return r;
-	*ret_parent = xstrdup(statement_text(remove, 0));
+	autofree char *parent = xstrdup(statement_text(remove, 0));
 	r = statement_step(remove, err);
-	return r < 0 ? r : 1;
+	if (r < 0)
+		return r;
+	*ret_parent = take_ptr(&parent);
+	return 1;
 }
 
 int frozen_layer_release(struct database *db, const char *id, struct strlist *gone, struct err *err)
