@@ -50,47 +50,64 @@ static int forget_blob(struct check *check, const char *digest, struct err *err)
 	return r < 0 ? r : store_trash(check->store, dir_fd, strchr(digest, ':') + 1, err);
 }
 
-/* Its digest, or "" if it cannot be read. */
-static void hash_file(int fd, char digest[DIGEST_TEXT_SIZE])
+/* Its digest, or "" if it cannot be read. Without libcrypto nothing can be said of it, and that is an error. */
+static int hash_file(int fd, char digest[DIGEST_TEXT_SIZE], struct err *err)
 {
 	autosha256 struct sha256 *hash = NULL;
 	autofree char *buffer = xmalloc(READ_BYTES);
-	struct err ignored; /* without libcrypto nothing can be said */
-	ssize_t n = 0;
+	ssize_t n;
 
-	digest[0] = '\0';
-	if (sha256_new(&hash, &ignored) < 0)
-		return;
+	int r = sha256_new(&hash, err);
+	if (r < 0)
+		return r;
 	while ((n = read(fd, buffer, READ_BYTES)) > 0)
 		sha256_update(hash, buffer, (size_t)n);
+	digest[0] = '\0';
 	if (n == 0)
 		sha256_finish_digest(hash, digest);
+	return 0;
 }
 
-static void check_blob(struct check *check, const char *digest, int64_t size_bytes)
+/* What is wrong with it, or NULL. */
+static int judge_blob(struct check *check, int fd, const char *digest, int64_t size_bytes,
+		      const char **ret_damage, struct err *err)
 {
-	autofree char *path = blob_path(check->store, digest);
-	autofree char *object = xasprintf("blob %s", digest);
 	char found[DIGEST_TEXT_SIZE];
 	struct stat st;
 
-	autoclose int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		check_found(check, CHECK_REPAIR, forget_blob, digest, object,
-			    "its file is missing");
-		return;
-	}
+	*ret_damage = NULL;
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, "look at blob '%s'", digest);
 	if (st.st_size != size_bytes) {
-		check_found(check, CHECK_REPAIR, forget_blob, digest, object,
-			    "its file has another size");
-		return;
+		*ret_damage = "its file has another size";
+		return 0;
 	}
 	if (check->flags & CHECK_QUICK)
-		return;
-	hash_file(fd, found);
-	if (strcmp(found, digest) != 0)
-		check_found(check, CHECK_REPAIR, forget_blob, digest, object,
-			    *found ? "its content is another" : "its file cannot be read");
+		return 0;
+	int r = hash_file(fd, found, err);
+	if (r == 0 && strcmp(found, digest) != 0)
+		*ret_damage = *found ? "its content is another" : "its file cannot be read";
+	return r;
+}
+
+static int check_blob(struct check *check, const char *digest, int64_t size_bytes, struct err *err)
+{
+	autofree char *path = blob_path(check->store, digest);
+	autofree char *object = xasprintf("blob %s", digest);
+	const char *damage = "its file is missing";
+	int r = 0;
+
+	autoclose int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno != ENOENT && errno != ELOOP) {
+		/* It may be whole: nothing is done about it. */
+		check_found(check, CHECK_REPAIR, NULL, digest, object, strerror(errno));
+		return 0;
+	}
+	if (fd >= 0)
+		r = judge_blob(check, fd, digest, size_bytes, &damage, err);
+	if (r == 0 && damage)
+		check_found(check, CHECK_REPAIR, forget_blob, digest, object, damage);
+	return r;
 }
 
 int check_blobs(struct check *check, struct err *err)
@@ -102,7 +119,7 @@ int check_blobs(struct check *check, struct err *err)
 			  &sizes, err);
 	for (size_t i = 0; r == 0 && i < digests.count; i++)
 		if (strncmp(digests.items[i], "sha256:", 7) == 0)
-			check_blob(check, digests.items[i], sizes[i]);
+			r = check_blob(check, digests.items[i], sizes[i], err);
 	return r;
 }
 

@@ -133,6 +133,18 @@ as_owner() { if is_root; then "$@"; else davit unshare "$@"; fi; }
 	davit save -q -o "$BATS_TEST_TMPDIR/image.tar" "$BUSYBOX"
 }
 
+# bats test_tags=user
+@test "system check: a blob that may not be read is told, and stays" {
+	need_davit
+	davit pull -q "$BUSYBOX" >/dev/null
+	blob=$STORE/blobs/sha256/$(ls -S "$STORE/blobs/sha256" | head -n 1)
+	chmod 0 "$blob"
+	run_error 125 system check --repair -- "1 object"
+	[ -e "$blob" ] || fail "it may be whole"
+	chmod 600 "$blob"
+	run_davit system check
+}
+
 @test "system check: an image whose configuration is damaged goes with force, and its containers" {
 	need_davit
 	davit create --name c --network none "$BUSYBOX" true >/dev/null
