@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/prompt.h"
+#include "cli/pull-options.h"
 #include "engine/engine.h"
 #include "registry/auth.h"
 #include "registry/client.h"
@@ -84,8 +85,10 @@ static int check(struct cli *cli, const struct places *places, const struct logi
 {
 	autoregistryclient struct registry_client *client = NULL;
 	struct engine *engine;
-	int r = cli_engine(cli, &engine, err);
+	int r = pull_args_check_file("cert-dir", args->cert_dir, err);
 
+	if (r == 0)
+		r = cli_engine(cli, &engine, err);
 	if (r < 0)
 		return r;
 	autofree char *program = engine_helper_path(engine, "davit-registry");

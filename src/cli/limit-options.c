@@ -126,8 +126,12 @@ static int apply_cpu(const struct cli *cli, const struct limit_args *args,
 			return err_set(err, EINVAL,
 				       "--cpus stands for --cpu-period and --cpu-quota; give the "
 				       "one or the others");
-		if (args->cpus <= 0 || args->cpus > sysconf(_SC_NPROCESSORS_CONF) * 1.0)
-			return err_set(err, EINVAL, "--cpus %.2f: this host has %ld processors",
+		if (args->cpus <= 0)
+			return err_set(err, EINVAL, "--cpus %g is too little; give at least 0.01",
+				       args->cpus);
+		if (args->cpus > sysconf(_SC_NPROCESSORS_CONF) * 1.0)
+			return err_set(err, EINVAL,
+				       "--cpus %g: this host has %ld processors; give no more",
 				       args->cpus, sysconf(_SC_NPROCESSORS_CONF));
 		spec->cpu_period = 100000;
 		spec->cpu_quota = (int64_t)(args->cpus * 100000 + 0.5); /* llround() is in libm */

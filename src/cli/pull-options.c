@@ -66,6 +66,11 @@ static int ask_which(void *arg, const char *name, const struct strlist *full_nam
 	}
 }
 
+int pull_args_check_file(const char *option, const char *path, struct err *err)
+{
+	return path && access(path, R_OK) < 0 ? err_errno(err, "--%s '%s'", option, path) : 0;
+}
+
 int pull_args_to_options(struct engine *engine, const struct pull_args *args, bool quiet,
 			 struct pull_options *ret_options, char **ret_creds, struct err *err)
 {
@@ -87,6 +92,11 @@ int pull_args_to_options(struct engine *engine, const struct pull_args *args, bo
 	options.architecture = args->architecture;
 	options.os = args->os;
 	options.variant = args->variant;
+	r = pull_args_check_file("authfile", args->authfile, err);
+	if (r == 0)
+		r = pull_args_check_file("cert-dir", args->cert_dir, err);
+	if (r < 0)
+		return r;
 	options.authfile = args->authfile;
 	options.cert_dir = args->cert_dir;
 	if (args->tls_verify != TRISTATE_UNSET)

@@ -24,6 +24,9 @@ extern const struct option_spec pull_source_specs[];
 /* … and with it, as --pull. */
 extern const struct option_spec pull_option_specs[];
 
+/* What is named has to be there: else somebody would be asked, or believed, who was not meant. NULL is fine. */
+int pull_args_check_file(const char *option, const char *path, struct err *err);
+
 /* Turn them into what the engine wants. `user` and `password` of `ret_options` are owned by
  * `*ret_creds`, which the caller frees last. Progress is shown unless `quiet`; the caller frees
  * ret_options->progress. */

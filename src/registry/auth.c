@@ -84,8 +84,11 @@ static int read_file(const char *path, struct json_object **ret_root, struct err
 	explicit_bzero(text.data, text.size);
 	if (r >= 0 && !json_object_is_type(root, json_type_object))
 		r = err_set(err, EINVAL, "not an object");
-	if (r < 0)
-		return err_wrap(err, "'%s'", path);
+	if (r < 0) {
+		autofree char *cause = xstrdup(err->text);
+		return err_set(err, -r, "'%s': %s; mend it, or remove it and log in again", path,
+			       cause);
+	}
 	*ret_root = take_ptr(&root);
 	return 0;
 }

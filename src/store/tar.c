@@ -475,7 +475,7 @@ int tar_reader_next(struct tar_reader *reader, const struct tar_entry **ret_entr
 				      : read_end(reader, err);
 		if (!checksum_is_right(header))
 			return tar_bad(reader, err,
-				       reader->position == BLOCK ? "this is no tar header"
+				       reader->position == BLOCK ? "this is no tar archive"
 								 : "a header has a wrong checksum");
 		if (tar_parse_number(header + AT_SIZE, 12, &size) < 0 || size < 0)
 			return tar_bad(reader, err, "a header has a bad size");

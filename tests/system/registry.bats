@@ -41,6 +41,15 @@ log_of() { curl -s "http://127.0.0.1:$1/_log"; }
 
 @test "TLS: a certificate that nobody signed is refused, one's own CA is accepted" {
 	run_error 125 pull $SECURE/busybox:latest -- "localhost:5443" "certificate" "certs.d/localhost:5443" "tls-verify=false"
+	if ! is_podman; then # where to put it is where the caller can
+		is_root || [[ $stderr == *"$HOME/.config/containers/certs.d/localhost:5443/ca.crt"* ]] || fail "a place of the user's"
+		run_error 125 pull --cert-dir /no/such $SECURE/busybox:latest -- "--cert-dir" "/no/such" "no such file"
+		run_error 125 login --cert-dir /no/such -u ann -p x $SECURE -- "--cert-dir" "/no/such" "no such file"
+		mkdir "$BATS_TEST_TMPDIR/nonsense"
+		echo nonsense >"$BATS_TEST_TMPDIR/nonsense/ca.crt"
+		run_error 125 pull --cert-dir "$BATS_TEST_TMPDIR/nonsense" $SECURE/busybox:latest -- "authority into $BATS_TEST_TMPDIR/nonsense"
+		[[ $stderr == *"Warning: '$BATS_TEST_TMPDIR/nonsense/ca.crt' holds no certificate"* ]] || fail "what is wrong"
+	fi
 	nothing_half_made
 	mkdir -p "$BATS_TEST_TMPDIR/certs"
 	cp "$DAVIT_TEST_WORK/ca.crt" "$BATS_TEST_TMPDIR/certs/ca.crt"
@@ -70,6 +79,10 @@ log_of() { curl -s "http://127.0.0.1:$1/_log"; }
 	[ "$(stat -c %a "$REGISTRY_AUTH_FILE")" = 600 ] || is_podman || fail "readable by others"
 	run_davit pull -q --tls-verify=false $SECURE/busybox:latest
 	run_davit logout $SECURE
+	run_error 125 pull --authfile /no/such $REGISTRY/busybox -- "/no/such" "no such file"
+	echo '{"auths": {' >"$BATS_TEST_TMPDIR/auth.json"
+	run_error 125 pull --authfile "$BATS_TEST_TMPDIR/auth.json" $REGISTRY/busybox -- "$BATS_TEST_TMPDIR/auth.json"
+	is_podman || [[ $stderr == *"mend it"* ]] || fail "the remedy"
 	run_error 125 pull --tls-verify=false $SECURE/busybox:zstd -- "(unauthorized|authentication|password|login)"
 }
 

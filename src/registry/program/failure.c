@@ -41,14 +41,14 @@ static bool tls_failure(const struct transfer *transfer, const struct host *host
 	if (strstr(text, "certificate required") || strstr(text, "bad certificate")) {
 		err_set(err, EPROTO,
 			"registry '%s' wants a client certificate: %s; put client.cert and "
-			"client.key into /etc/containers/certs.d/%s/",
-			host->domain, text, host->domain);
+			"client.key into %s/",
+			host->domain, text, host->tls.place);
 		return false;
 	}
 	err_set(err, EPROTO,
 		"registry '%s': its TLS certificate is not trusted: %s; put the certificate of its "
-		"authority into /etc/containers/certs.d/%s/ca.crt, or use --tls-verify=false",
-		host->domain, text, host->domain);
+		"authority into %s/ca.crt, or use --tls-verify=false",
+		host->domain, text, host->tls.place);
 	return false;
 }
 
@@ -113,8 +113,8 @@ bool failure_of_transport(const struct transfer *transfer, const struct host *ho
 		return tls_failure(transfer, host, err);
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CACERT_BADFILE:
-		err_set(err, EPROTO, "registry '%s': %s; check the files in certs.d", host->domain,
-			transfer->error_text);
+		err_set(err, EPROTO, "registry '%s': %s; check the files in '%s'", host->domain,
+			transfer->error_text, host->tls.place);
 		return false;
 	case CURLE_TOO_MANY_REDIRECTS:
 		err_set(err, EPROTO, "registry '%s' redirects in circles", host->domain);

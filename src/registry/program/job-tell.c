@@ -110,7 +110,8 @@ void job_endpoint_failed(struct jobs *jobs, struct job *job, bool may_pass)
 		job->attempt = 0;
 	if (!job->may_pass || job->attempt >= jobs->retry) {
 		if (job->may_pass && jobs->retry > 0)
-			err_wrap(&job->err, "given up after %d retries", jobs->retry);
+			err_wrap(&job->err, "given up after %d %s", jobs->retry,
+				 jobs->retry == 1 ? "retry" : "retries");
 		if (job->mirror_err.code)
 			err_wrap(&job->err, "mirrors failed too (%s)", job->mirror_err.text);
 		job_tell_failure(jobs, job);

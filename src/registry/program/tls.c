@@ -46,9 +46,16 @@ static void load_directory(struct tls *tls, const char *path)
 	for (struct dirent *entry; (entry = readdir(directory));) {
 		if (ends_with(entry->d_name, ".crt")) {
 			struct err err = { 0 };
+			size_t before = tls->ca_pem.size;
 			if (file_read(dirfd(directory), entry->d_name, &tls->ca_pem, PEM_SIZE_MAX,
 				      &err) < 0)
 				log_warn("in '%s': %s; going on without it", path, err.text);
+			else if (!strstr(strbuf_text(&tls->ca_pem) + before,
+					 "-----BEGIN CERTIFICATE-----") &&
+				 !strstr(strbuf_text(&tls->ca_pem) + before,
+					 "-----BEGIN TRUSTED CERTIFICATE-----"))
+				log_warn("'%s/%s' holds no certificate; going on without it", path,
+					 entry->d_name);
 			strbuf_addc(&tls->ca_pem, '\n');
 		} else if (ends_with(entry->d_name, ".cert")) {
 			use_client_certificate(tls, path, entry->d_name);
@@ -61,18 +68,23 @@ void tls_load(struct tls *tls, const char *domain, const struct strlist *parents
 	      const char *directory)
 {
 	if (directory) {
+		tls->place = xstrdup(directory);
 		load_directory(tls, directory);
 		return;
 	}
 	for (size_t i = 0; i < parents->count; i++) {
 		autofree char *path = path_join(parents->items[i], domain);
 		load_directory(tls, path);
+		/* The first is in the caller's home; what root trusts is the host's affair. */
+		if (!tls->place && (geteuid() != 0 || strncmp(path, "/etc/", 5) == 0))
+			tls->place = take_ptr(&path);
 	}
 }
 
 void tls_clear(struct tls *tls)
 {
 	strbuf_clear(&tls->ca_pem);
+	free(tls->place);
 	free(tls->certificate);
 	free(tls->key);
 	*tls = (struct tls){ 0 };

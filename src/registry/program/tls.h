@@ -10,6 +10,7 @@
 
 struct tls {
 	bool insecure;		 /* any certificate will do */
+	char *place;		 /* a directory to put an authority's certificate into */
 	struct strbuf ca_pem;	 /* trusted besides the system's */
 	char *certificate, *key; /* paths of the client's own; NULL: none */
 };

@@ -254,7 +254,7 @@ def rate_limits_are_waited_out():
 
 @test
 def rate_limits_that_stay_are_told():
-    fails(plain("--retry", "1", mock.name + "/rate-0"), "429", "slow down", mock.name, "after 1 retries")
+    fails(plain("--retry", "1", mock.name + "/rate-0"), "429", "slow down", mock.name, "after 1 retry")
 
 
 @test

@@ -449,7 +449,7 @@ static void test_garbage_is_no_archive(void **state)
 
 	for (int i = 0; i < 1024; i++)
 		strbuf_addc(&tar, 'x');
-	expect_bad(&tar, "no tar header");
+	expect_bad(&tar, "no tar archive");
 	strbuf_reset(&tar);
 	build_raw(&tar, "a", '0', USTAR, NULL, 0);
 	build_raw(&tar, "b", '0', USTAR, NULL, 0);
