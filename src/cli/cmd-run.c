@@ -98,6 +98,16 @@ static int create_to_start(struct cli *cli, struct run_args *args, int argc, cha
 	return r;
 }
 
+/* As far as can be told by the looks of the options: what turns out not to be used costs little. */
+static void expect_namespaces(struct engine *engine, const struct container_args *args)
+{
+	if (args->userns)
+		return;
+	engine_expect_userns(engine);
+	if (args->networks.count == 0 || strcmp(args->networks.items[0], "none") == 0)
+		engine_expect_netns(engine);
+}
+
 static int run(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
 {
 	struct run_args *args = arguments;
@@ -132,8 +142,8 @@ static int run(struct cli *cli, void *arguments, int argc, char **argv, struct e
 	r = preserved < 0 ? preserved : cli_engine(cli, &engine, err);
 	if (r == 0)
 		engine->preserve_fds = (unsigned)preserved;
-	if (r == 0 && !args->container.userns)
-		engine_expect_userns(engine);
+	if (r == 0)
+		expect_namespaces(engine, &args->container);
 	if (r == 0)
 		r = create_to_start(cli, args, argc, argv, &container, err);
 	if (r == -EADDRINUSE)

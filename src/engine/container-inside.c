@@ -208,12 +208,13 @@ static int mount_files(struct container_inside *inside, struct engine *engine,
 {
 	autoclose int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	autoclose int join_fd = open_join_namespace(engine, &prep->map.map);
+	const struct runtime_namespaces made = { .user_fd = join_fd, .network_fd = -1 };
 	const struct runtime_stdio stdio = { { null_fd, null_fd, null_fd } };
 	struct runtime_child child;
 
 	if (null_fd < 0)
 		return err_errno(err, "open '/dev/null'");
-	int r = runtime_spawn(prep->config, NULL, join_fd, &stdio, &child, err);
+	int r = runtime_spawn(prep->config, NULL, &made, &stdio, &child, err);
 	if (r == 0)
 		r = runtime_ready(&child, err); /* ends it if it fails */
 	if (r < 0)

@@ -139,7 +139,7 @@ static int launch(struct start *start, const struct launch_pipes *pipes,
 	if (r < 0)
 		return r;
 	timing_mark("scope");
-	r = runtime_spawn(start->config, start->cgroup.group, start->userns_fd, &stdio, child, err);
+	r = runtime_spawn(start->config, start->cgroup.group, &start->made, &stdio, child, err);
 	if (r < 0)
 		return r;
 	timing_mark("namespaces");

@@ -14,6 +14,7 @@
 #include "engine/identity.h"
 #include "engine/launch.h"
 #include "engine/shared-namespaces.h"
+#include "runtime/runtime.h"
 
 struct container;
 struct container_spec;
@@ -35,8 +36,8 @@ struct start {
 	struct container_cgroup cgroup;
 	struct shared_namespaces shared;
 	char *directory, *run_dir, *init_path, *hostname;
-	int userns_fd;	   /* to join, -1: make one */
-	int client_fds[2]; /* command's end, monitor's end */
+	struct runtime_namespaces made; /* owned, unlike what is in `shared` */
+	int client_fds[2];		/* command's end, monitor's end */
 	int journal_fd;
 	struct strlist journal_fields;
 	int64_t restart_count;
@@ -50,7 +51,7 @@ struct start {
 
 #define START_EMPTY                                                                                \
 	((struct start){ .cgroup = CONTAINER_CGROUP_EMPTY,                                         \
-			 .userns_fd = -1,                                                          \
+			 .made = RUNTIME_NAMESPACES_NONE,                                          \
 			 .shared = SHARED_NAMESPACES_EMPTY,                                        \
 			 .journal_fd = -1,                                                         \
 			 .client_fds = { -1, -1 } })

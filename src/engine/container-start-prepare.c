@@ -204,9 +204,9 @@ static void choose_userns(struct start *start)
 		start->spec->userns_size || (start->spec->userns_mode && !start->map.is_own);
 
 	if (start->shared.userns_fd >= 0)
-		start->userns_fd = take_fd(&start->shared.userns_fd);
+		start->made.user_fd = take_fd(&start->shared.userns_fd);
 	else if (!start->map.map.is_identity && !is_private)
-		start->userns_fd = find_userns(start->engine, &start->map.map);
+		start->made.user_fd = find_userns(start->engine, &start->map.map);
 }
 
 /* In this order, as each step may look at what the one before has found or made. */
@@ -280,6 +280,7 @@ int start_prepare(struct start *start, int *exit_code, struct err *err)
 	if (r < 0)
 		return r;
 	choose_userns(start);
+	start->made.network_fd = engine_take_netns(start->engine);
 	timing_mark("plan and filter");
 	r = container_cgroup_prepare(&start->cgroup, start->engine, start->spec,
 				     start->container->id, start->config, start->run_dir, err);

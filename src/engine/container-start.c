@@ -54,7 +54,8 @@ static void start_clear(struct start *start)
 	free(start->hostname);
 	strlist_clear(&start->journal_fields);
 	fd_close(&start->journal_fd);
-	fd_close(&start->userns_fd);
+	fd_close(&start->made.user_fd);
+	fd_close(&start->made.network_fd);
 	fd_close(&start->client_fds[0]);
 	fd_close(&start->client_fds[1]);
 }
@@ -178,7 +179,7 @@ static int start_locked(struct start *start, enum start_flags flags,
 		/* who sends signals needs its process */
 		container_refresh(engine, container, CONTAINER_IS_LOCKED);
 	}
-	engine_forget_userns(engine);
+	engine_forget_namespaces(engine);
 	start_clear(start);
 	return r;
 }

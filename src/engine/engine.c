@@ -16,6 +16,7 @@
 #include "config.h"
 #include "engine/run-directory.h"
 #include "engine/runroot.h"
+#include "kernel/netns.h"
 #include "store/store.h"
 
 /* Helpers lie in DAVIT_LIBEXECDIR once installed. A program that runs from its build directory (…/src/cli/davit) finds
@@ -184,7 +185,7 @@ void engine_close(struct engine *engine)
 	if (!engine)
 		return;
 	store_close(engine->store);
-	engine_forget_userns(engine);
+	engine_forget_namespaces(engine);
 	if (engine->has_map)
 		userns_map_clear(&engine->map);
 	settings_clear(&engine->settings);
@@ -295,10 +296,18 @@ pid_t engine_join_pid_of(struct engine *engine, const struct userns_map *map)
 	return found;
 }
 
+void engine_expect_netns(struct engine *engine)
+{
+	struct err ignored; /* whoever needs it will see the same, and tell */
+
+	if (!engine->is_rootless && !engine->netns_draft)
+		(void)netns_draft_begin(&engine->netns_draft, &ignored);
+}
+
 void engine_expect_userns(struct engine *engine)
 {
 	const struct userns_map *map;
-	struct err ignored; /* whoever needs it will see the same, and tell */
+	struct err ignored; /* as above */
 
 	if (!engine->is_rootless || engine->userns_draft ||
 	    engine_map(engine, &map, &ignored) < 0 || map->is_single_id ||
@@ -323,15 +332,20 @@ int engine_take_userns(struct engine *engine, const struct userns_map *map)
 	int fd = userns_draft_finish(engine->userns_draft, &err);
 	if (fd < 0) {
 		log_debug("%s", err.text);
-		engine_forget_userns(engine);
+		userns_draft_free(take_ptr(&engine->userns_draft));
 	}
 	return fd;
 }
 
-void engine_forget_userns(struct engine *engine)
+int engine_take_netns(struct engine *engine)
 {
-	userns_draft_free(engine->userns_draft);
-	engine->userns_draft = NULL;
+	return engine->netns_draft ? netns_draft_finish(engine->netns_draft) : -1;
+}
+
+void engine_forget_namespaces(struct engine *engine)
+{
+	userns_draft_free(take_ptr(&engine->userns_draft));
+	netns_draft_free(take_ptr(&engine->netns_draft));
 }
 
 int engine_run_mapped(struct engine *engine, int (*body)(void *arg, struct err *err), void *arg,

@@ -44,6 +44,7 @@ struct engine {
 	struct userns_map map; /* valid when has_map */
 	bool has_map;
 	struct userns_draft *userns_draft; /* see engine_expect_userns() */
+	struct netns_draft *netns_draft;   /* see engine_expect_netns() */
 };
 
 /* Makes directories and opens databases only when they are needed: this touches no disk but
@@ -74,10 +75,13 @@ pid_t engine_join_pid_of(struct engine *engine, const struct userns_map *map);
 /* A container with the caller's own mapping is about to be started: begin to make its user namespace,
  * where that takes time and there is none to join. engine_take_userns() returns its descriptor, owned
  * by the caller, or -1 if there is none of this mapping; it is called once at most. What is left of
- * the making is put away by engine_forget_userns(), at the latest by engine_close(). */
+ * the making is put away by engine_forget_namespaces(), at the latest by engine_close(). */
 void engine_expect_userns(struct engine *engine);
 int engine_take_userns(struct engine *engine, const struct userns_map *map);
-void engine_forget_userns(struct engine *engine);
+/* The same for a network namespace of root's, -1 or -errno if there is none. */
+void engine_expect_netns(struct engine *engine);
+int engine_take_netns(struct engine *engine);
+void engine_forget_namespaces(struct engine *engine);
 
 /* Run `body` as root of the caller's mapping; see userns_run(). */
 int engine_run_mapped(struct engine *engine, int (*body)(void *arg, struct err *err), void *arg,

@@ -251,7 +251,7 @@ static int spawn(const struct program *program, struct container *container,
 	if (r == 0)
 		r = runtime_map_mounts(config, err);
 	if (r == 0)
-		r = runtime_spawn(config, *cgroup, -1, &stdio, child, err);
+		r = runtime_spawn(config, *cgroup, &RUNTIME_NAMESPACES_NONE, &stdio, child, err);
 	runtime_close_mapped_mounts(config);
 	if (r < 0)
 		return r;

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "kernel/netns.h"
 #include "runtime/exec-command.h"
 
 int child_fail_code(struct child *child, enum child_step step, int index, int code)
@@ -205,18 +205,12 @@ static int become_other_root(struct child *child)
 	return 0;
 }
 
-static int bring_up_loopback(struct child *child)
+/* One that was made before has its loopback interface up. */
+static int prepare_network(struct child *child)
 {
-	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return child_fail(child, CHILD_LOOPBACK, 0);
-	int r = ioctl(fd, SIOCSIFFLAGS, &request);
-	if (r < 0)
-		child_fail(child, CHILD_LOOPBACK, 0);
-	close(fd);
-	return r;
+	if (!child->plan->has_own_network_namespace || child->net_ns_fd >= 0)
+		return 0;
+	return netns_bring_up_loopback() < 0 ? child_fail(child, CHILD_LOOPBACK, 0) : 0;
 }
 
 static int set_names(struct child *child)
@@ -248,6 +242,8 @@ static int enter_namespaces(struct child *child)
 {
 	const struct launch_plan *plan = child->plan;
 
+	if (child->net_ns_fd >= 0 && setns(child->net_ns_fd, CLONE_NEWNET) < 0)
+		return child_fail(child, CHILD_JOIN, OCI_NS_NETWORK);
 	if (plan->pid_namespace_is_joined && send_namespaces(child) < 0)
 		return -1;
 	if (plan->mapped_count)
@@ -272,7 +268,7 @@ static int enter_namespaces(struct child *child)
 		return -1;
 	if (set_names(child) < 0)
 		return -1;
-	return plan->has_own_network_namespace ? bring_up_loopback(child) : 0;
+	return prepare_network(child);
 }
 
 /* ---- file systems ---- */

@@ -14,6 +14,7 @@ struct child {
 	const int *stdio; /* three, as in struct runtime_stdio */
 	bool wait_for_start;
 	bool time_namespace_is_made; /* by the helper that joins others */
+	int net_ns_fd;		     /* a network namespace that was made before, borrowed; -1 */
 	const int *cgroup_fds;	     /* to write "0" to, see cgroup_entry_fds() */
 	size_t cgroup_fd_count;
 	int root_fd;	   /* the container's root */

@@ -344,7 +344,7 @@ static int set_oom_score(const struct runtime_child *child, struct err *err)
 }
 
 /* Descriptors of its namespaces keep these in being until we are done. */
-static int open_namespaces(struct runtime_child *child, struct err *err)
+static int open_namespaces(struct runtime_child *child, int made_network_fd, struct err *err)
 {
 	bool with_network = child->plan->has_own_network_namespace;
 
@@ -369,9 +369,13 @@ static int open_namespaces(struct runtime_child *child, struct err *err)
 	child->mount_ns_fd = r;
 	if (!with_network)
 		return 0;
-	r = open_namespace(child->pid, "net", err);
+	/* The child need not be in the one that was made before, yet. */
+	if (made_network_fd >= 0)
+		r = fcntl(made_network_fd, F_DUPFD_CLOEXEC, 3);
+	else
+		r = open_namespace(child->pid, "net", err);
 	if (r < 0)
-		return r;
+		return made_network_fd >= 0 ? err_errno(err, "keep the network namespace") : r;
 	child->net_ns_fd = r;
 	return 0;
 }
@@ -390,7 +394,7 @@ static int prefer_report(struct runtime_child *child, int r, struct err *err)
 
 /* What the parent does to the child before it may go on. */
 static int equip(struct runtime_child *child, const struct cgroup *cgroup, bool in_cgroup,
-		 struct err *err)
+		 int made_network_fd, struct err *err)
 {
 	const struct launch_plan *plan = child->plan;
 	int r = 0;
@@ -404,7 +408,7 @@ static int equip(struct runtime_child *child, const struct cgroup *cgroup, bool 
 	/* While it is still one of ours: afterwards its IDs may be none of ours, and its
 	 * /proc closed to us. */
 	if (r >= 0)
-		r = open_namespaces(child, err);
+		r = open_namespaces(child, made_network_fd, err);
 	return r < 0 ? prefer_report(child, r, err) : 0;
 }
 
@@ -434,9 +438,22 @@ void runtime_child_forget(struct runtime_child *child)
 	};
 }
 
-static int spawn(struct runtime_child *child, const struct cgroup *cgroup, int userns_fd,
-		 const struct runtime_stdio *stdio, int child_end, struct joins *joins,
-		 struct err *err)
+/* Which of the namespaces made before is used: that of the network has to belong to the user namespace that we are in. */
+static int take_network_namespace(struct runtime_child *child,
+				  const struct runtime_namespaces *made)
+{
+	struct launch_plan *plan = child->plan;
+
+	if (made->network_fd < 0 || !(plan->clone_flags & CLONE_NEWNET) ||
+	    plan->is_in_user_namespace)
+		return -1;
+	plan->clone_flags &= ~(unsigned long)CLONE_NEWNET;
+	return made->network_fd;
+}
+
+static int spawn(struct runtime_child *child, const struct cgroup *cgroup,
+		 const struct runtime_namespaces *made, const struct runtime_stdio *stdio,
+		 int child_end, struct joins *joins, struct err *err)
 {
 	static const int none[3] = { -1, -1, -1 };
 	struct launch_plan *plan = child->plan;
@@ -445,7 +462,7 @@ static int spawn(struct runtime_child *child, const struct cgroup *cgroup, int u
 	size_t entry_count = cgroup ? cgroup_entry_fds(cgroup, &entry_fds) : 0;
 	bool in_cgroup = entry_count > 0;
 
-	int r = joins_open(plan->config, userns_fd, joins, err);
+	int r = joins_open(plan->config, made->user_fd, joins, err);
 	if (r < 0)
 		return r;
 	/* A cgroup namespace has its root where its maker is, and CLONE_INTO_CGROUP takes effect
@@ -470,6 +487,7 @@ static int spawn(struct runtime_child *child, const struct cgroup *cgroup, int u
 		.wait_for_start = plan->has_own_user_namespace || joins->count ||
 				  plan->mapped_count || (cgroup && cgroup_fd < 0 && !in_cgroup) ||
 				  plan->config->process.has_oom_score_adj,
+		.net_ns_fd = take_network_namespace(child, made),
 		.cgroup_fds = entry_fds,
 		.cgroup_fd_count = entry_count,
 		.root_fd = -1,
@@ -490,7 +508,7 @@ static int spawn(struct runtime_child *child, const struct cgroup *cgroup, int u
 				 err);
 	if (r < 0)
 		return r;
-	r = equip(child, cgroup, in_cgroup, err);
+	r = equip(child, cgroup, in_cgroup, start.net_ns_fd, err);
 	if (r < 0)
 		return r;
 	if (plan->mapped_count)
@@ -501,15 +519,15 @@ static int spawn(struct runtime_child *child, const struct cgroup *cgroup, int u
 }
 
 int runtime_spawn(const struct oci_runtime_config *config, const struct cgroup *cgroup,
-		  int userns_fd, const struct runtime_stdio *stdio, struct runtime_child *ret_child,
-		  struct err *err)
+		  const struct runtime_namespaces *made, const struct runtime_stdio *stdio,
+		  struct runtime_child *ret_child, struct err *err)
 {
 	struct runtime_child child;
 	struct joins joins = { .count = 0 };
 	int pair[2];
 
 	runtime_child_forget(&child);
-	int r = launch_plan_make(config, userns_fd >= 0, &child.plan, err);
+	int r = launch_plan_make(config, made->user_fd >= 0, &child.plan, err);
 	if (r < 0)
 		return r;
 	launch_plan_log(child.plan);
@@ -521,7 +539,7 @@ int runtime_spawn(const struct oci_runtime_config *config, const struct cgroup *
 	child.control_fd = pair[0];
 	for (size_t i = 0; i < OCI_NS_COUNT; i++)
 		joins.fds[i] = -1;
-	r = spawn(&child, cgroup, userns_fd, stdio, pair[1], &joins, err);
+	r = spawn(&child, cgroup, made, stdio, pair[1], &joins, err);
 	if (r == 0 && cgroup) /* while the child mounts */
 		r = cgroup_limit_devices(cgroup, &config->resources, err);
 	joins_close(&joins);

@@ -53,12 +53,19 @@ enum runtime_failure {
 	RUNTIME_NOT_FOUND = 127,      /* there is no such command */
 };
 
-/* `cgroup` may be NULL. `userns_fd` >= 0 is a user namespace to join whose map is that of the
- * configuration (instead of namespaces[OCI_NS_USER] being made anew); borrowed. On failure nothing
- * is left behind. */
+/* Namespaces that are there already, to be used instead of new ones; borrowed; -1: none. */
+struct runtime_namespaces {
+	int user_fd; /* its map is that of the configuration */
+	int network_fd; /* empty but for a loopback interface that is up. Used where the configuration wants one of
+			   its own, and no user namespace */
+};
+
+#define RUNTIME_NAMESPACES_NONE ((struct runtime_namespaces){ -1, -1 })
+
+/* `cgroup` may be NULL. On failure nothing is left behind. */
 int runtime_spawn(const struct oci_runtime_config *config, const struct cgroup *cgroup,
-		  int userns_fd, const struct runtime_stdio *stdio, struct runtime_child *ret_child,
-		  struct err *err);
+		  const struct runtime_namespaces *made, const struct runtime_stdio *stdio,
+		  struct runtime_child *ret_child, struct err *err);
 /* A container that runs, as who wants to put a process into it knows it. */
 struct runtime_target {
 	pid_t pid;  /* of its first process; any other of its processes would do */

@@ -134,16 +134,16 @@ static void capabilities(struct oci_runtime_config *config, uint64_t caps)
 static int run_once(struct probe *probe, int userns_fd, int64_t *ret_usec, struct err *err)
 {
 	struct runtime_stdio stdio = { { 0, 1, 2 } };
+	const struct runtime_namespaces made = { .user_fd = userns_fd, .network_fd = -1 };
 	struct runtime_child child;
 	int code = RUNTIME_FAILED, status = 0;
 	int64_t begin = clock_now_usec();
 
 	autoclose int target_fd = probe->enter_pid ? pidfd_open_process(probe->enter_pid) : -1;
 	struct runtime_target target = { .pid = probe->enter_pid, .pid_fd = target_fd };
-	int r = probe->enter_pid
-			? runtime_enter(&target, &probe->config->process, &probe->config->seccomp,
-					NULL, &stdio, &child, err)
-			: runtime_spawn(probe->config, NULL, userns_fd, &stdio, &child, err);
+	int r = probe->enter_pid ? runtime_enter(&target, &probe->config->process,
+						 &probe->config->seccomp, NULL, &stdio, &child, err)
+				 : runtime_spawn(probe->config, NULL, &made, &stdio, &child, err);
 	if (r >= 0)
 		r = runtime_ready(&child, err);
 	if (r < 0)
