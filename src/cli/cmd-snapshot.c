@@ -11,11 +11,13 @@
 #include "engine/mount-spec.h"
 
 struct snapshot_args {
-	bool remove, stop;
+	bool flatten, remove, stop;
 };
 
 #define FIELD(f) offsetof(struct snapshot_args, f)
 static const struct option_spec snapshot_options[] = {
+	{ "flatten", 0, OPTION_FLAG, FIELD(flatten), NULL,
+	  "Take none, but merge the layers that many of them have left into one" },
 	{ "rm", 0, OPTION_FLAG, FIELD(remove), NULL, "Remove the snapshots of these tags" },
 	STOP_OPTION(FIELD(stop)),
 	OPTION_END,
@@ -29,6 +31,15 @@ static int take(struct engine *engine, struct container *container, void *tag, s
 	if (r == 0)
 		puts(taken);
 	return r;
+}
+
+static int flatten(struct engine *engine, struct container *container, void *arg, struct err *err)
+{
+	int r = container_flatten(engine, container, err);
+	if (r < 0)
+		return r;
+	puts(container->name);
+	return 0;
 }
 
 static int remove_tags(struct engine *engine, struct container *container, int count, char **tags,
@@ -56,6 +67,9 @@ static int snapshot(struct cli *cli, void *arguments, int argc, char **argv, str
 		return err_set(err, EINVAL, "--rm needs a container and one tag or more");
 	if (args->remove && args->stop)
 		return err_set(err, EINVAL, "removing a snapshot needs no --stop; leave it out");
+	if (args->flatten && (args->remove || argc > 1))
+		return err_set(err, EINVAL, "--flatten is about a container, and takes no %s",
+			       args->remove ? "--rm" : "tag");
 	if (!args->remove && argc > 2)
 		return err_set(err, EINVAL,
 			       "accepts at most 2 arg(s), received %d: CONTAINER [TAG]", argc);
@@ -66,7 +80,8 @@ static int snapshot(struct cli *cli, void *arguments, int argc, char **argv, str
 		return r;
 	if (args->remove)
 		return remove_tags(engine, container, argc - 1, argv + 1, err);
-	r = while_stopped(engine, container, args->stop, take, argc > 1 ? argv[1] : NULL, err);
+	r = while_stopped(engine, container, args->stop, args->flatten ? flatten : take,
+			  argc > 1 ? argv[1] : NULL, err);
 	return r < 0 ? r : EXIT_OK;
 }
 

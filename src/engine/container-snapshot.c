@@ -6,6 +6,7 @@
 #include "base/duration.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "engine/container-end.h"
@@ -22,8 +23,9 @@
 #include "store/frozen-layer.h"
 #include "store/store.h"
 
-/* overlayfs takes 500 lower layers. */
-#define LAYERS_MAX 490
+/* overlayfs takes 500 lower layers, and kernels before "lowerdir+" some 220, as their names have to fit a page. Each costs
+ * a start a little. */
+enum { LAYERS_MANY = 100, LAYERS_MAX = 200 };
 
 static int refuse_running(const struct container *container, const char *what, struct err *err)
 {
@@ -50,8 +52,8 @@ static int lock(struct engine *engine, struct container *container, int *ret_loc
 	return r;
 }
 
-static int lock_stopped(struct engine *engine, struct container *container, const char *what,
-			int *ret_lock_fd, struct err *err)
+int container_lock_stopped(struct engine *engine, struct container *container, const char *what,
+			   int *ret_lock_fd, struct err *err)
 {
 	int r = lock(engine, container, ret_lock_fd, err);
 
@@ -124,13 +126,18 @@ static int check_depth(struct database *db, const struct container *container,
 				      : 0;
 	if (r < 0)
 		return r;
-	if (spec->layers.count + chain.count >= LAYERS_MAX)
+	size_t count = spec->layers.count + chain.count;
+	if (count >= LAYERS_MAX)
 		return err_set(
 			err, E2BIG,
-			"container %s has %zu layers, and the kernel stacks no more; make an "
-			"image of it with 'davit commit %s', and go on with a container of "
-			"that",
-			container->name, spec->layers.count + chain.count, container->name);
+			"container %s has %zu layers, and a kernel may stack no more; merge them "
+			"with 'davit snapshot --flatten %s'",
+			container->name, count, container->name);
+	if (count >= LAYERS_MANY)
+		log_warn("container %s has %zu layers, which each start has to mount; 'davit "
+			 "snapshot "
+			 "--flatten %s' merges them",
+			 container->name, count + 1, container->name);
 	return 0;
 }
 
@@ -222,7 +229,7 @@ int container_snapshot(struct engine *engine, struct container *container, const
 			tag);
 	int r = engine_database(engine, &db, err);
 	if (r == 0)
-		r = lock_stopped(engine, container, "make a snapshot of", &lock_fd, err);
+		r = container_lock_stopped(engine, container, "make a snapshot of", &lock_fd, err);
 	if (r == 0)
 		r = container_spec_of(container, &spec, err);
 	if (r == 0 && !chosen)
@@ -309,7 +316,7 @@ int container_revert(struct engine *engine, struct container *container, const c
 	autofree char *found = NULL;
 	autoclose int lock_fd = -1;
 
-	int r = lock_stopped(engine, container, "revert", &lock_fd, err);
+	int r = container_lock_stopped(engine, container, "revert", &lock_fd, err);
 	if (r == 0)
 		r = revert_locked(engine, container, tag, &found, err);
 	if (r < 0)
@@ -464,7 +471,7 @@ static int open_present(struct engine *engine, struct container_base *base, stru
 {
 	struct container *container = base->container;
 
-	int r = lock_stopped(engine, container, "take the state of", &base->lock_fd, err);
+	int r = container_lock_stopped(engine, container, "take the state of", &base->lock_fd, err);
 	if (r == 0)
 		r = container_spec_of(container, &base->spec, err);
 	if (r == 0)

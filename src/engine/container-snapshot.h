@@ -40,6 +40,17 @@ int container_snapshot(struct engine *engine, struct container *container, const
 int container_revert(struct engine *engine, struct container *container, const char *tag,
 		     char **ret_tag, struct err *err);
 
+/* Merge the layers that the container stands on into one, which shows the same: after many snapshots it stands on many, and
+ * the kernel does not stack any number. Files are not copied, but get one more name. Snapshots stay as they are, and so
+ * do clones, on the layers they have; room becomes free as they go. Returns how many layers there were; with less than two
+ * nothing is done. -EBUSY: it runs. */
+int container_flatten(struct engine *engine, struct container *container, struct err *err);
+
+/* For the rest of this folder: the lock, and a container that does not run and that nobody has mounted. `what` is to be done
+ * to it, for messages. */
+int container_lock_stopped(struct engine *engine, struct container *container, const char *what,
+			   int *ret_lock_fd, struct err *err);
+
 /* -ENOENT. What clones and later snapshots stand on stays until they go. */
 int container_snapshot_remove(struct engine *engine, struct container *container, const char *tag,
 			      struct err *err);

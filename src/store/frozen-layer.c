@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/duration.h"
@@ -136,6 +138,18 @@ static bool is_recorded(struct store *store, const char *id)
 	return statement_step(query, &ignored) != 0;
 }
 
+int frozen_layer_hold_sweeps(struct store *store, struct err *err)
+{
+	autoclose int fd = open_directory(store);
+
+	if (fd < 0)
+		return err_set(err, -fd, "open 'snapshots': %s", strerror(-fd));
+	while (flock(fd, LOCK_SH) < 0)
+		if (errno != EINTR)
+			return err_errno(err, "lock 'snapshots'");
+	return take_fd(&fd);
+}
+
 void frozen_layer_sweep(struct store *store)
 {
 	int fd = open_directory(store);
@@ -144,6 +158,10 @@ void frozen_layer_sweep(struct store *store)
 
 	if (!dir) {
 		fd_close(&fd);
+		return;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) { /* one is being built */
+		closedir(dir);
 		return;
 	}
 	for (struct dirent *entry; (entry = readdir(dir));)

@@ -34,5 +34,8 @@ int frozen_layer_release(struct database *db, const char *id, struct strlist *go
 /* Put the files of layers without a record into the trash. */
 int frozen_layer_discard(struct store *store, const struct strlist *ids, struct err *err);
 
+/* While a new layer is built whose record comes last: nothing is swept as long as the descriptor is open. */
+int frozen_layer_hold_sweeps(struct store *store, struct err *err);
+
 /* The same for all that killed commands have left. */
 void frozen_layer_sweep(struct store *store);
