@@ -29,7 +29,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum fd { FD_LOG = 2, FD_TAP = 3, FD_CONTAINER = 4, FD_READY = 5, FD_NETNS = 6 };
+enum fd { FD_LOG = 2, FD_TAP = 3, FD_CONTAINER = 4, FD_READY = 5, FD_NETNS = 6, FD_COUNT };
 
 #define MAX_STARTS 5
 
@@ -43,6 +43,23 @@ static bool show_namespace(const char *path)
 	return strcmp(path, "-") == 0 || (unshare(CLONE_NEWNS) == 0 &&
 					  mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 					  mount("/proc/self/fd/6", path, NULL, MS_BIND, NULL) == 0);
+}
+
+/* Returns FD_READY, or -1. The numbers that are not used may be taken by what davit's caller had open, and so may those
+ * above: what that is must not stay open for as long as the container lives. */
+static int adopt_descriptors(bool has_ready, bool has_netns)
+{
+	(void)syscall(SYS_close_range, FD_COUNT, ~0U, 0); /* before Linux 5.9 they do stay */
+	fcntl(FD_CONTAINER, F_SETFD, FD_CLOEXEC);
+	if (has_netns)
+		fcntl(FD_NETNS, F_SETFD, FD_CLOEXEC);
+	else
+		close(FD_NETNS);
+	if (has_ready)
+		fcntl(FD_READY, F_SETFD, FD_CLOEXEC);
+	else
+		close(FD_READY);
+	return has_ready ? FD_READY : -1;
 }
 
 /* *ret_life is the reading end of a pipe whose writing end only pasta has, as its standard output.
@@ -68,7 +85,10 @@ static pid_t start(char **argv, const char *netns, const sigset_t *inherited, in
 		_exit(127);
 	}
 	close(life[1]);
-	*ret_life = life[0];
+	if (pid < 0)
+		close(life[0]);
+	else
+		*ret_life = life[0];
 	return pid;
 }
 
@@ -85,13 +105,10 @@ int main(int argc, char **argv)
 	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &signals, &inherited);
+	int ready_fd = adopt_descriptors(is_wanted, strcmp(argv[2], "-") != 0);
 	int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signal_fd < 0)
 		return 1;
-	fcntl(FD_CONTAINER, F_SETFD, FD_CLOEXEC);
-	fcntl(FD_READY, F_SETFD, FD_CLOEXEC);
-	if (strcmp(argv[2], "-") != 0)
-		fcntl(FD_NETNS, F_SETFD, FD_CLOEXEC);
 
 	pid_t pasta = -1;
 	int starts = 0, life = -1;
@@ -120,7 +137,9 @@ int main(int argc, char **argv)
 			if (ended > 0 && ended == pasta) {
 				pasta = -1;
 				close(life);
-				close(FD_READY);
+				if (ready_fd >= 0)
+					close(ready_fd);
+				ready_fd = -1;
 				is_wanted = starts >= MAX_STARTS || strcmp(argv[1], "now") == 0;
 			}
 		}
@@ -136,8 +155,9 @@ int main(int argc, char **argv)
 		kill(pasta, SIGKILL);
 		while (read(life, &byte, 1) > 0 || errno == EINTR)
 			errno = 0;
-		close(FD_READY); /* tells who waits for us; the tap takes as long as the namespaces
-				  */
+		/* This tells who waits for us; the tap takes as long as the namespaces. */
+		if (ready_fd >= 0)
+			close(ready_fd);
 	}
 	return 0;
 }

@@ -244,6 +244,32 @@ while True: print(s.recv(99))' >/dev/null
 	assert_output 1
 }
 
+@test "a pasta that was killed is started again by the next packet, and until then nobody is busy" {
+	need_davit
+	davit run -d --name c --network pasta "$BUSYBOX" sleep 1000 5>&- 6>&- >/dev/null # numbers that it uses, or not
+	keeper=$(pgrep -f '[d]avit-pasta later')
+	for _ in 1 2; do
+		[ -z "$(pgrep -P "$keeper")" ] || fail "runs before it is needed"
+		davit exec c nc -w 1 192.0.2.77 9 || :
+		wait_until 5 pgrep -P "$keeper"
+		kill -KILL "$(pgrep -P "$keeper")"
+		wait_until 5 eval '[ -z "$(pgrep -P "$keeper")" ]'
+	done
+	sleep 0.5 # in which it would be busy
+	read -r -a stat <"/proc/$keeper/stat"
+	[ $((stat[13] + stat[14])) -le 8 ] || fail "it has used $((stat[13] + stat[14])) ticks"
+}
+
+@test "what davit's caller has open is not kept open by a container that stays" {
+	for network in pasta none; do
+		exec 9>"$BATS_TEST_TMPDIR/lock"
+		flock -n 9
+		davit run -d --name $network --network $network "$BUSYBOX" sleep 1000 >/dev/null
+		exec 9>&-
+		flock -n "$BATS_TEST_TMPDIR/lock" true || fail "$network"
+	done
+}
+
 @test "--hosts-file and --no-hostname" {
 	need_davit
 	printf '192.0.2.55\tfrom-a-file\n' >"$BATS_TEST_TMPDIR/hosts"
