@@ -89,7 +89,7 @@ static void emit_return(struct program *program, uint32_t action)
 /* ---- arguments ---- */
 
 /* Jump offsets while a comparison is being written: they become real when its end and the rule's
- * are known. */
+ * are known. A rule has one condition for each of six arguments at most, so no real one is so large. */
 enum { NEXT = 0, PASS = 254, FAIL = 255 };
 
 static void emit_load_argument(struct program *program, unsigned argument, bool high)
@@ -106,68 +106,45 @@ static void emit_jump(struct program *program, uint16_t kind, uint32_t k, uint8_
 	emit(program, BPF_JMP | kind | BPF_K, k, jt, jf);
 }
 
-/* The upper half decides unless it is equal. */
-static void emit_upper_half(struct program *program, const struct seccomp_condition *condition)
-{
-	uint32_t value = (uint32_t)(condition->value >> 32);
-	uint32_t mask = (uint32_t)(condition->mask >> 32);
+/* A comparison of one half of an argument with that of the value, and where to go then. */
+struct half_jump {
+	uint16_t kind; /* 0: none */
+	uint8_t if_true, if_false;
+};
 
-	if (condition->comparison == SECCOMP_MASKED_EQUAL && !mask && !value)
+/* The machine has 32 bits: the upper half decides unless it is equal, and then the lower one. */
+static const struct {
+	struct half_jump upper[2], lower;
+} half_jumps[] = {
+	[SECCOMP_NOT_EQUAL] = { { { BPF_JEQ, NEXT, PASS } }, { BPF_JEQ, FAIL, NEXT } },
+	[SECCOMP_LESS] = { { { BPF_JGT, FAIL, NEXT }, { BPF_JEQ, NEXT, PASS } },
+			   { BPF_JGE, FAIL, NEXT } },
+	[SECCOMP_LESS_OR_EQUAL] = { { { BPF_JGT, FAIL, NEXT }, { BPF_JEQ, NEXT, PASS } },
+				    { BPF_JGT, FAIL, NEXT } },
+	[SECCOMP_EQUAL] = { { { BPF_JEQ, NEXT, FAIL } }, { BPF_JEQ, NEXT, FAIL } },
+	[SECCOMP_GREATER_OR_EQUAL] = { { { BPF_JGT, PASS, NEXT }, { BPF_JEQ, NEXT, FAIL } },
+				       { BPF_JGE, NEXT, FAIL } },
+	[SECCOMP_GREATER] = { { { BPF_JGT, PASS, NEXT }, { BPF_JEQ, NEXT, FAIL } },
+			      { BPF_JGT, NEXT, FAIL } },
+	[SECCOMP_MASKED_EQUAL] = { { { BPF_JEQ, NEXT, FAIL } }, { BPF_JEQ, NEXT, FAIL } },
+};
+
+static void emit_half(struct program *program, const struct seccomp_condition *condition,
+		      bool is_upper)
+{
+	const struct half_jump *upper = half_jumps[condition->comparison].upper;
+	const struct half_jump *jumps = is_upper ? upper : &half_jumps[condition->comparison].lower;
+	uint32_t value = (uint32_t)(is_upper ? condition->value >> 32 : condition->value);
+	uint32_t mask = (uint32_t)(is_upper ? condition->mask >> 32 : condition->mask);
+	bool is_masked = condition->comparison == SECCOMP_MASKED_EQUAL;
+
+	if (is_upper && is_masked && !mask && !value)
 		return;
-	emit_load_argument(program, condition->argument, true);
-	switch (condition->comparison) {
-	case SECCOMP_MASKED_EQUAL:
+	emit_load_argument(program, condition->argument, is_upper);
+	if (is_masked)
 		emit(program, BPF_ALU | BPF_AND | BPF_K, mask, 0, 0);
-		emit_jump(program, BPF_JEQ, value, NEXT, FAIL);
-		break;
-	case SECCOMP_EQUAL:
-		emit_jump(program, BPF_JEQ, value, NEXT, FAIL);
-		break;
-	case SECCOMP_NOT_EQUAL:
-		emit_jump(program, BPF_JEQ, value, NEXT, PASS);
-		break;
-	case SECCOMP_LESS:
-	case SECCOMP_LESS_OR_EQUAL:
-		emit_jump(program, BPF_JGT, value, FAIL, NEXT);
-		emit_jump(program, BPF_JEQ, value, NEXT, PASS);
-		break;
-	case SECCOMP_GREATER:
-	case SECCOMP_GREATER_OR_EQUAL:
-		emit_jump(program, BPF_JGT, value, PASS, NEXT);
-		emit_jump(program, BPF_JEQ, value, NEXT, FAIL);
-		break;
-	}
-}
-
-static void emit_lower_half(struct program *program, const struct seccomp_condition *condition)
-{
-	uint32_t value = (uint32_t)condition->value;
-
-	emit_load_argument(program, condition->argument, false);
-	switch (condition->comparison) {
-	case SECCOMP_MASKED_EQUAL:
-		emit(program, BPF_ALU | BPF_AND | BPF_K, (uint32_t)condition->mask, 0, 0);
-		emit_jump(program, BPF_JEQ, value, NEXT, FAIL);
-		break;
-	case SECCOMP_EQUAL:
-		emit_jump(program, BPF_JEQ, value, NEXT, FAIL);
-		break;
-	case SECCOMP_NOT_EQUAL:
-		emit_jump(program, BPF_JEQ, value, FAIL, NEXT);
-		break;
-	case SECCOMP_LESS:
-		emit_jump(program, BPF_JGE, value, FAIL, NEXT);
-		break;
-	case SECCOMP_LESS_OR_EQUAL:
-		emit_jump(program, BPF_JGT, value, FAIL, NEXT);
-		break;
-	case SECCOMP_GREATER:
-		emit_jump(program, BPF_JGT, value, NEXT, FAIL);
-		break;
-	case SECCOMP_GREATER_OR_EQUAL:
-		emit_jump(program, BPF_JGE, value, NEXT, FAIL);
-		break;
-	}
+	for (size_t i = 0; i < (is_upper ? 2 : 1) && jumps[i].kind; i++)
+		emit_jump(program, jumps[i].kind, value, jumps[i].if_true, jumps[i].if_false);
 }
 
 /* Give the open jumps from `from` on their distance to the end of what is written. */
@@ -196,8 +173,8 @@ static void emit_verdict(struct program *program, const struct verdict *verdict,
 	for (size_t i = 0; !verdict->multiplexed && i < rule->condition_count; i++) {
 		size_t begin = program->count;
 		if (!is_32bit)
-			emit_upper_half(program, &rule->conditions[i]);
-		emit_lower_half(program, &rule->conditions[i]);
+			emit_half(program, &rule->conditions[i], true);
+		emit_half(program, &rule->conditions[i], false);
 		close_jumps(program, begin, PASS);
 	}
 	emit_return(program, rule->action);

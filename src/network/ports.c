@@ -140,6 +140,16 @@ static int parse_container_side(const char *text, const char *end, const char *w
 	return 0;
 }
 
+static void add_for_protocols(struct port_list *list, struct port_mapping mapping, unsigned mask)
+{
+	for (unsigned i = 0; i < PORT_PROTOCOL_COUNT; i++) {
+		if (!(mask & 1U << i))
+			continue;
+		mapping.protocol = (enum port_protocol)i;
+		ports_add(list, &mapping);
+	}
+}
+
 static bool is_address(const char *text)
 {
 	struct in6_addr address;
@@ -219,12 +229,7 @@ int ports_parse(const char *text, struct port_list *list, struct err *err)
 		mapping.host_port = (uint16_t)first;
 	}
 
-	for (unsigned i = 0; i < PORT_PROTOCOL_COUNT; i++) {
-		if (!(mask & 1U << i))
-			continue;
-		mapping.protocol = (enum port_protocol)i;
-		ports_add(list, &mapping);
-	}
+	add_for_protocols(list, mapping, mask);
 	return 0;
 }
 
@@ -239,12 +244,7 @@ int ports_parse_exposed(const char *text, struct port_list *list, struct err *er
 	if (parse_container_side(text, slash ? slash : text + strlen(text), text, &mapping, err) <
 	    0)
 		return -err->code;
-	for (unsigned i = 0; i < PORT_PROTOCOL_COUNT; i++) {
-		if (!(mask & 1U << i))
-			continue;
-		mapping.protocol = (enum port_protocol)i;
-		ports_add(list, &mapping);
-	}
+	add_for_protocols(list, mapping, mask);
 	return 0;
 }
 
