@@ -32,9 +32,11 @@ static char *status_text(const struct container *container, const struct contain
 	if (container->state == CONTAINER_RUNNING) {
 		autofree char *since =
 			human_duration(how->now_usec - container->started_nsec / 1000);
-		const char *paused = container->run.is_paused ? " (Paused)" : "";
-		return has_health ? xasprintf("Up %s (%s)%s", since, how->health, paused)
-				  : xasprintf("Up %s%s", since, paused);
+		const char *also = !container->run.monitor_lives ? " (no monitor)"
+				   : container->run.is_paused	 ? " (Paused)"
+								 : "";
+		return has_health ? xasprintf("Up %s (%s)%s", since, how->health, also)
+				  : xasprintf("Up %s%s", since, also);
 	}
 	autofree char *ago = human_ago(container->finished_nsec / 1000, how->now_usec);
 	return xasprintf("%s (%d)%s%s",

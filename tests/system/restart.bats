@@ -223,7 +223,7 @@ footprint() {
 	run_davit inspect -f '{{.State.Status}} {{.State.ConmonPid}} {{.State.Error}}' d
 	assert_matches '^running 0 .*monitor'
 	run_davit ps --format '{{.Names}} {{.Status}}' --filter name=d
-	assert_matches '^d Up'
+	assert_matches '^d Up .*no monitor'
 	run_davit stop -t 0 d
 	is exited state_of d
 	davit start d >/dev/null
