@@ -4,13 +4,13 @@
 #   make demo       build, and see davit at work   make bench     davit beside its peer and the floor
 #   make check      every test                     make fuzz      feed the parsers for FUZZ_SECONDS each
 #   make lint       clang-tidy, cppcheck, gcc      make format    clang-format on all sources
-#   make clean      remove what was built
+#   make clean      remove what was built          make uninstall  what make install has put there
 
 BUILD  ?= build
 PREFIX ?= /usr/local
 MESON  ?= meson
 
-.PHONY: all demo check install lint bench fuzz format clean deps
+.PHONY: all demo check install uninstall lint bench fuzz format clean deps
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -31,6 +31,9 @@ check: all
 
 install: all
 	@$(MESON) install -C $(BUILD) --no-rebuild
+
+uninstall: all
+	@tools/uninstall $(BUILD)
 
 lint: all
 	@tools/install-deps lint
