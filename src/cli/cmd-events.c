@@ -106,8 +106,8 @@ static void print_json(struct json_object *event, struct strbuf *out)
 static int print_template(const struct printer *printer, struct json_object *event,
 			  struct strbuf *out, struct err *err)
 {
-	static const char *const texts[] = { "ExecID", "HealthStatus", "ID",
-					     "Image",  "Name",	       "Network" };
+	static const char *const texts[] = { "ExecID", "HealthStatus", "ID",   "Image",
+					     "Name",   "Network",      "PodID" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		if (!json_get(event, texts[i]))

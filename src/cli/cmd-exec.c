@@ -53,10 +53,6 @@ static const struct option_spec options[] = {
 static int prepare(struct cli *cli, const struct exec_args *args, int argc, char **argv,
 		   struct strlist *env, struct exec_request *request, struct err *err)
 {
-	if (args->detach && args->interactive)
-		return err_set(
-			err, EINVAL,
-			"--detach and --interactive contradict each other; give one of them");
 	for (size_t i = 0; i < args->env_files.count; i++) {
 		int r = env_file_read(cli, args->env_files.items[i], env, err);
 		if (r < 0)
@@ -70,7 +66,8 @@ static int prepare(struct cli *cli, const struct exec_args *args, int argc, char
 	request->workdir = args->workdir;
 	request->tty = args->tty;
 	request->privileged = args->privileged;
-	request->open_stdin = args->interactive;
+	/* People write -dit. Nobody stays who could pass input on. */
+	request->open_stdin = args->interactive && !args->detach;
 	request->with_client = !args->detach;
 	return 0;
 }
@@ -122,7 +119,7 @@ static int exec(struct cli *cli, void *arguments, int argc, char **argv, struct 
 	autostrlist struct strlist env = STRLIST_EMPTY;
 	struct exec_request request = { 0 };
 
-	if (args->tty && args->interactive && !isatty(STDIN_FILENO))
+	if (args->tty && args->interactive && !args->detach && !isatty(STDIN_FILENO))
 		log_warn("the input is no terminal, so -t shows no prompt and no line editing");
 	const char *name = args->latest ? NULL : *argv++;
 	argc -= name != NULL;

@@ -70,6 +70,18 @@ static void add_time(struct json_object *row, const char *key, int64_t nsec, boo
 	json_add_string(row, key, text);
 }
 
+static struct json_object *spec_of(const struct secret *secret)
+{
+	struct json_object *spec = json_object_new_object(), *driver = json_object_new_object();
+
+	json_add_string(spec, "Name", secret->name);
+	json_add_string(driver, "Name", secret->driver);
+	json_object_object_add(driver, "Options", json_from_pairs(&secret->options));
+	json_object_object_add(spec, "Driver", driver);
+	json_object_object_add(spec, "Labels", json_from_pairs(&secret->labels));
+	return spec;
+}
+
 static struct json_object *ls_row(const struct secret *secret, bool is_for_people)
 {
 	struct json_object *row = json_object_new_object();
@@ -80,6 +92,8 @@ static struct json_object *ls_row(const struct secret *secret, bool is_for_peopl
 	add_time(row, "CreatedAt", secret->created_nsec, is_for_people);
 	add_time(row, "UpdatedAt", secret->updated_nsec, is_for_people);
 	json_object_object_add(row, "Labels", json_from_pairs(&secret->labels));
+	if (is_for_people)
+		json_object_object_add(row, "Spec", spec_of(secret));
 	return row;
 }
 
@@ -143,17 +157,11 @@ static int inspect_row(struct engine *engine, const struct secret *secret, bool 
 		       struct json_object **ret_row, struct err *err)
 {
 	autojson struct json_object *row = json_object_new_object();
-	struct json_object *spec = json_object_new_object(), *driver = json_object_new_object();
 
 	json_add_string(row, "ID", secret->id);
 	add_time(row, "CreatedAt", secret->created_nsec, false);
 	add_time(row, "UpdatedAt", secret->updated_nsec, false);
-	json_add_string(spec, "Name", secret->name);
-	json_add_string(driver, "Name", secret->driver);
-	json_object_object_add(driver, "Options", json_from_pairs(&secret->options));
-	json_object_object_add(spec, "Driver", driver);
-	json_object_object_add(spec, "Labels", json_from_pairs(&secret->labels));
-	json_object_object_add(row, "Spec", spec);
+	json_object_object_add(row, "Spec", spec_of(secret));
 	if (show) {
 		struct strbuf value = STRBUF_EMPTY;
 		int r = secret_read(engine, secret, &value, err);

@@ -176,8 +176,22 @@ static struct json_object *make_row(const struct container *container,
 	add(row, as_json, "PIDs", "pids", pids);
 	add(row, as_json, "UpTime", "up_time", up);
 	if (!as_json) {
+		autofree char *used = human_size_binary((double)use->memory_bytes),
+			      *allowed = human_size_binary((double)limit),
+			      *bytes = runs ? xasprintf("%s / %s", used, allowed)
+					    : xstrdup("-- / --");
 		json_add_string(row, "PIDS", pids);
 		json_add_string(row, "ContainerID", container->id);
+		json_add_string(row, "MemUsageBytes", bytes);
+		json_add_int(row, "MemLimit", runs ? (int64_t)limit : 0);
+		json_add_int(row, "NetInput", (int64_t)network.received_bytes);
+		json_add_int(row, "NetOutput", (int64_t)network.sent_bytes);
+		json_add_int(row, "BlockInput", (int64_t)use->read_bytes);
+		json_add_int(row, "BlockOutput", (int64_t)use->write_bytes);
+		json_add_int(row, "CPUNano", (int64_t)use->cpu_usec * 1000);
+		json_add_int(row, "CPUSystemNano", (int64_t)use->cpu_system_usec * 1000);
+		json_add_int(row, "SystemNano", now * 1000);
+		json_add_int(row, "Duration", (int64_t)use->cpu_usec * 1000);
 	}
 	return row;
 }

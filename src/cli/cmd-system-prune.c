@@ -119,7 +119,8 @@ static int matches_volume(const struct pruning *pruning, const struct volume *vo
 	for (size_t i = 0; i < pruning->args->filters.count; i++)
 		if (strncmp(pruning->args->filters.items[i], "label", 5) == 0)
 			strlist_add(&labels, pruning->args->filters.items[i]);
-	return volume->use_count ? 0 : volume_matches_filters(volume, &labels, err);
+	return volume->use_count ? 0
+				 : volume_matches_filters(pruning->engine, volume, &labels, err);
 }
 
 static int prune_volumes(struct pruning *pruning, struct err *err)

@@ -33,6 +33,11 @@ static int version(struct cli *cli, void *arguments, int argc, char **argv, stru
 	json_add_string(client, "Os", "linux");
 	json_add_string(client, "OsArch", os_arch);
 	json_object_object_add(root, "Client", client);
+	/* Templates of scripts ask the server, or nobody: there is only one program here. */
+	if (args->format && !output_wants_json(args->format)) {
+		json_object_object_add(root, "Server", json_object_get(client));
+		json_add_string(root, "Version", DAVIT_VERSION);
+	}
 	text = xasprintf("Client:       davit\nVersion:      %s\nOS/Arch:      %s\n", DAVIT_VERSION,
 			 os_arch);
 	return output_object(args->format, root, text, err);

@@ -20,7 +20,8 @@ static const struct option_spec options[] = {
 	OPTION_END,
 };
 
-static int add_all(struct engine *engine, struct json_object *rows, struct err *err)
+static int add_all(struct engine *engine, bool for_template, struct json_object *rows,
+		   struct err *err)
 {
 	struct volume **list;
 	size_t count;
@@ -29,7 +30,7 @@ static int add_all(struct engine *engine, struct json_object *rows, struct err *
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count; i++)
-		json_object_array_add(rows, volume_row(list[i]));
+		json_object_array_add(rows, volume_row(list[i], for_template));
 	volume_list_free(list, count);
 	return 0;
 }
@@ -38,6 +39,7 @@ static int volume_inspect(struct cli *cli, void *arguments, int argc, char **arg
 {
 	const struct volume_inspect_args *args = arguments;
 	autojson struct json_object *rows = json_object_new_array();
+	bool for_template = args->format && !output_wants_json(args->format);
 	int status = EXIT_OK;
 	struct engine *engine;
 
@@ -45,7 +47,7 @@ static int volume_inspect(struct cli *cli, void *arguments, int argc, char **arg
 	if (r >= 0)
 		r = cli_engine(cli, &engine, err);
 	if (r >= 0 && args->all)
-		r = add_all(engine, rows, err);
+		r = add_all(engine, for_template, rows, err);
 	if (r < 0)
 		return r;
 	if (argc == 0 && !args->all)
@@ -56,7 +58,7 @@ static int volume_inspect(struct cli *cli, void *arguments, int argc, char **arg
 		if (volume_find(engine, argv[i], &volume, err) < 0)
 			status = cli_report(err, EXIT_ENGINE);
 		else
-			json_object_array_add(rows, volume_row(volume));
+			json_object_array_add(rows, volume_row(volume, for_template));
 	}
 	r = output_objects(args->format, rows, err);
 	return r < 0 ? r : status;

@@ -35,21 +35,22 @@ static int volume_ls(struct cli *cli, void *arguments, int argc, char **argv, st
 {
 	const struct volume_ls_args *args = arguments;
 	autojson struct json_object *rows = json_object_new_array();
+	bool for_template = args->format && !output_wants_json(args->format);
 	struct volume **list;
 	struct engine *engine;
 	size_t count;
 
-	int r = volume_filters_check(&args->filters, err);
+	int r = cli_engine(cli, &engine, err);
 	if (r >= 0)
-		r = cli_engine(cli, &engine, err);
+		r = volume_filters_check(engine, &args->filters, err);
 	if (r >= 0)
 		r = volume_list(engine, &list, &count, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; r >= 0 && i < count; i++) {
-		r = volume_matches_filters(list[i], &args->filters, err);
+		r = volume_matches_filters(engine, list[i], &args->filters, err);
 		if (r > 0)
-			json_object_array_add(rows, volume_row(list[i]));
+			json_object_array_add(rows, volume_row(list[i], for_template));
 	}
 	volume_list_free(list, count);
 	if (r < 0)

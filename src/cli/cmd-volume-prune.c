@@ -33,7 +33,7 @@ static int find_unused(struct engine *engine, const struct strlist *filters, str
 	if (r < 0)
 		return r;
 	for (size_t i = 0; r >= 0 && i < count; i++) {
-		r = list[i]->use_count ? 0 : volume_matches_filters(list[i], filters, err);
+		r = list[i]->use_count ? 0 : volume_matches_filters(engine, list[i], filters, err);
 		if (r > 0)
 			strlist_add(names, list[i]->name);
 	}
@@ -58,9 +58,9 @@ static int prune(struct cli *cli, void *arguments, int argc, char **argv, struct
 	int status = EXIT_OK;
 	struct engine *engine;
 
-	int r = volume_filters_check(&args->filters, err);
+	int r = cli_engine(cli, &engine, err);
 	if (r == 0)
-		r = cli_engine(cli, &engine, err);
+		r = volume_filters_check(engine, &args->filters, err);
 	if (r == 0)
 		r = find_unused(engine, &args->filters, &names, err);
 	if (r < 0)

@@ -34,6 +34,6 @@ int inspect_volume(struct engine *engine, const char *name, struct json_object *
 
 	int r = volume_find(engine, name, &volume, err);
 	if (r == 0)
-		*ret_json = volume_row(volume);
+		*ret_json = volume_row(volume, false);
 	return r;
 }

@@ -18,8 +18,37 @@ static bool has_label(const struct volume *volume, const char *wanted)
 	return value && (!equals || strcmp(value, equals + 1) == 0);
 }
 
+static bool has_option(const struct volume *volume, const char *wanted)
+{
+	const char *equals = strchr(wanted, '=');
+	autofree char *key = xstrndup(wanted, strcspn(wanted, "="));
+	const char *value = strlist_env_get(&volume->options, key);
+
+	return value && (!equals || strcmp(value, equals + 1) == 0);
+}
+
+static int parse_flag(const char *key, const char *value, struct err *err)
+{
+	bool flag = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
+
+	if (!flag && strcmp(value, "false") != 0 && strcmp(value, "0") != 0)
+		return err_set(err, EINVAL, "filter %s=%s: neither true nor false", key, value);
+	return flag;
+}
+
+/* Made later than the other one, whose name this is. */
+static int is_newer(struct engine *engine, const struct volume *volume, const char *name,
+		    struct err *err)
+{
+	autovolume struct volume *other = NULL;
+	int r = volume_find(engine, name, &other, err);
+
+	return r < 0 ? r : volume->created_nsec > other->created_nsec;
+}
+
 /* 1 when the volume matches the filter, 0 when not. */
-static int matches(const struct volume *volume, const char *key, const char *value, struct err *err)
+static int matches(struct engine *engine, const struct volume *volume, const char *key,
+		   const char *value, struct err *err)
 {
 	if (strcmp(key, "name") == 0)
 		return strstr(volume->name, value) != NULL;
@@ -29,14 +58,17 @@ static int matches(const struct volume *volume, const char *key, const char *val
 		return !has_label(volume, value);
 	if (strcmp(key, "driver") == 0)
 		return strcmp(volume->driver, value) == 0;
-	if (strcmp(key, "dangling") == 0) {
-		bool dangling = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
-
-		if (!dangling && strcmp(value, "false") != 0 && strcmp(value, "0") != 0)
-			return err_set(err, EINVAL, "filter dangling=%s: neither true nor false",
-				       value);
-		return (volume->use_count == 0) == dangling;
+	if (strcmp(key, "opt") == 0)
+		return has_option(volume, value);
+	if (strcmp(key, "scope") == 0)
+		return strcmp(value, "local") == 0;
+	if (strcmp(key, "dangling") == 0 || strcmp(key, "anonymous") == 0) {
+		int flag = parse_flag(key, value, err);
+		bool is_so = key[0] == 'd' ? volume->use_count == 0 : volume->is_anonymous;
+		return flag < 0 ? flag : is_so == flag;
 	}
+	if (strcmp(key, "after") == 0 || strcmp(key, "since") == 0)
+		return is_newer(engine, volume, value, err);
 	if (strcmp(key, "until") == 0) {
 		int64_t until_usec;
 		int r = timestamp_parse(value, timestamp_now_usec(), &until_usec, err);
@@ -45,11 +77,13 @@ static int matches(const struct volume *volume, const char *key, const char *val
 	}
 	return err_set(
 		err, EINVAL,
-		"filter '%s' is not known; volumes have name, label, driver, dangling, until", key);
+		"filter '%s' is not known; volumes have name, label, driver, opt, scope, dangling, "
+		"anonymous, until, since and after",
+		key);
 }
 
-int volume_matches_filters(const struct volume *volume, const struct strlist *filters,
-			   struct err *err)
+int volume_matches_filters(struct engine *engine, const struct volume *volume,
+			   const struct strlist *filters, struct err *err)
 {
 	bool matches_all = true;
 
@@ -61,24 +95,24 @@ int volume_matches_filters(const struct volume *volume, const struct strlist *fi
 		if (!value)
 			return err_set(err, EINVAL, "filter '%s' has no value; write KEY=VALUE",
 				       key);
-		int r = matches(volume, key, value + 1, err);
+		int r = matches(engine, volume, key, value + 1, err);
 		if (r < 0)
 			return r;
 		found = r;
 		for (size_t j = 0; any && !found && j < filters->count; j++)
 			if (strncmp(filters->items[j], key, strlen(key)) == 0 &&
 			    filters->items[j][strlen(key)] == '=')
-				found = matches(volume, key, filters->items[j] + strlen(key) + 1,
-						err) > 0;
+				found = matches(engine, volume, key,
+						filters->items[j] + strlen(key) + 1, err) > 0;
 		matches_all &= found;
 	}
 	return matches_all;
 }
 
-int volume_filters_check(const struct strlist *filters, struct err *err)
+int volume_filters_check(struct engine *engine, const struct strlist *filters, struct err *err)
 {
 	const struct volume none = { .name = (char *)"", .driver = (char *)"" };
 
-	int r = volume_matches_filters(&none, filters, err);
+	int r = volume_matches_filters(engine, &none, filters, err);
 	return r < 0 ? r : 0;
 }

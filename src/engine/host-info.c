@@ -120,6 +120,41 @@ static struct json_object *security(const struct engine *engine)
 	return object;
 }
 
+/* What podman tells of programs that it works with: ours has a monitor, and no service that listens. */
+static void add_helpers(const struct engine *engine, struct json_object *object)
+{
+	struct json_object *monitor = json_object_new_object(), *socket = json_object_new_object();
+	autofree char *path = engine_helper_path(engine, "davit-monitor");
+
+	json_add_string(monitor, "path", path);
+	json_add_string(monitor, "version", "davit " DAVIT_VERSION);
+	json_object_object_add(object, "conmon", monitor);
+	json_add_bool(socket, "exists", false);
+	json_add_string(socket, "path", "");
+	json_object_object_add(object, "remoteSocket", socket);
+	json_add_bool(object, "serviceIsRemote", false);
+}
+
+static struct json_object *plugins(void)
+{
+	static const struct {
+		const char *kind, *names[6];
+	} kinds[] = {
+		{ "log", { "k8s-file", "json-file", "journald", "none", "passthrough" } },
+		{ "network", { "bridge", "pasta" } },
+		{ "volume", { "local" } },
+	};
+	struct json_object *object = json_object_new_object();
+
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		struct json_object *names = json_object_new_array();
+		for (const char *const *at = kinds[k].names; *at; at++)
+			json_object_array_add(names, json_object_new_string(*at));
+		json_object_object_add(object, kinds[k].kind, names);
+	}
+	return object;
+}
+
 static struct json_object *host(struct engine *engine)
 {
 	struct json_object *object = json_object_new_object();
@@ -141,6 +176,8 @@ static struct json_object *host(struct engine *engine)
 	json_add_string(object, "logDriver", engine->settings.log_driver ?: "");
 	json_add_int(object, "memFree", (int64_t)system.freeram * system.mem_unit);
 	json_add_int(object, "memTotal", (int64_t)system.totalram * system.mem_unit);
+	json_add_string(object, "networkBackend", "davit");
+	add_helpers(engine, object);
 	struct json_object *runtime = json_object_new_object();
 	json_add_string(runtime, "name", "davit");
 	json_add_string(runtime, "path", engine->self_path);
@@ -161,19 +198,22 @@ static int add_containers(struct engine *engine, struct json_object *object, str
 {
 	struct json_object *counts = json_object_new_object();
 	struct container **list;
-	size_t count, running = 0;
+	size_t count, running = 0, paused = 0;
 
 	json_object_object_add(object, "containerStore", counts);
 	int r = container_list(engine, 0, &list, &count, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < count; i++)
-		running += list[i]->state == CONTAINER_RUNNING;
+	for (size_t i = 0; i < count; i++) {
+		bool is_paused = list[i]->run.is_paused;
+		running += list[i]->state == CONTAINER_RUNNING && !is_paused;
+		paused += list[i]->state == CONTAINER_RUNNING && is_paused;
+	}
 	container_list_free(list, count);
 	json_add_int(counts, "number", (int64_t)count);
-	json_add_int(counts, "paused", 0);
+	json_add_int(counts, "paused", (int64_t)paused);
 	json_add_int(counts, "running", (int64_t)running);
-	json_add_int(counts, "stopped", (int64_t)(count - running));
+	json_add_int(counts, "stopped", (int64_t)(count - running - paused));
 	return 0;
 }
 
@@ -203,6 +243,7 @@ static int add_store(struct engine *engine, struct json_object *root, struct err
 	json_add_int(images, "number", (int64_t)list.count);
 	json_object_object_add(object, "imageStore", images);
 	json_add_string(object, "runRoot", engine->runroot);
+	json_add_bool(object, "transientStore", false);
 	json_add_string(object, "volumePath", volumes);
 	return 0;
 }
@@ -227,6 +268,7 @@ static struct json_object *version(void)
 	struct oci_platform platform = oci_platform_of_host();
 	autofree char *os_arch = oci_platform_print(&platform);
 
+	json_add_string(object, "APIVersion", DAVIT_VERSION); /* as podman has it: its own */
 	json_add_string(object, "Version", DAVIT_VERSION);
 	json_add_string(object, "OsArch", os_arch);
 	json_add_string(object, "Os", "linux");
@@ -242,6 +284,7 @@ int host_info(struct engine *engine, struct json_object **ret_info, struct err *
 	int r = add_store(engine, root, err);
 	if (r < 0)
 		return r;
+	json_object_object_add(root, "plugins", plugins());
 	json_object_object_add(root, "registries", registries_info(engine));
 	json_object_object_add(root, "version", version());
 	*ret_info = take_ptr(&root);

@@ -24,6 +24,7 @@ enum filter_key {
 	FILTER_INTERMEDIATE,
 	FILTER_LABEL,
 	FILTER_NOT_LABEL,
+	FILTER_MANIFEST,
 	FILTER_READONLY,
 	FILTER_REFERENCE,
 	FILTER_UNTIL,
@@ -43,6 +44,7 @@ static const struct {
 	{ "intermediate", FILTER_INTERMEDIATE },
 	{ "label", FILTER_LABEL },
 	{ "label!", FILTER_NOT_LABEL },
+	{ "manifest", FILTER_MANIFEST },
 	{ "readonly", FILTER_READONLY },
 	{ "reference", FILTER_REFERENCE },
 	{ "since", FILTER_AFTER },
@@ -52,7 +54,8 @@ static const struct {
 struct condition {
 	enum filter_key key;
 	char *value;
-	bool flag;    /* of dangling, containers, … */
+	bool flag; /* of dangling, containers, … */
+	bool is_impossible;
 	int64_t nsec; /* of before, after, until */
 };
 
@@ -105,8 +108,15 @@ static int parse_condition(struct engine *engine, const char *word, const char *
 		condition->nsec = usec * 1000;
 		return 0;
 	case FILTER_CONTAINERS:
+		/* Containers of other programs: nobody else works in this storage. */
+		if (strcmp(value, "external") == 0) {
+			condition->is_impossible = true;
+			return 0;
+		}
+		return parse_flag(word, value, &condition->flag, err);
 	case FILTER_DANGLING:
 	case FILTER_INTERMEDIATE:
+	case FILTER_MANIFEST:
 	case FILTER_READONLY:
 		return parse_flag(word, value, &condition->flag, err);
 	default:
@@ -143,7 +153,7 @@ int image_filter_parse(struct engine *engine, const struct strlist *words,
 			return err_set(err, EINVAL,
 				       "unsupported image filter '%.*s'; known are after, before, "
 				       "containers, dangling, digest, id, intermediate, label, "
-				       "readonly, reference, since, until",
+				       "manifest, readonly, reference, since, until",
 				       (int)size, word);
 		condition->value = xstrdup(equals + 1);
 		filter->count++;
@@ -212,7 +222,7 @@ static bool condition_holds(const struct condition *condition, const struct imag
 	case FILTER_UNTIL:
 		return image->created_nsec < condition->nsec;
 	case FILTER_CONTAINERS:
-		return condition->flag == (image->container_count > 0);
+		return !condition->is_impossible && condition->flag == (image->container_count > 0);
 	case FILTER_DANGLING:
 		return condition->flag == (image->names.count == 0);
 	case FILTER_DIGEST:
@@ -221,7 +231,8 @@ static bool condition_holds(const struct condition *condition, const struct imag
 		if (strncmp(value, "sha256:", 7) == 0)
 			value += 7;
 		return strncmp(image->id, value, strlen(value)) == 0;
-	case FILTER_INTERMEDIATE: /* there are none */
+	case FILTER_INTERMEDIATE: /* there are none of these */
+	case FILTER_MANIFEST:
 	case FILTER_READONLY:
 		return !condition->flag;
 	case FILTER_LABEL:

@@ -167,3 +167,68 @@ need_bridge() { is_root || skip "a bridge is for root"; }
 	run_davit run --rm --network none --disable-content-trust "$BUSYBOX" echo ok
 	assert_output ok
 }
+
+@test "exec -dit does not wait" {
+	davit run -d --name c --network none "$BUSYBOX" sleep 1000 >/dev/null
+	run_davit exec -dit c sh -c 'echo >/done'
+	assert_matches '^[0-9a-f]{64}$'
+	wait_until 10 davit exec c test -e /done
+	run_davit exec -di c cat
+}
+
+# Fields of templates that scripts use, command by command: "COMMAND|FIELD FIELD…".
+@test "templates know podman's fields" {
+	davit volume create v >/dev/null
+	echo x | davit secret create s - >/dev/null
+	davit run -d --name c --network none "$BUSYBOX" sleep 1000 >/dev/null
+	local bad=
+	while IFS='|' read -r words fields; do
+		for field in $fields; do
+			# shellcheck disable=SC2086
+			davit $words --format "{{.$field}}" >/dev/null 2>&1 || bad+=" $words:$field"
+		done
+	done <<-'EOF'
+		version|Client.Version Client.APIVersion Client.OsArch Server.Version Version
+		info|Host.Arch Host.Conmon.Path Host.NetworkBackend Host.RemoteSocket.Path Host.RemoteSocket.Exists Host.ServiceIsRemote Plugins.Log Plugins.Network Plugins.Volume Store.ContainerStore.Paused Store.TransientStore Version.APIVersion Version.Version
+		stats --no-stream|AvgCPU BlockIO BlockInput BlockOutput CPU CPUNano CPUPerc CPUSystemNano ContainerID Duration ID MemLimit MemPerc MemUsage MemUsageBytes Name NetIO NetInput NetOutput PIDS PIDs SystemNano UpTime
+		volume ls|Anonymous CreatedAt Driver GID Labels MountCount Mountpoint Name NeedsChown NeedsCopyUp Options Scope UID
+		secret ls|ID Name Driver CreatedAt UpdatedAt Spec.Name Spec.Driver.Name Spec.Driver.Options Spec.Labels
+		events --stream=false|Attributes ContainerExitCode HealthStatus ID Image Name Network PodID Status Time Type
+	EOF
+	davit volume rm -f v >/dev/null
+	davit secret rm s >/dev/null
+	[ -z "$bad" ] || fail "not known:$bad"
+}
+
+@test "volume ls: options, scope, anonymous, since" {
+	davit volume create --opt type=tmpfs --opt device=tmpfs --opt o=uid=7,gid=8 first >/dev/null
+	davit volume create second >/dev/null
+	davit run --name c --network none -v /data "$BUSYBOX" true
+	check() {
+		run_davit volume ls -q --filter "$1"
+		assert_output "$2"
+	}
+	check opt=type first
+	check opt=type=tmpfs first
+	check opt=type=nfs ''
+	check scope=global ''
+	check since=first "$(davit volume ls -q | grep -v first)"
+	anonymous=$(davit volume ls -q --filter anonymous=true)
+	[ "${#anonymous}" = 64 ] || fail "no anonymous volume: $anonymous"
+	run_davit volume inspect --format '{{.UID}} {{.GID}}' first
+	assert_output '7 8'
+	run_error 125 volume ls --filter since=nosuch -- nosuch
+	run_error 125 volume ls --filter anonymous=maybe -- 'neither true nor false'
+	davit rm -v c >/dev/null
+	davit volume rm first second >/dev/null
+}
+
+@test "images --filter manifest=, containers=external" {
+	for filter in manifest=true containers=external readonly=true intermediate=true; do
+		run_davit images -q --filter $filter
+		assert_output ''
+	done
+	run_davit images -q --filter manifest=false --filter readonly=false
+	[ -n "$output" ]
+	run_error 125 images --filter manifest=maybe -- 'true or false'
+}

@@ -108,7 +108,6 @@ running() { davit run -d --name c --network none "$@" "$BUSYBOX" sleep 1000 >/de
 	run_error 126 exec c /etc/passwd -- "/etc/passwd"
 	run_error 127 exec -w /nosuch c true -- "/nosuch"
 	run_error 125 exec nosuch true -- "nosuch"
-	run_error 125 exec -d -i c true -- "--detach"
 	run_error 255 exec c -- "no command"
 	davit stop -t 0 c
 	run_error 255 exec c true -- "c" "start"
