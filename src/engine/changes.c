@@ -15,8 +15,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -31,6 +29,7 @@
 #include "engine/engine.h"
 #include "engine/image.h"
 #include "engine/layer-view.h"
+#include "kernel/overlay-marks.h"
 #include "oci/image-config.h"
 #include "store/store.h"
 
@@ -115,27 +114,6 @@ static int list_names(const struct comparison *comparison, int fd, struct strlis
 	return 0;
 }
 
-static bool is_whiteout(int dir_fd, const char *name, const struct stat *st)
-{
-	char value[1];
-
-	if (S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0))
-		return true;
-	if (!S_ISREG(st->st_mode) || st->st_size > 0)
-		return false;
-	autoclose int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	return fd >= 0 && (fgetxattr(fd, "trusted.overlay.whiteout", value, 0) >= 0 ||
-			   fgetxattr(fd, "user.overlay.whiteout", value, 0) >= 0);
-}
-
-static bool is_opaque(int fd)
-{
-	char value;
-
-	return (fgetxattr(fd, "trusted.overlay.opaque", &value, 1) == 1 && value == 'y') ||
-	       (fgetxattr(fd, "user.overlay.opaque", &value, 1) == 1 && value == 'y');
-}
-
 static int open_directory(int dir_fd, const char *name)
 {
 	if (dir_fd < 0)
@@ -147,7 +125,7 @@ static int open_directory(int dir_fd, const char *name)
 static bool look(int dir_fd, const char *name, struct stat *ret_st)
 {
 	return dir_fd >= 0 && fstatat(dir_fd, name, ret_st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       !is_whiteout(dir_fd, name, ret_st);
+	       !overlay_is_whiteout(dir_fd, name, ret_st);
 }
 
 static bool differs(const struct stat *a, const struct stat *b)
@@ -179,7 +157,7 @@ static int enter(struct comparison *comparison, int upper_dir, int lower_dir, co
 	comparison->depth++;
 	/* What is below an opaque directory is all there is. */
 	int r = compare_directories(comparison, upper_fd, lower_fd,
-				    is_whole || lower_fd < 0 || is_opaque(upper_fd), err);
+				    is_whole || lower_fd < 0 || overlay_is_opaque(upper_fd), err);
 	comparison->depth--;
 	return r;
 }
@@ -193,7 +171,7 @@ static int compare_name(struct comparison *comparison, int upper_dir, int lower_
 	if (!has_upper && errno != ENOENT)
 		return fail(comparison, err);
 	bool has_lower = look(lower_dir, name, &lower);
-	if (has_upper && is_whiteout(upper_dir, name, &upper))
+	if (has_upper && overlay_is_whiteout(upper_dir, name, &upper))
 		has_upper = false;
 	if (!has_upper) {
 		if (has_lower)

@@ -4,12 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -17,6 +14,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "kernel/mount.h"
+#include "kernel/overlay-marks.h"
 
 #define DATABASE_FILE_LIMIT (4 << 20)
 #define OVERFLOW_ID	    65534
@@ -46,14 +44,12 @@ static bool layer_hides(int layer_fd, const char *path)
 		struct stat st;
 		if (fd < 0 || fstat(fd, &st) < 0)
 			return false;
-		if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0))
+		if (overlay_is_whiteout_device(&st))
 			return true;
 		if (S_ISDIR(st.st_mode)) {
-			char name[64], value;
-			snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-			if ((getxattr(name, "trusted.overlay.opaque", &value, 1) == 1 &&
-			     value == 'y') ||
-			    (getxattr(name, "user.overlay.opaque", &value, 1) == 1 && value == 'y'))
+			autoclose int directory_fd =
+				openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			if (directory_fd >= 0 && overlay_is_opaque(directory_fd))
 				return true;
 		}
 		if (!kept)

@@ -34,6 +34,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "kernel/overlay-marks.h"
+#include "kernel/posix-acl.h"
 #include "store/tar.h"
 
 #define WHITEOUT_PREFIX	    ".wh."
@@ -45,7 +47,6 @@
 #define SPACE_CHECK_ENTRIES 4096
 #define DIRECTORY_BYTES_MAX ((size_t)512 << 20)
 #define MIN_FREE_DEFAULT    ((uint64_t)64 << 20)
-#define ACL_DEFAULT	    "system.posix_acl_default"
 
 struct parent {
 	char *path; /* cleaned, without slash at either end; NULL: unused */
@@ -59,7 +60,7 @@ struct directory {
 	struct timespec mtime;
 	mode_t mode;
 	bool needs_mode;
-	void *acl; /* the value of ACL_DEFAULT; NULL: none */
+	void *acl; /* the value of POSIX_ACL_DEFAULT; NULL: none */
 	size_t acl_size;
 };
 
@@ -182,11 +183,6 @@ static int remember_parent(struct extract *x, const char *path, size_t size, int
 	return fd;
 }
 
-static bool is_whiteout_device(const struct stat *st)
-{
-	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
-}
-
 static int set_opaque(const struct extract *x, int dir_fd, const char *name, struct err *err)
 {
 	const char *xattr = x->options->flags & EXTRACT_IN_USERNS ? "user.overlay.opaque"
@@ -214,7 +210,7 @@ static int make_parent_step(const struct extract *x, int dir_fd, const char *nam
 	if (S_ISLNK(st.st_mode))
 		return err_set(err, ENOTDIR, "'%s' is a symbolic link that leads to no directory",
 			       name);
-	if (!is_whiteout_device(&st) || for_whiteout)
+	if (!overlay_is_whiteout_device(&st) || for_whiteout)
 		return err_set(err, ENOTDIR, "'%s' is not a directory", name);
 	if (unlinkat(dir_fd, name, 0) < 0 || mkdirat(dir_fd, name, IMPLIED_MODE) < 0)
 		return err_errno(err, "create directory '%s'", name);
@@ -338,7 +334,7 @@ static int set_xattrs(struct extract *x, int fd, const char *path, const struct 
 {
 	for (size_t i = 0; i < entry->xattr_count; i++) {
 		const struct tar_xattr *xattr = &entry->xattrs[i];
-		if (entry->type == TAR_DIRECTORY && !strcmp(xattr->name, ACL_DEFAULT))
+		if (entry->type == TAR_DIRECTORY && !strcmp(xattr->name, POSIX_ACL_DEFAULT))
 			continue;
 		if (!xattr_is_wanted(x, xattr->name)) {
 			x->stats.skipped_xattrs++;
@@ -574,7 +570,7 @@ static int record_directory(struct extract *x, const struct tar_entry *entry, bo
 
 	for (size_t i = 0; i < entry->xattr_count; i++) {
 		const struct tar_xattr *xattr = &entry->xattrs[i];
-		if (strcmp(xattr->name, ACL_DEFAULT) != 0 || xattr->size > XATTR_SIZE_MAX)
+		if (strcmp(xattr->name, POSIX_ACL_DEFAULT) != 0 || xattr->size > XATTR_SIZE_MAX)
 			continue;
 		free(directory.acl);
 		directory.acl = xmemdup(xattr->value, xattr->size);
@@ -734,7 +730,7 @@ static int finish_directory(const struct extract *x, const struct directory *dir
 		return err_errno(err, "open directory '%s'", directory->path);
 	}
 	if (directory->acl &&
-	    fsetxattr(fd, ACL_DEFAULT, directory->acl, directory->acl_size, 0) < 0 &&
+	    fsetxattr(fd, POSIX_ACL_DEFAULT, directory->acl, directory->acl_size, 0) < 0 &&
 	    errno != EOPNOTSUPP && errno != EPERM)
 		return err_errno(err, "set default ACL of '%s'", directory->path);
 	if (directory->needs_mode && fchmod(fd, directory->mode) < 0)

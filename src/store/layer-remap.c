@@ -24,14 +24,12 @@
 #include "base/mem.h"
 #include "base/strlist.h"
 #include "kernel/id-map.h"
+#include "kernel/posix-acl.h"
 #include "store/layer.h"
 #include "store/store-internal.h"
 
 #define XATTR_BYTES_MAX (128 << 10)
 #define CHUNK_BYTES	(8 << 20)
-
-#define ACL_USER  0x02
-#define ACL_GROUP 0x08
 
 struct copy {
 	const struct layer_remap *remap;
@@ -95,28 +93,6 @@ static int map_owner(const struct copy *copy, const char *name, uint32_t uid, ui
 
 /* ---- extended attributes ---- */
 
-/* See acl(5) and the kernel's posix_acl_xattr.h: a version, then entries of tag, permissions, ID. */
-static int map_acl(const struct copy *copy, char *value, ssize_t size)
-{
-	for (ssize_t at = 4; at + 8 <= size; at += 8) {
-		uint16_t tag;
-		uint32_t id;
-		memcpy(&tag, value + at, sizeof(tag));
-		memcpy(&id, value + at + 4, sizeof(id));
-		const struct id_map *map = le16toh(tag) == ACL_USER    ? copy->remap->uid
-					   : le16toh(tag) == ACL_GROUP ? copy->remap->gid
-								       : NULL;
-		if (!map)
-			continue;
-		id = userns_id_to_host(map->extents, map->count, le32toh(id));
-		if (id == UINT32_MAX)
-			return -EOVERFLOW;
-		id = htole32(id);
-		memcpy(value + at + 4, &id, sizeof(id));
-	}
-	return 0;
-}
-
 /* Capabilities of a file are good where its root user is root: that of the container, here. The
  * kernel shows us the form without a root user, since it is our own. See capabilities(7), "File
  * capability extended attribute versioning". */
@@ -149,8 +125,9 @@ static int copy_attributes(struct copy *copy, int from_fd, int to_fd, const char
 		if (n < 0)
 			return fail(copy, label, err);
 		int r = 0;
-		if (strncmp(name, "system.posix_acl_", 17) == 0)
-			r = map_acl(copy, copy->value, n);
+		if (posix_acl_is_name(name))
+			r = posix_acl_map_ids(copy->value, (size_t)n, copy->remap->uid,
+					      copy->remap->gid, userns_id_to_host);
 		else if (strcmp(name, "security.capability") == 0)
 			n = map_capability(copy, copy->value, n);
 		else if (strncmp(name, "security.", 9) == 0)

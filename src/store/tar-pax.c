@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "kernel/posix-acl.h"
 #include "store/tar-internal.h"
 
 int tar_parse_decimal(const char *text, size_t size, uint64_t *ret_value)
@@ -103,6 +104,12 @@ static int pax_sparse(struct tar_reader *reader, const char *key, const char *va
 		reader->extent_is_open = false;
 	}
 	return 0;
+}
+
+bool tar_xattr_is_portable(const char *name)
+{
+	return strncmp(name, "user.", 5) == 0 || strcmp(name, "security.capability") == 0 ||
+	       posix_acl_is_name(name);
 }
 
 static void add_xattr(struct tar_reader *reader, const char *name, const char *value, size_t size)

@@ -18,7 +18,6 @@
 #include "store/tar.h"
 
 #define DIRECTORIES_MAX (4 << 20) /* each takes some 100 bytes until the end */
-#define ACL_DEFAULT	"system.posix_acl_default"
 
 /* What a directory gets when nothing will be made in it any more. */
 struct directory {
@@ -168,10 +167,8 @@ static int set_xattrs(int fd, const struct tar_entry *entry, struct err *err)
 {
 	for (size_t i = 0; i < entry->xattr_count; i++) {
 		const struct tar_xattr *xattr = &entry->xattrs[i];
-		bool is_wanted = strncmp(xattr->name, "user.", 5) == 0 ||
-				 strcmp(xattr->name, "security.capability") == 0 ||
-				 strncmp(xattr->name, "system.posix_acl_", 17) == 0;
-		if (!is_wanted || fsetxattr(fd, xattr->name, xattr->value, xattr->size, 0) == 0)
+		if (!tar_xattr_is_portable(xattr->name) ||
+		    fsetxattr(fd, xattr->name, xattr->value, xattr->size, 0) == 0)
 			continue;
 		if (errno != EOPNOTSUPP && errno != EPERM && errno != EINVAL)
 			return err_errno(err, "set attribute '%.100s' of '%.200s'", xattr->name,

@@ -46,6 +46,3 @@ int tar_tree_map_id(const struct id_map *map, uint32_t id, uint32_t *ret_id);
 int tar_tree_read_xattrs(struct tar_tree *tree, int fd, struct overlay_marks *ret_marks,
 			 struct err *err);
 void tar_tree_clear_xattrs(struct tar_tree *tree);
-
-/* An empty file that an attribute makes a whiteout, where devices cannot be made. */
-bool tar_tree_is_whiteout_file(int fd);

@@ -9,29 +9,10 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "kernel/id-map.h"
+#include "kernel/posix-acl.h"
 #include "store/tar-tree-internal.h"
 #include "store/tar.h"
-
-/* See acl(5) and the kernel's posix_acl_xattr.h: a version, then entries of tag, permissions, ID. */
-static int map_acl(const struct tar_tree *tree, char *value, size_t size)
-{
-	for (size_t at = 4; at + 8 <= size; at += 8) {
-		uint16_t tag;
-		uint32_t id;
-		memcpy(&tag, value + at, sizeof(tag));
-		memcpy(&id, value + at + 4, sizeof(id));
-		const struct id_map *map = le16toh(tag) == 0x02	  ? tree->options.uid_map
-					   : le16toh(tag) == 0x08 ? tree->options.gid_map
-								  : NULL;
-		if (!map)
-			continue;
-		if (tar_tree_map_id(map, le32toh(id), &id) < 0)
-			return -EOVERFLOW;
-		id = htole32(id);
-		memcpy(value + at + 4, &id, sizeof(id));
-	}
-	return 0;
-}
 
 /* Capabilities that are good for one user namespace's root are written without him when he is the
  * archive's root: whoever unpacks it binds them anew. See capabilities(7), "File capability extended
@@ -54,11 +35,8 @@ static size_t map_capability(const struct tar_tree *tree, char *value, size_t si
 
 static bool is_wanted(const struct tar_tree *tree, const char *name)
 {
-	if (strncmp(name, "user.", 5) == 0)
-		return !(tree->options.flags & TAR_TREE_LAYER) ||
-		       strncmp(name, "user.overlay.", 13) != 0;
-	return strcmp(name, "security.capability") == 0 ||
-	       strncmp(name, "system.posix_acl_", 17) == 0;
+	return tar_xattr_is_portable(name) &&
+	       !(tree->options.flags & TAR_TREE_LAYER && strncmp(name, "user.overlay.", 13) == 0);
 }
 
 void tar_tree_clear_xattrs(struct tar_tree *tree)
@@ -104,8 +82,9 @@ static int read_xattr(struct tar_tree *tree, int fd, const char *name, struct er
 			       ? 0
 			       : tar_tree_fail(tree, "read attributes of", err);
 	size_t size = (size_t)got;
-	if (strncmp(name, "system.posix_acl_", 17) == 0 &&
-	    map_acl(tree, tree->attribute_value, size) < 0)
+	if (posix_acl_is_name(name) &&
+	    posix_acl_map_ids(tree->attribute_value, size, tree->options.uid_map,
+			      tree->options.gid_map, id_map_to_inside) < 0)
 		return err_set(err, EOVERFLOW,
 			       "the ACL of '/%s' names an ID that the container does not have",
 			       strbuf_text(&tree->path));
@@ -139,12 +118,4 @@ int tar_tree_read_xattrs(struct tar_tree *tree, int fd, struct overlay_marks *re
 			r = read_xattr(tree, fd, name, err);
 	}
 	return r;
-}
-
-bool tar_tree_is_whiteout_file(int fd)
-{
-	char value[1];
-
-	return fgetxattr(fd, "trusted.overlay.whiteout", value, 0) >= 0 ||
-	       fgetxattr(fd, "user.overlay.whiteout", value, 0) >= 0;
 }

@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "kernel/id-map.h"
+#include "kernel/overlay-marks.h"
 #include "store/tar-tree-internal.h"
 #include "store/tar.h"
 
@@ -195,8 +196,7 @@ static int put_opaque_mark(struct tar_tree *tree, const struct stat *st, struct 
 
 static bool is_whiteout(const struct tar_tree *tree, const struct stat *st)
 {
-	return tree->options.flags & TAR_TREE_LAYER && S_ISCHR(st->st_mode) &&
-	       st->st_rdev == makedev(0, 0);
+	return tree->options.flags & TAR_TREE_LAYER && overlay_is_whiteout_device(st);
 }
 
 /* ---- files ---- */
@@ -269,7 +269,7 @@ static int add_file(struct tar_tree *tree, int dir_fd, const char *name,
 	const char *first = first_name(tree, &st);
 	if (first)
 		return put_hard_link(tree, first, &st, err);
-	if (parent->has_whiteout_files && st.st_size == 0 && tar_tree_is_whiteout_file(fd))
+	if (parent->has_whiteout_files && st.st_size == 0 && overlay_is_whiteout_file(fd))
 		return put_whiteout(tree, name, &st, err);
 
 	int r = tar_tree_read_xattrs(tree, fd, &marks, err);

@@ -6,6 +6,7 @@
  * and what other engines see. See pax(1), "pax Interchange Format", and tar(5). */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -22,6 +23,9 @@ enum tar_type {
 	TAR_DIRECTORY,
 	TAR_FIFO,
 };
+
+/* Does it mean the same wherever the archive is unpacked? Users' own, ACLs and file capabilities do. */
+bool tar_xattr_is_portable(const char *name);
 
 struct tar_xattr {
 	const char *name;
