@@ -139,7 +139,8 @@ static int bind_console(struct child *child)
 
 	if (fd < 0)
 		return -errno;
-	int target_fd = mount_make_target(child->root_fd, "/dev/console", 0);
+	/* A link would put it over a file of /proc. */
+	int target_fd = mount_make_target(child->root_fd, "/dev/console", MOUNT_TARGET_NO_SYMLINKS);
 	int r = target_fd < 0 ? target_fd : mount_attach(fd, target_fd);
 	if (target_fd >= 0)
 		close(target_fd);

@@ -1,5 +1,6 @@
 # Ways out of a container, known from other engines, one by one. Each is tried as the container's root, and where that
-# matters with more rights than the defaults give.
+# matters with more rights than the defaults give. Above each test is what the naive code does that it fails on; that was seen
+# with each protection taken out.
 
 load helpers
 
@@ -28,6 +29,7 @@ foreign_descriptors='for d in /proc/self/fd/*; do case $(readlink $d) in /dev/*|
 
 # --- our own program
 
+# Naive: the command is executed by davit itself, or by a copy on the disk; exec is made inside the PID namespace.
 @test "/proc/self/exe is never davit's, neither at the start nor in exec, so nothing can overwrite it" {
 	hostile_root
 	ln -s /proc/self/exe root/bin/again
@@ -40,6 +42,13 @@ foreign_descriptors='for d in /proc/self/fd/*; do case $(readlink $d) in /dev/*|
 		[ "$status" -ne 0 ] || fail "$command was executed"
 		[[ $output != *"Usage"* && $stderr != *"davit --help"* ]] || fail "$command is davit"
 	done
+	# With a dynamic linker of the image's davit would run whatever the image likes, with davit as its /proc/self/exe.
+	mkdir -p root/lib64
+	cp /bin/busybox root/lib64/ld-linux-x86-64.so.2
+	ln -s /proc/self/exe root/bin/stat
+	run --separate-stderr davit run --rm --network none --rootfs "$PWD/root" stat -L -c %d:%i /proc/self/exe
+	assert_not_contains "$program"
+	[ "$status" -ne 0 ] || fail "stat was executed"
 	davit run -d --name box --network none "$BUSYBOX" sh -c '
 		while :; do for p in /proc/[0-9]*; do stat -L -c %d:%i $p/exe; (exec 9>>$p/exe) && echo "opened $p"; done; done' >/dev/null
 	for _ in 1 2 3 4 5 6 7 8; do
@@ -54,6 +63,7 @@ foreign_descriptors='for d in /proc/self/fd/*; do case $(readlink $d) in /dev/*|
 
 # --- descriptors and directories (CVE-2024-21626)
 
+# Naive: what the caller had open stays open until the command, and the directory is entered without asking where it is.
 @test "no descriptor of the host's is open, and no working directory leads out" {
 	exec 8<outside 9<"$SECRET"
 	in_box "$BUSYBOX" sh -c "$foreign_descriptors"
@@ -71,48 +81,63 @@ foreign_descriptors='for d in /proc/self/fd/*; do case $(readlink $d) in /dev/*|
 	exec 8<&- 9<&-
 }
 
+# Naive: the same, with the name of the descriptor in the image.
 @test "a working directory that is a link in the image to a descriptor leads nowhere" {
 	hostile_root
 	local fd
 	for fd in 5 6 7 8 9 10; do
 		ln -sfn "/proc/self/fd/$fd/../../../../../.." root/cwd
-		run --separate-stderr davit run --rm --network none --rootfs "$PWD/root" -w /cwd sh -c "cat .$SECRET 2>/dev/null"
-		assert_not_contains secret
-	done
+		run --separate-stderr davit run --rm --network none -w /cwd --rootfs "$PWD/root" sh -c "cat .$SECRET 2>/dev/null"
+		assert_error 126 "working directory '/cwd'"
+	done 9<"$SECRET" 8<outside
 }
 
 # --- masked paths and the terminal (CVE-2025-31133, CVE-2025-52565, CVE-2025-52881)
 
+# Naive: masks with the container's own /dev/null, whatever that is.
 @test "a /dev/null of the image's does not take part in masking" {
-	hostile_root
-	rm -rf root/dev/null
-	ln -s /proc/sys/kernel/core_pattern root/dev/null
-	run --separate-stderr davit run --rm --network none --rootfs "$PWD/root" sh -c '
-		for f in /proc/kcore /proc/keys /proc/timer_list; do [ ! -e $f ] || head -c 10 $f; done; readlink /dev/null; :'
-	[ -z "$output" ] || fail "something to read"
+	# In place of the tmpfs that is there otherwise.
+	mkdir devices
+	ln -s /etc/hostname devices/null
+	in_box -v "$PWD/devices:/dev" "$BUSYBOX" sh -c '
+		for f in /proc/kcore /proc/keys /proc/timer_list /proc/sched_debug; do [ ! -e $f ] || head -c 10 $f; done'
+	[ "$status" -eq 0 ] && [ -z "$output" ] || fail "something to read"
+	ln -sfn /proc/keys devices/null
+	in_box -v "$PWD/devices:/dev" "$BUSYBOX" sh -c 'head -c 10 /proc/keys'
+	[ "$status" -eq 0 ] && [ -z "$output" ] || fail "something to read"
 }
 
-@test "links in /dev, and under masked and read-only paths, neither move a mount nor free a path" {
-	hostile_root
-	ln -s /proc/sys/kernel/core_pattern root/dev/console
-	mkdir -p root/dev/pts
-	ln -s /proc/sys/kernel/core_pattern root/dev/pts/0
-	run --separate-stderr davit run --rm -t --network none --rootfs "$PWD/root" sh -c '
+# Naive: the terminal is mounted on what /dev/console leads to, a file of /proc for instance.
+@test "links in /dev do not move the terminal" {
+	mkdir -p devices/pts
+	ln -s /proc/sys/kernel/core_pattern devices/console
+	in_box -t -v "$PWD/devices:/dev" "$BUSYBOX" cat /proc/self/mountinfo
+	assert_error 125 terminal
+	rm devices/console
+	: >devices/console
+	ln -s /proc/sys/kernel/core_pattern devices/pts/0
+	in_box -t -v "$PWD/devices:/dev" "$BUSYBOX" sh -c '
 		(echo x >/proc/sys/kernel/core_pattern) 2>/dev/null && echo written; cat /proc/self/mountinfo'
 	assert_not_contains written
-	[[ $output == *" /proc/sys ro,"* ]] || fail "settings can be written"
+	assert_matches " /proc/sys ro,"
+	assert_matches "/0 /dev/console .* - devpts"
+	[[ $output != *core_pattern* ]] || fail "a mount on core_pattern"
 }
 
-@test "labels, settings and limits are written to the kernel, not to what is mounted on /proc" {
-	# With a tmpfs in place of /proc of the container a naive runtime writes its settings into a file.
-	in_box --sysctl kernel.msgmax=4096 --tmpfs /proc/sys "$BUSYBOX" sh -c 'ls -R /proc/sys | grep -c msgmax; sysctl -n kernel.msgmax 2>/dev/null'
-	[ "$status" -ne 0 ] || assert_not_contains 1
+# Naive: settings are written by names below the container's /proc.
+@test "settings and limits are written to the kernel, not to what is mounted on /proc" {
+	mkdir volume
+	echo old | tee volume/msgmax volume/oom_score_adj >volume/core_pattern
+	ln -s core_pattern volume/msgmnb
+	in_box --sysctl kernel.msgmax=4096 --sysctl kernel.msgmnb=4096 -v "$PWD/volume:/proc/sys/kernel" "$BUSYBOX" true
+	[ "$(cat volume/*)" = $'old\nold\nold\nold' ] || fail "written: $(cat volume/*)"
 	in_box --sysctl kernel.msgmax=4096 --oom-score-adj 700 "$BUSYBOX" cat /proc/sys/kernel/msgmax /proc/self/oom_score_adj
 	assert_output $'4096\n700'
 }
 
 # --- mounts
 
+# Naive: targets are names joined to the path of the root, or are looked up once and mounted on by name later.
 @test "mount targets that are links, and that change while a container starts, stay inside" {
 	mkdir volume
 	ln -s "$PWD/outside" volume/link
@@ -128,6 +153,7 @@ foreign_descriptors='for d in /proc/self/fd/*; do case $(readlink $d) in /dev/*|
 	! grep -q "$PWD/outside" /proc/self/mountinfo
 }
 
+# Naive: follows the link, and all that is masked and read-only in /proc is so elsewhere.
 @test "/proc is not mounted on a link, and what is given for it is no other file system's" {
 	hostile_root
 	rmdir root/proc
@@ -136,18 +162,30 @@ foreign_descriptors='for d in /proc/self/fd/*; do case $(readlink $d) in /dev/*|
 	assert_error 125 "/proc" "link"
 }
 
+# Naive: a device that is there already is taken for the one that is wanted, and made at the end of a link.
 # bats test_tags=root
 @test "a device in the way of a device, or exchanged for a link, is not the host's" {
-	hostile_root
-	mknod root/dev/null b 7 0
-	ln -s "$PWD/outside/made" root/dev/zero
-	run --separate-stderr davit run --rm --network none --rootfs "$PWD/root" sh -c 'test -c /dev/null && test -c /dev/zero && echo right'
-	assert_output right
+	mkdir devices
+	mknod devices/fuse b 7 0
+	in_box -v "$PWD/devices:/dev/test" --device /dev/zero:/dev/test/fuse "$BUSYBOX" true
+	assert_error 125 /dev/test/fuse "File exists"
+	rm devices/fuse
+	ln -s "$PWD/outside/made" devices/fuse
+	in_box -v "$PWD/devices:/dev/test" --device /dev/zero:/dev/test/fuse "$BUSYBOX" true
 	[ ! -e outside/made ]
+	# Another container of the same volume exchanges the directory that the device is in.
+	mkdir devices/dir
+	davit run -d --name racer --network none -v "$PWD/devices:/v" "$BUSYBOX" sh -c "
+		while :; do mv /v/dir /v/t; ln -s $PWD/outside /v/dir; rm /v/dir; mv /v/t /v/dir; done" >/dev/null
+	for _ in $(seq 15); do
+		in_box -v "$PWD/devices:/dev/test" --device /dev/zero:/dev/test/dir/made "$BUSYBOX" true
+	done
+	[ ! -e outside/made ] || fail "made outside"
 }
 
 # --- hostile files of users
 
+# Naive: opens whatever /etc/passwd leads to, and reads it to its end.
 @test "users and groups: an endless, a waiting, a giant file, links and devices do not stop or mislead the start" {
 	hostile_root
 	local database
@@ -175,6 +213,7 @@ foreign_descriptors='for d in /proc/self/fd/*; do case $(readlink $d) in /dev/*|
 	done
 }
 
+# Naive: strtoul() of a number too large is 4294967295, or cut off 0; a line has all fields.
 @test "users and groups: lines without end, without fields, with numbers too large" {
 	hostile_root
 	{
@@ -193,6 +232,7 @@ foreign_descriptors='for d in /proc/self/fd/*; do case $(readlink $d) in /dev/*|
 
 # --- others' processes
 
+# Naive: shares the PID namespace of the caller, and keeps capabilities when the user changes.
 @test "no process of others is seen, traced or signalled" {
 	sleep 1000 3>&- &
 	local other=$!
@@ -207,6 +247,7 @@ foreign_descriptors='for d in /proc/self/fd/*; do case $(readlink $d) in /dev/*|
 	kill $other
 }
 
+# Naive: the new process is like any other of the container's while it still has davit's descriptors and memory.
 @test "a process that enters cannot be traced before it is the command" {
 	davit run -d --name box --network none --security-opt seccomp=unconfined "$BUSYBOX" sh -c '
 		while :; do for p in /proc/[0-9]*; do [ $p = /proc/1 ] && continue
@@ -217,7 +258,7 @@ foreign_descriptors='for d in /proc/self/fd/*; do case $(readlink $d) in /dev/*|
 	assert_not_contains seen
 }
 
-# A process that is made inside with the rights of who enters, and drops them there, is caught with all of root's.
+# Naive: the new process is made inside with the rights of who enters, and drops them there.
 @test "a process that enters has no more than its command, whoever may trace it" {
 	local option
 	for option in "" "--security-opt no-new-privileges" "--user 1234"; do
@@ -238,6 +279,7 @@ log_has() { davit logs "$1" | grep -q "$2"; }
 
 # --- the kernel's own programs and keys
 
+# Naive: /proc/sys and the control groups can be written by the container's root, who is the host's.
 @test "release_agent, core_pattern, modprobe, uevent_helper, binfmt_misc and sysrq cannot be written" {
 	local before
 	before=$(cat /proc/sys/kernel/core_pattern)
@@ -257,6 +299,7 @@ log_has() { davit logs "$1" | grep -q "$2"; }
 	[ "$(cat /proc/sys/kernel/core_pattern)" = "$before" ]
 }
 
+# Naive: would be a program with the setuid bit that does it for the user.
 # bats test_tags=user
 @test "a user's container cannot write them with all rights either" {
 	in_box --privileged "$BUSYBOX" sh -c '
