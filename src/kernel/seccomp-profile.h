@@ -11,6 +11,7 @@
 #include "kernel/seccomp.h"
 
 struct err;
+struct json_at;
 struct json_object;
 
 enum seccomp_comparison {
@@ -63,6 +64,8 @@ void seccomp_profile_add_native_architectures(struct seccomp_profile *profile);
 /* From JSON. Errors name the place: "syscalls[3].action: unknown action 'FOO'". */
 int seccomp_profile_parse(const char *text, size_t size, uint64_t capabilities,
 			  struct seccomp_profile **ret_profile, struct err *err);
+/* The same of what is part of a document; NULL if that has failed, now or before. */
+struct seccomp_profile *seccomp_profile_read(const struct json_at *at, uint64_t capabilities);
 
 /* The words a profile may be made of: "SCMP_ACT_ERRNO", "SCMP_CMP_EQ", "SCMP_ARCH_X86", "SECCOMP_FILTER_FLAG_LOG". */
 struct seccomp_words {

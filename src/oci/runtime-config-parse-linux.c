@@ -138,18 +138,11 @@ static void add_sysctl(void *data, const struct json_at *at, const char *key, co
 /* The profile stays as it is: compiled filters are kept by its text. It is looked through here for errors with a place. */
 static void parse_seccomp(const struct json_at *linux_at, struct oci_runtime_config *config)
 {
-	struct seccomp_profile *profile = NULL;
 	struct json_at at;
-	struct err err = { 0 };
 
 	if (!json_at_member(linux_at, "seccomp", json_type_object, &at))
 		return;
-	const char *text = json_text(at.value);
-	if (seccomp_profile_parse(text, strlen(text), config->process.capabilities.bounding,
-				  &profile, &err) < 0) {
-		json_at_fail(linux_at, "seccomp", "%s", err.text);
-		return;
-	}
+	seccomp_profile_free(seccomp_profile_read(&at, config->process.capabilities.bounding));
 	json_at_copy(&at, "listenerPath", &config->seccomp_listener_path);
 	json_at_copy(&at, "listenerMetadata", &config->seccomp_listener_metadata);
 	const char *path = config->seccomp_listener_path;
@@ -157,8 +150,7 @@ static void parse_seccomp(const struct json_at *linux_at, struct oci_runtime_con
 		json_at_fail(&at, "listenerPath", "'%s' is not an absolute path", path);
 	if (!path && config->seccomp_listener_metadata && *config->seccomp_listener_metadata)
 		json_at_fail(&at, "listenerMetadata", "needs 'listenerPath'");
-	seccomp_profile_free(profile);
-	config->seccomp_profile = xstrdup(text);
+	config->seccomp_profile = xstrdup(json_text(at.value));
 }
 
 static void parse_personality(const struct json_at *linux_at, struct oci_runtime_config *config)

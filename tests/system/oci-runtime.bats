@@ -485,7 +485,7 @@ notify_is() {
 	run_it
 	assert_contains "No space left"
 	config '.linux.seccomp.defaultAction = "SCMP_ACT_NOSUCH"'
-	create_fails "linux.seccomp: defaultAction: unknown action"
+	create_fails "linux.seccomp.defaultAction: unknown action"
 }
 
 @test "linux: User namespace mappings" {
@@ -556,7 +556,7 @@ notify_is() {
 	config 'del(.linux.intelRdt) | .linux.mountLabel = "system_u:object_r:x:s0"'
 	[ -e /sys/fs/selinux/enforce ] || create_fails "linux.mountLabel"
 	config 'del(.linux.mountLabel) | .linux.seccomp = {"defaultAction": "SCMP_ACT_NOTIFY"}'
-	create_fails "linux.seccomp: listenerPath: SCMP_ACT_NOTIFY needs it"
+	create_fails "linux.seccomp.listenerPath: SCMP_ACT_NOTIFY needs it"
 }
 
 @test "linux: Rootfs mount propagation" {

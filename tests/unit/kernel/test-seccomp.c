@@ -407,7 +407,7 @@ static void test_errors_name_the_place(void **state)
 	expect_error("{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"defaultErrno\": \"ENOWAY\"}",
 		     "defaultErrno: unknown error 'ENOWAY'");
 	expect_error("{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"defaultErrnoRet\": 5000}",
-		     "defaultErrnoRet: above 4095");
+		     "defaultErrnoRet: not from 0 to 4095");
 	expect_error(RULES("{\"names\": [\"a\"], \"action\": \"SCMP_ACT_LOG\"}, "
 			   "{\"names\": [], \"action\": \"FOO\"}"),
 		     "syscalls[1].action: unknown action 'FOO'");
@@ -417,7 +417,7 @@ static void test_errors_name_the_place(void **state)
 		     "syscalls[0]: 'name' and 'names' cannot be together");
 	expect_error(RULES("{\"names\": [\"a\"], \"action\": \"SCMP_ACT_LOG\", \"args\": [{"
 			   "\"index\": 6, \"op\": \"SCMP_CMP_EQ\"}]}"),
-		     "syscalls[0].args[0].index: system calls have arguments 0 to 5");
+		     "syscalls[0].args[0].index: not from 0 to 5");
 	expect_error(RULES("{\"names\": [\"a\"], \"action\": \"SCMP_ACT_LOG\", \"args\": [{"
 			   "\"index\": 1, \"op\": \"EQ\"}]}"),
 		     "syscalls[0].args[0].op: unknown comparison 'EQ'");

@@ -271,7 +271,7 @@ static void test_what_is_wrong_is_told_with_its_place(void **state)
 		  "linux.personality.domain: 'BSD' is neither" },
 		{ LINUX "\"intelRdt\":{\"closID\":\"x\"}}}", "linux.intelRdt: not supported" },
 		{ LINUX "\"seccomp\":{\"defaultAction\":\"X\"}}}",
-		  "linux.seccomp: defaultAction: unknown action 'X'" },
+		  "linux.seccomp.defaultAction: unknown action 'X'" },
 		{ LINUX "\"resources\":{\"pids\":{}}}}", "linux.resources.pids.limit: missing" },
 		{ LINUX "\"resources\":{\"memory\":{\"limit\":2,\"swap\":1}}}}",
 		  "linux.resources.memory.swap: is below" },
