@@ -5,7 +5,7 @@ load helpers
 setup() { default_setup; }
 teardown() { default_teardown; }
 
-store_files() { find "$STORE" "$RUNDIR" -mindepth 1 2>/dev/null | grep -vE 'davit\.db(-wal|-shm)?$|/cache/|\.lock$|/locks/|/trash' | sort; }
+store_files() { find "$STORE" "$RUNDIR" -mindepth 1 2>/dev/null | grep -vE 'davit\.db(-wal|-shm)?$|/cache/|\.lock$|/locks/|/trash|/events/log' | sort; }
 
 # The monitor of the last one may be at it still.
 no_files_but() { ! grep -qvxF -f <(echo "$1") < <(store_files); }
