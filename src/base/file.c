@@ -236,3 +236,21 @@ char *path_join(const char *directory, const char *name)
 
 	return xasprintf("%s%s%s", directory, slash ? "" : "/", name);
 }
+
+int file_open_regular(int self_fd, int dir_fd, const char *name, int flags)
+{
+	char number[16];
+	struct stat st;
+
+	autoclose int path_fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (path_fd < 0 || fstat(path_fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -ENXIO;
+	snprintf(number, sizeof(number), "%d", path_fd);
+	int fd = openat(self_fd, number, O_RDONLY | O_CLOEXEC | flags);
+	if (fd < 0 && errno == EPERM && flags & O_NOATIME)
+		fd = openat(self_fd, number, O_RDONLY | O_CLOEXEC | (flags & ~O_NOATIME));
+	/* It is there, so it is not the file that is missing. */
+	return fd >= 0 ? fd : errno == ENOENT ? -EBADF : -errno;
+}

@@ -28,6 +28,11 @@ int file_write(int dir_fd, const char *path, const void *data, size_t size, mode
 /* Make the directory and its missing parents; an existing directory is success. */
 int file_make_dirs(int dir_fd, const char *path, mode_t mode, struct err *err);
 
+/* Open a regular file for reading where names may be exchanged while we look: nothing else is opened even for a moment, as
+ * opening a device or a pipe may do something already. Links are not followed. `self_fd` is of "/proc/self/fd".
+ * -ENXIO if it is something else; what vanished is -ENOENT. */
+int file_open_regular(int self_fd, int dir_fd, const char *name, int flags);
+
 /* Remove a file or a whole tree without following links or leaving the file system it is on.
  * Absence is success. Directories that refuse to be read are opened up first. */
 int file_remove_tree(int dir_fd, const char *path, struct err *err);

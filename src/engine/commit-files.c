@@ -164,6 +164,7 @@ static int write_whole(const struct inside_view *view, void *arg, struct err *er
 	struct tar_tree_options options = {
 		.flags = TAR_TREE_ONE_FILE_SYSTEM,
 		.excluded = &excluded,
+		.proc_fd = view->proc_fd,
 	};
 
 	close(files->in_fd);

@@ -100,18 +100,18 @@ static void exclude_kernel_files(const struct copy *copy, const struct copy_path
 	static const char *const names[] = { "dev", "proc", "sys" };
 	const struct container *container = copy->source->container;
 
-	if (!container || container->state != CONTAINER_RUNNING || !path->is_root)
+	if (!container || !container_is_alive(container) || !path->is_root)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		strlist_addf(excluded, "%s%s", prefix, names[i]);
 }
 
 static int write_archive(const struct copy *copy, const struct copy_path *path,
-			 const struct heading *heading, int fd, struct err *err)
+			 const struct heading *heading, int proc_fd, int fd, struct err *err)
 {
 	bool with_names = is_stdio(copy->destination);
 	autostrlist struct strlist excluded = STRLIST_EMPTY;
-	const struct tar_tree_options options = { .excluded = &excluded };
+	const struct tar_tree_options options = { .excluded = &excluded, .proc_fd = proc_fd };
 	struct tar_sink sink;
 	autotarfdsink struct tar_fd_sink *fd_sink = tar_fd_sink_new(fd, &sink);
 	autotarwriter struct tar_writer *writer = tar_writer_new(&sink);
@@ -164,7 +164,7 @@ static int read_source(const struct inside_view *view, void *arg, struct err *er
 		if (r < 0)
 			return err_set(err, -r, "the other end of the copy is gone");
 	}
-	return write_archive(copy, &path, &heading, out_fd, err);
+	return write_archive(copy, &path, &heading, view->proc_fd, out_fd, err);
 }
 
 static ssize_t read_stdin(void *arg, void *data, size_t size, struct err *err)

@@ -8,7 +8,8 @@
 
 static int write_tree(const struct inside_view *view, void *arg, struct err *err)
 {
-	struct tar_tree_options options = { .flags = TAR_TREE_ONE_FILE_SYSTEM };
+	struct tar_tree_options options = { .flags = TAR_TREE_ONE_FILE_SYSTEM,
+					    .proc_fd = view->proc_fd };
 
 	return tar_tree_write(view->root_fd, &options, *(const int *)arg, NULL, err);
 }

@@ -6,6 +6,7 @@
 #include <sys/xattr.h>
 
 #include "base/fd.h"
+#include "base/file.h"
 
 bool overlay_is_whiteout_device(const struct stat *st)
 {
@@ -26,7 +27,8 @@ bool overlay_is_whiteout(int dir_fd, const char *name, const struct stat *st)
 		return true;
 	if (!S_ISREG(st->st_mode) || st->st_size > 0)
 		return false;
-	autoclose int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	autoclose int self_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	autoclose int fd = file_open_regular(self_fd, dir_fd, name, O_NONBLOCK);
 	return fd >= 0 && overlay_is_whiteout_file(fd);
 }
 

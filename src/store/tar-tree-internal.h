@@ -21,6 +21,7 @@ struct tar_tree {
 	struct strbuf path; /* of the current entry */
 	void *links;	    /* tree of struct link: inodes with several names */
 	unsigned depth;
+	int self_fd; /* of /proc/self/fd; -1 until it is needed */
 	/* Scratch, used between two entries only. */
 	char *names;		  /* of getdents64(2) */
 	char *attribute_names;	  /* XATTR_LIST_MAX */

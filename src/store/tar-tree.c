@@ -1,6 +1,7 @@
 /* The tree may be a running container's, so every name is hostile and may change between two looks:
  * each is opened from its directory's descriptor without following links, and what was opened
- * is what is described. A pipe in place of a file does not hold us up.
+ * is what is described. Nothing but plain files and directories is opened even for a moment: a device or a pipe that takes
+ * a file's place would notice, and might do something.
  *
  * One descriptor is open for each directory on the way down; a directory's names are read at once. */
 #include "store/tar-tree.h"
@@ -21,6 +22,7 @@
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "kernel/id-map.h"
@@ -244,12 +246,24 @@ static int put_data(struct tar_tree *tree, int fd, const struct tar_entry *entry
 	return r;
 }
 
-/* For reading, without leaving a trace in the time of the last access where that is allowed. */
-static int open_quietly(int dir_fd, const char *name, int flags)
+/* Without leaving a trace in the time of the last access where that is allowed. */
+static int open_directory(int dir_fd, const char *name)
 {
-	flags |= O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	int fd = openat(dir_fd, name, flags | O_NOATIME);
 	return fd < 0 && errno == EPERM ? openat(dir_fd, name, flags) : fd;
+}
+
+static int open_file(struct tar_tree *tree, int dir_fd, const char *name)
+{
+	if (tree->self_fd < 0)
+		tree->self_fd = openat(tree->options.proc_fd > 0 ? tree->options.proc_fd : AT_FDCWD,
+				       tree->options.proc_fd > 0 ? "self/fd" : "/proc/self/fd",
+				       O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = file_open_regular(tree->self_fd, dir_fd, name, O_NONBLOCK | O_NOATIME);
+	if (fd < 0)
+		errno = -fd;
+	return fd;
 }
 
 static int add_file(struct tar_tree *tree, int dir_fd, const char *name,
@@ -259,13 +273,11 @@ static int add_file(struct tar_tree *tree, int dir_fd, const char *name,
 	struct overlay_marks marks;
 	struct stat st;
 
-	autoclose int fd = open_quietly(dir_fd, name, 0);
-	if (fd < 0)
+	autoclose int fd = open_file(tree, dir_fd, name);
+	if (fd < 0) /* ENXIO: it was replaced by something else just now */
 		return refuse(tree, "open", err);
 	if (fstat(fd, &st) < 0)
 		return tar_tree_fail(tree, "look at", err);
-	if (!S_ISREG(st.st_mode))
-		return 0; /* it was replaced just now */
 	const char *first = first_name(tree, &st);
 	if (first)
 		return put_hard_link(tree, first, &st, err);
@@ -362,7 +374,7 @@ static int add_directory(struct tar_tree *tree, int dir_fd, const char *name, de
 	struct overlay_marks marks;
 	struct stat st;
 
-	autoclose int fd = open_quietly(dir_fd, name, O_DIRECTORY);
+	autoclose int fd = open_directory(dir_fd, name);
 	if (fd < 0)
 		return refuse(tree, "open directory", err);
 	if (fstat(fd, &st) < 0)
@@ -462,6 +474,7 @@ struct tar_tree *tar_tree_new(struct tar_writer *writer, const struct tar_tree_o
 
 	tree->writer = writer;
 	tree->options = *options;
+	tree->self_fd = -1;
 	tree->names = xmalloc(NAMES_SIZE);
 	tree->attribute_names = xmalloc(XATTR_LIST_MAX);
 	tree->attribute_value = xmalloc(XATTR_SIZE_MAX);
@@ -478,6 +491,7 @@ void tar_tree_free(struct tar_tree *tree)
 	if (!tree)
 		return;
 	tar_tree_clear_xattrs(tree);
+	fd_close(&tree->self_fd);
 	free(tree->xattrs);
 	free(tree->extents);
 	free(tree->attribute_names);
@@ -509,7 +523,7 @@ int tar_tree_add_content(struct tar_tree *tree, int dir_fd, const char *path, st
 	strbuf_reset(&tree->path);
 	strbuf_adds(&tree->path, path);
 	/* A descriptor of our own, whose place in the directory is the beginning. */
-	autoclose int fd = open_quietly(dir_fd, ".", O_DIRECTORY);
+	autoclose int fd = open_directory(dir_fd, ".");
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return tar_tree_fail(tree, "open directory", err);
 	int r = tar_tree_read_xattrs(tree, fd, &marks, err);

@@ -30,6 +30,7 @@ struct tar_tree_options {
 	const struct id_map *uid_map, *gid_map;
 	/* Paths in the archive that are left out with all below them; may be NULL. */
 	const struct strlist *excluded;
+	int proc_fd; /* of the host's /proc, where "/proc" is not that; 0: it is */
 };
 
 struct tar_tree_stats {

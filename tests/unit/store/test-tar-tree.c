@@ -6,6 +6,8 @@
 #include <cmocka.h>
 
 #include <signal.h>
+#include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
@@ -455,6 +457,35 @@ static void test_large_files_go_by_the_kernel(void **state)
 	assert_memory_equal(copy.data, tar.data, tar.size);
 }
 
+/* Whoever opens the pipe is told of by inotify; a process exchanges it with a file all the time. */
+static void test_what_takes_the_place_of_a_file_is_not_opened(void **state)
+{
+	(void)state;
+	struct tar_tree_options options = { 0 };
+	char event[4096];
+
+	put_file("file", "text");
+	assert_int_equal(mkfifoat(from_fd, "pipe", 0644), 0);
+	autoclose int watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	autofree char *path = xasprintf("/proc/self/fd/%d/pipe", from_fd);
+	assert_true(inotify_add_watch(watch_fd, path, IN_OPEN) >= 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		while (renameat2(from_fd, "file", from_fd, "pipe", RENAME_EXCHANGE) == 0)
+			;
+		_exit(0);
+	}
+	bool is_opened = false;
+	for (int i = 0; i < 2000 && !is_opened; i++) {
+		assert_int_equal(write_tree(&options), 0);
+		is_opened = read(watch_fd, event, sizeof(event)) > 0;
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_false(is_opened);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -473,6 +504,7 @@ int main(void)
 		TEST(test_owners_go_through_the_maps),
 		TEST(test_what_is_excluded_is_left_out),
 		TEST(test_large_files_go_by_the_kernel),
+		TEST(test_what_takes_the_place_of_a_file_is_not_opened),
 	};
 
 	become_root();
