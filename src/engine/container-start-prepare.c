@@ -238,11 +238,11 @@ static int make_files(struct start *start, struct err *err)
 						    &start->identity, &start->files, err);
 }
 
-int start_plan_again(struct start *start, int *exit_code, struct err *err)
+/* All that is only looked at: who starts again what is held needs no more of it. */
+static int find_all(struct start *start, struct store **ret_store, int *exit_code, struct err *err)
 {
-	struct store *store;
+	int r = engine_store(start->engine, ret_store, err);
 
-	int r = engine_store(start->engine, &store, err);
 	if (r == 0)
 		r = find_needed(start, err);
 	if (r == 0)
@@ -250,29 +250,27 @@ int start_plan_again(struct start *start, int *exit_code, struct err *err)
 					 &start->files, err);
 	if (r == 0)
 		r = find_user(start, exit_code, err);
-	if (r < 0)
-		return r;
-	start->hostname =
-		shared_namespaces_hostname(start->engine, start->container->id, start->spec);
-	return make_plan(start, store, err);
+	if (r == 0)
+		start->hostname = shared_namespaces_hostname(start->engine, start->container->id,
+							     start->spec);
+	return r;
+}
+
+int start_plan_again(struct start *start, int *exit_code, struct err *err)
+{
+	struct store *store;
+	int r = find_all(start, &store, exit_code, err);
+
+	return r < 0 ? r : make_plan(start, store, err);
 }
 
 int start_prepare(struct start *start, int *exit_code, struct err *err)
 {
 	struct store *store;
 
-	int r = engine_store(start->engine, &store, err);
-	if (r == 0)
-		r = find_needed(start, err);
-	if (r == 0)
-		r = container_files_find(start->engine, start->container, start->spec, &start->map,
-					 &start->files, err);
-	if (r == 0)
-		r = find_user(start, exit_code, err);
+	int r = find_all(start, &store, exit_code, err);
 	if (r < 0)
 		return r;
-	start->hostname =
-		shared_namespaces_hostname(start->engine, start->container->id, start->spec);
 	r = make_files(start, err);
 	timing_mark("directories and files");
 	if (r == 0)
