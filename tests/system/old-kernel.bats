@@ -44,6 +44,37 @@ writes_twice() {
 	assert_output kept
 }
 
+# More names of layers than fsconfig takes in one string, and nothing of them is left mounted.
+@test "the layers of an image are seen as one: volumes, diff, commit, image mount" {
+	local kernel i
+	for i in 1 2 3 4 5 6; do
+		davit run --name c --network none "$([ $i = 1 ] && echo "$BUSYBOX" || echo localhost/layers)" sh -c "mkdir -p /numbers; echo $i >/numbers/$i" || fail "layer $i"
+		davit commit -q c localhost/layers >/dev/null
+		davit rm c >/dev/null
+	done
+	for kernel in lowerdir lowerdir-2; do
+		KERNEL=$kernel
+		run_status 0 old run --name c --network none -v "filled:/numbers" localhost/layers sh -c 'ls /numbers; rm /etc/passwd; echo x >/new'
+		assert_output $'1\n2\n3\n4\n5\n6'
+		run_status 0 old diff c
+		assert_line "D /etc/passwd"
+		assert_line "A /new"
+		run_status 0 old commit -q --squash c localhost/one
+		run_status 0 old run --rm --network none localhost/one sh -c 'cat /new; ls /numbers; [ ! -e /etc/passwd ]'
+		assert_output $'x\n1\n2\n3\n4\n5\n6'
+		if [ "$(id -u)" = 0 ]; then
+			run_status 0 old image mount localhost/layers
+			run_status 0 cat "$output/numbers/5"
+			assert_output 5
+			davit image unmount localhost/layers >/dev/null
+		fi
+		davit rm -v c >/dev/null
+		davit volume rm filled >/dev/null
+		! grep -q "$STORE/layers" /proc/self/mountinfo || fail "a mount is left"
+	done
+	davit rmi localhost/one localhost/layers >/dev/null
+}
+
 # bats test_tags=root
 @test "a file system without ID-mapped mounts: the error names the remedy" {
 	KERNEL=idmap
