@@ -19,10 +19,10 @@ struct secret_create_args {
 
 #define FIELD(f) offsetof(struct secret_create_args, f)
 static const struct option_spec options[] = {
-	{ "driver", 'd', OPTION_CHOICE, FIELD(driver), "DRIVER", "Who keeps it", .choices = "file",
-	  .initial = "file" },
+	{ "driver", 'd', OPTION_CHOICE, FIELD(driver), "DRIVER", "Who keeps it",
+	  .choices = "file|pass|shell", .initial = "file" },
 	{ "driver-opts", 0, OPTION_STRINGS, FIELD(driver_options), "KEY=VALUE",
-	  "Option of the driver: path=DIRECTORY", OPTION_COMMAS },
+	  "Option of the driver, such as path=DIRECTORY", OPTION_COMMAS },
 	{ "env", 0, OPTION_FLAG, FIELD(env), NULL,
 	  "The second word names a variable that holds the value" },
 	{ "ignore", 0, OPTION_FLAG, FIELD(ignore), NULL, "One that is there already is no error" },
@@ -80,7 +80,7 @@ static int secret_create_command(struct cli *cli, void *arguments, int argc, cha
 			       "--ignore and --replace contradict each other; give one of them");
 	int r = cli_engine(cli, &engine, err);
 	if (r == 0)
-		r = secret_check_options(&args->driver_options, err);
+		r = secret_check_driver(engine, args->driver, &args->driver_options, err);
 	if (r == 0 && args->ignore && secret_find(engine, argv[0], &secret, err) == 0 &&
 	    strcmp(secret->name, argv[0]) == 0) {
 		puts(secret->id);
@@ -91,6 +91,7 @@ static int secret_create_command(struct cli *cli, void *arguments, int argc, cha
 	if (r == 0) {
 		struct secret_request request = {
 			.name = argv[0],
+			.driver = args->driver,
 			.data = value.data,
 			.size = value.size,
 			.options = &args->driver_options,

@@ -282,7 +282,7 @@ static const struct option_spec rm_options[] = {
 
 static int remove_one(struct engine *engine, const struct secret *secret, struct err *err)
 {
-	if (secret_remove(engine, secret, err) < 0)
+	if (secret_remove(engine, secret->id, err) < 0)
 		return cli_report(err, EXIT_ENGINE);
 	puts(secret->id);
 	return EXIT_OK;

@@ -75,7 +75,7 @@ int container_secrets_keep(struct engine *engine, const struct container_spec *s
 		r = secret_use_load(spec->secrets.items[i], &use, err);
 		if (r < 0)
 			return r;
-		r = secret_find(engine, use.id, &secret, err);
+		r = secret_load(engine, use.id, &secret, err);
 		if (r == 0)
 			r = secret_keep(engine, secret, path, err);
 		else if (r == -ENOENT)

@@ -15,11 +15,13 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/strbuf.h"
 #include "engine/engine.h"
 #include "engine/event.h"
+#include "engine/secret-driver.h"
 #include "store/database.h"
 
 enum {
@@ -66,6 +68,37 @@ static struct secret *secret_of_row(struct statement *row)
 	return secret;
 }
 
+/* The one row that `sql` finds; -ENOTUNIQ with several, -ENOENT without a message with none. */
+static int find_row(struct engine *engine, const char *sql, const char *text,
+		    struct secret **ret_secret, struct err *err)
+{
+	autostatement struct statement *query = NULL;
+	struct database *db;
+
+	int r = engine_database(engine, &db, err);
+	if (r == 0)
+		r = database_prepare(db, sql, &query, err);
+	if (r < 0)
+		return r;
+	statement_bind_text(query, 1, text);
+	r = statement_step(query, err);
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	autosecret struct secret *found = secret_of_row(query);
+	r = statement_step(query, err);
+	if (r > 0)
+		return err_set(err, ENOTUNIQ,
+			       "more than one secret's ID begins with '%s'; give more of it", text);
+	if (r == 0)
+		*ret_secret = take_ptr(&found);
+	return r;
+}
+
+static int tell_missing(const char *name, struct err *err)
+{
+	return err_set(err, ENOENT, "no secret with name or id \"%s\": no such secret", name);
+}
+
 int secret_find(struct engine *engine, const char *name, struct secret **ret_secret,
 		struct err *err)
 {
@@ -73,32 +106,19 @@ int secret_find(struct engine *engine, const char *name, struct secret **ret_sec
 		"SELECT " COLUMNS " FROM secrets WHERE name = ?1",
 		"SELECT " COLUMNS " FROM secrets WHERE substr(id, 1, length(?1)) = ?1 LIMIT 2",
 	};
-	struct database *db;
+	int r = -ENOENT;
 
-	int r = engine_database(engine, &db, err);
-	for (size_t i = 0; r == 0 && *name && i < ARRAY_SIZE(queries); i++) {
-		autostatement struct statement *query = NULL;
-		r = database_prepare(db, queries[i], &query, err);
-		if (r < 0)
-			break;
-		statement_bind_text(query, 1, name);
-		r = statement_step(query, err);
-		if (r <= 0)
-			continue;
-		autosecret struct secret *found = secret_of_row(query);
-		r = statement_step(query, err);
-		if (r > 0)
-			return err_set(
-				err, ENOTUNIQ,
-				"more than one secret's ID begins with '%s'; give more of it",
-				name);
-		if (r == 0)
-			*ret_secret = take_ptr(&found);
-		return r;
-	}
-	return r < 0 ? r
-		     : err_set(err, ENOENT, "no secret with name or id \"%s\": no such secret",
-			       name);
+	for (size_t i = 0; r == -ENOENT && *name && i < ARRAY_SIZE(queries); i++)
+		r = find_row(engine, queries[i], name, ret_secret, err);
+	return r == -ENOENT ? tell_missing(name, err) : r;
+}
+
+int secret_load(struct engine *engine, const char *id, struct secret **ret_secret, struct err *err)
+{
+	int r = find_row(engine, "SELECT " COLUMNS " FROM secrets WHERE id = ?1", id, ret_secret,
+			 err);
+
+	return r == -ENOENT ? tell_missing(id, err) : r;
 }
 
 int secret_list(struct engine *engine, struct secret ***ret_list, size_t *ret_count,
@@ -131,47 +151,58 @@ int secret_list(struct engine *engine, struct secret ***ret_list, size_t *ret_co
 
 /* ---- values ---- */
 
-static char *own_directory(const struct engine *engine)
+static int find_driver(const char *name, const struct secret_driver **ret_driver, struct err *err)
 {
-	return path_join(engine->root, "secrets");
+	*ret_driver = secret_driver_find(name);
+	return *ret_driver
+		       ? 0
+		       : err_set(err, EINVAL,
+				 "secret driver '%s' is not known; there are file, pass and shell",
+				 name);
 }
 
-static char *directory_of(const struct engine *engine, const struct strlist *options)
+static struct secret_place place_of(const struct engine *engine, const struct secret *secret)
 {
-	const char *path = options ? strlist_env_get(options, "path") : NULL;
-
-	return path ? xstrdup(path) : own_directory(engine);
-}
-
-static char *value_path(const struct engine *engine, const struct secret *secret)
-{
-	autofree char *directory = directory_of(engine, &secret->options);
-
-	return path_join(directory, secret->file);
+	return (struct secret_place){ .engine = engine,
+				      .options = &secret->options,
+				      .key = secret->file };
 }
 
 int secret_read(struct engine *engine, const struct secret *secret, struct strbuf *value,
 		struct err *err)
 {
-	autofree char *path = value_path(engine, secret);
+	const struct secret_place place = place_of(engine, secret);
+	const struct secret_driver *driver;
 
-	int r = file_read(AT_FDCWD, path, value, SECRET_SIZE_LIMIT, err);
+	int r = find_driver(secret->driver, &driver, err);
+	if (r == 0)
+		r = driver->read(&place, value, err);
+	if (r == 0 && !value->size)
+		r = err_set(err, ENODATA, "it has no value any more; make it again with --replace");
 	return r < 0 ? err_wrap(err, "secret '%s'", secret->name) : 0;
+}
+
+static int link_value(struct engine *engine, const struct secret *secret, const char *path)
+{
+	const struct secret_place place = place_of(engine, secret);
+	autofree char *from = secret_file_path(&place);
+
+	return strcmp(secret->driver, "file") == 0 ? link(from, path) : -1;
 }
 
 int secret_keep(struct engine *engine, const struct secret *secret, const char *path,
 		struct err *err)
 {
-	autofree char *from = value_path(engine, secret);
 	autostrbuf struct strbuf value = STRBUF_EMPTY;
 
-	if (link(from, path) == 0)
+	if (link_value(engine, secret, path) == 0)
 		return 0;
-	/* It is on another file system, or on one without links. */
+	/* It is no file, or on another file system, or on one without links. */
 	int r = secret_read(engine, secret, &value, err);
 	if (r == 0)
 		r = file_write(AT_FDCWD, path, value.data, value.size, 0600, 0, err);
-	explicit_bzero(value.data, value.size);
+	if (value.size)
+		explicit_bzero(value.data, value.size);
 	return r;
 }
 
@@ -200,12 +231,15 @@ static void sweep(struct database *db, const char *directory)
 		closedir(dir);
 }
 
-/* Whoever changes secrets holds davit's directory of them. */
+/* Whoever changes secrets holds davit's directory of them. What he records has reached the disk before he goes on: a value
+ * that no record leads to is swept, and one that a record leads to has to be there. */
 static int lock(struct engine *engine, struct database **ret_db, int *ret_fd, struct err *err)
 {
-	autofree char *directory = own_directory(engine);
+	autofree char *directory = secret_directory(engine);
 
 	int r = engine_database(engine, ret_db, err);
+	if (r == 0)
+		r = database_sync_commits(*ret_db, err);
 	if (r == 0)
 		r = file_make_dirs(AT_FDCWD, directory, 0700, err);
 	if (r < 0)
@@ -217,29 +251,15 @@ static int lock(struct engine *engine, struct database **ret_db, int *ret_fd, st
 	return 0;
 }
 
-static int write_value(struct engine *engine, const struct secret_request *request,
-		       const char *file, struct err *err)
-{
-	autofree char *directory = directory_of(engine, request->options),
-		      *path = path_join(directory, file);
-
-	int r = file_make_dirs(AT_FDCWD, directory, 0700, err);
-	return r < 0 ? r
-		     : file_write(AT_FDCWD, path, request->data, request->size, 0600,
-				  FILE_WRITE_SYNC, err);
-}
-
 /* ---- changes ---- */
 
-int secret_check_options(const struct strlist *options, struct err *err)
+int secret_check_driver(const struct engine *engine, const char *name, struct strlist *options,
+			struct err *err)
 {
-	for (size_t i = 0; i < options->count; i++)
-		if (strncmp(options->items[i], "path=/", 6) != 0)
-			return err_set(err, EINVAL,
-				       "option '%s' of the secret driver file is not known; its "
-				       "only one is path=/DIRECTORY",
-				       options->items[i]);
-	return 0;
+	const struct secret_driver *driver;
+
+	int r = find_driver(name, &driver, err);
+	return r < 0 ? r : driver->check(engine, options, err);
 }
 
 /* It becomes a file's name, and a word among others that are separated by commas. */
@@ -281,9 +301,9 @@ static int write_row(struct database *db, const struct secret_request *request, 
 	int r = database_prepare(db,
 				 "INSERT INTO secrets(id, name, driver, options, labels, "
 				 "created_nsec, updated_nsec, file) "
-				 "VALUES(?1, ?2, 'file', ?3, ?4, ?5, ?5, ?6) "
+				 "VALUES(?1, ?2, ?7, ?3, ?4, ?5, ?5, ?6) "
 				 "ON CONFLICT(id) DO UPDATE SET options = ?3, labels = ?4, "
-				 "updated_nsec = ?5, file = ?6",
+				 "updated_nsec = ?5, file = ?6, driver = ?7",
 				 &insert, err);
 	if (r < 0)
 		return r;
@@ -293,7 +313,41 @@ static int write_row(struct database *db, const struct secret_request *request, 
 	statement_bind_text(insert, 4, labels);
 	statement_bind_int(insert, 5, timestamp_now_nsec());
 	statement_bind_text(insert, 6, file);
+	statement_bind_text(insert, 7, request->driver);
 	return statement_run(insert, err);
+}
+
+/* A new value has reached the disk before its record, and the record before the old value goes. */
+static int store_and_record(struct engine *engine, struct database *db,
+			    const struct secret_request *request, const struct secret *old,
+			    struct err *err)
+{
+	const struct secret_driver *driver, *old_driver;
+	char id[ID_SIZE + 2];
+	struct err ignored;
+
+	int r = find_driver(request->driver, &driver, err);
+	if (r < 0)
+		return r;
+	random_hex(id, (ID_SIZE + 1) / 2);
+	id[ID_SIZE] = '\0';
+	const struct secret_place place = { .engine = engine,
+					    .options = request->options,
+					    .key = id };
+	r = driver->store(&place, request->data, request->size, err);
+	if (r == 0)
+		r = write_row(db, request, old ? old->id : id, id, err);
+	if (r < 0) {
+		(void)driver->remove(&place, &ignored); /* it was never there */
+		return r;
+	}
+	if (old && find_driver(old->driver, &old_driver, &ignored) == 0) {
+		const struct secret_place old_place = place_of(engine, old);
+		if (old_driver->remove(&old_place, &ignored) < 0)
+			log_warn("secret '%s': its former value stays: %s", old->name,
+				 ignored.text);
+	}
+	return 0;
 }
 
 int secret_create(struct engine *engine, const struct secret_request *request,
@@ -302,7 +356,6 @@ int secret_create(struct engine *engine, const struct secret_request *request,
 	autosecret struct secret *old = NULL;
 	autoclose int lock_fd = -1;
 	struct database *db;
-	char id[ID_SIZE + 2], file[33];
 
 	int r = check_request(request, err);
 	if (r == 0)
@@ -315,43 +368,55 @@ int secret_create(struct engine *engine, const struct secret_request *request,
 		return err_set(err, EEXIST,
 			       "secret '%s': secret name in use; remove it, or use --replace",
 			       request->name);
-	random_hex(id, (ID_SIZE + 1) / 2);
-	id[ID_SIZE] = '\0';
-	random_hex(file, (sizeof(file) - 1) / 2);
-	r = write_value(engine, request, file, err);
-	if (r == 0)
-		r = write_row(db, request, old ? old->id : id, file, err);
-	if (r < 0) {
-		autofree char *directory = directory_of(engine, request->options),
-			      *path = path_join(directory, file);
-		(void)unlink(path);
+	r = store_and_record(engine, db, request, old, err);
+	if (r < 0)
 		return err_wrap(err, "secret '%s'", request->name);
-	}
-	if (old) {
-		autofree char *path = value_path(engine, old);
-		(void)unlink(path); /* nobody asks for it any more */
-	}
 	event_object(engine, "secret", old ? EVENT_UPDATE : EVENT_CREATE, request->name);
 	return secret_find(engine, request->name, ret_secret, err);
 }
 
-int secret_remove(struct engine *engine, const struct secret *secret, struct err *err)
+static int delete_row(struct database *db, const char *id, struct err *err)
 {
 	autostatement struct statement *statement = NULL;
-	autofree char *path = value_path(engine, secret);
+
+	int r = database_prepare(db, "DELETE FROM secrets WHERE id = ?", &statement, err);
+	if (r < 0)
+		return r;
+	statement_bind_text(statement, 1, id);
+	return statement_run(statement, err);
+}
+
+/* A file goes after its record: if we are killed between the two the next one sweeps it. A value that somebody else keeps
+ * goes before, as only the record leads to it. */
+static int remove_value_and_row(struct engine *engine, struct database *db,
+				const struct secret *secret, struct err *err)
+{
+	const struct secret_place place = place_of(engine, secret);
+	const struct secret_driver *driver;
+
+	int r = find_driver(secret->driver, &driver, err);
+	if (r == 0 && !driver->is_swept)
+		r = driver->remove(&place, err);
+	if (r == 0)
+		r = delete_row(db, secret->id, err);
+	return r == 0 && driver->is_swept ? driver->remove(&place, err) : r;
+}
+
+int secret_remove(struct engine *engine, const char *id, struct err *err)
+{
+	autosecret struct secret *secret = NULL;
 	autoclose int lock_fd = -1;
 	struct database *db;
 
+	/* What was seen before the lock may have got another value, or be gone. */
 	int r = lock(engine, &db, &lock_fd, err);
 	if (r == 0)
-		r = database_prepare(db, "DELETE FROM secrets WHERE id = ?", &statement, err);
+		r = secret_load(engine, id, &secret, err);
 	if (r < 0)
 		return r;
-	statement_bind_text(statement, 1, secret->id);
-	r = statement_run(statement, err);
-	if (r == 0)
-		event_object(engine, "secret", EVENT_REMOVE, secret->name);
-	if (r == 0 && unlink(path) < 0 && errno != ENOENT)
-		r = err_errno(err, "secret '%s': remove '%s'", secret->name, path);
-	return r;
+	r = remove_value_and_row(engine, db, secret, err);
+	if (r < 0)
+		return err_wrap(err, "secret '%s'", secret->name);
+	event_object(engine, "secret", EVENT_REMOVE, secret->name);
+	return 0;
 }

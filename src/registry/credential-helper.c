@@ -1,81 +1,39 @@
 #include "registry/credential-helper.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/fd.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/program.h"
 #include "base/strbuf.h"
 #include "registry/auth.h"
 
 #define OUTPUT_MAX ((size_t)64 * 1024)
-
-/* A file in memory as standard input: no pipe to break or to fill up. */
-static int input_file(const char *input)
-{
-	autoclose int fd = memfd_create("credentials", MFD_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	int r = fd_write_all(fd, input, strlen(input));
-	if (r < 0)
-		return r;
-	return lseek(fd, 0, SEEK_SET) < 0 ? -errno : take_fd(&fd);
-}
-
-static int start(const char *program, const char *verb, int in_fd, int out_fd, pid_t *ret_pid)
-{
-	char *argv[] = { (char *)program, (char *)verb, NULL };
-	posix_spawn_file_actions_t actions;
-
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, in_fd, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
-	int r = posix_spawnp(ret_pid, program, &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	return -r;
-}
 
 /* Returns the program's exit status. */
 static int run(const char *name, const char *verb, const char *input, struct strbuf *output,
 	       struct err *err)
 {
 	autofree char *program = xasprintf("docker-credential-%s", name);
-	int pipe_fds[2], status;
-	pid_t pid = -1;
 
 	if (!*name || strchr(name, '/'))
 		return err_set(err, EINVAL, "credential helper '%s' is no plain name", name);
-	autoclose int in_fd = input_file(input);
-	if (in_fd < 0)
-		return err_set(err, -in_fd, "start '%s': %s", program, strerror(-in_fd));
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return err_errno(err, "start '%s'", program);
-	autoclose int read_fd = pipe_fds[0];
-	autoclose int write_fd = pipe_fds[1];
-	int r = start(program, verb, in_fd, write_fd, &pid);
-	if (r < 0)
-		return err_set(err, -r,
+	const char *const argv[] = { program, verb, NULL };
+	int r = program_run(&(struct program){ .argv = argv,
+					       .environment = environ,
+					       .input = input,
+					       .input_size = strlen(input),
+					       .output_limit = OUTPUT_MAX },
+			    output, err);
+	if (r == -ENOENT)
+		return err_set(err, ENOENT,
 			       "start credential helper '%s': %s; install it, or take it out of "
 			       "auth.json",
-			       program, strerror(-r));
-	fd_close(&write_fd);
-	r = fd_read_all(read_fd, output, OUTPUT_MAX);
-	if (r < 0)
-		(void)kill(pid, SIGKILL); /* it would wait for us to read on */
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (r < 0)
-		return err_set(err, -r, "read from '%s': %s", program, strerror(-r));
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+			       program, strerror(ENOENT));
+	return r;
 }
 
 static int tell_failure(const char *name, const char *server, struct strbuf *output,

@@ -238,3 +238,124 @@ secret() { printf %s "${2-$VALUE}" | davit secret create "$1" - >/dev/null; }
 	davit rm -f -t 0 c d >/dev/null
 	davit rmi localhost/committed >/dev/null
 }
+
+# The commands of a driver of its own: files in $BATS_TEST_TMPDIR/vault.
+vault_options() {
+	mkdir -p "$BATS_TEST_TMPDIR/vault"
+	vault=(--driver shell
+		--driver-opts "store=cat >'$BATS_TEST_TMPDIR/vault'/\$SECRET_ID"
+		--driver-opts "lookup=cat '$BATS_TEST_TMPDIR/vault'/\$SECRET_ID"
+		--driver-opts "delete=rm '$BATS_TEST_TMPDIR/vault'/\$SECRET_ID"
+		--driver-opts "list=ls '$BATS_TEST_TMPDIR/vault'")
+}
+
+@test "secret: the driver shell keeps it by commands" {
+	vault_options
+	printf %s "$VALUE" | davit secret create "${vault[@]}" one - >/dev/null
+	id=$(davit secret inspect -f '{{.ID}} {{.Spec.Driver.Name}}' one)
+	[ "$(cat "$BATS_TEST_TMPDIR/vault/${id% shell}")" = "$VALUE" ] || fail "not in the vault"
+	run_davit run --rm --network none --secret one --secret one,type=env,target=PASS "$BUSYBOX" sh -c 'cat /run/secrets/one; echo " $PASS"'
+	assert_output "$VALUE $VALUE"
+	davit secret rm one >/dev/null
+	[ -z "$(ls "$BATS_TEST_TMPDIR/vault")" ] || fail "the value stays"
+	run_davit secret ls -q
+	assert_output ""
+}
+
+@test "secret: commands of the driver shell that are missing or fail" {
+	need_davit
+	vault_options
+	run_error 125 secret create --driver shell one - <<<x -- "shell" "delete="
+	run_error 125 secret create --driver shell --driver-opts nosuch=x one - <<<x -- "nosuch=x"
+	run_error 125 secret create --driver shell --driver-opts store=false,lookup=false,list=true,delete=false one - <<<x -- "one" "store" "status 1"
+	run_davit secret ls -q
+	assert_output ""
+	printf %s "$VALUE" | davit secret create "${vault[@]}" one - >/dev/null
+	# Another value: another key, and the former value goes.
+	printf other | davit secret create --replace "${vault[@]}" one - >/dev/null
+	[ "$(cat "$BATS_TEST_TMPDIR"/vault/*)" = other ] || fail "the values"
+	# It becomes a file of davit's.
+	printf third | davit secret create --replace one - >/dev/null
+	[ -z "$(ls "$BATS_TEST_TMPDIR/vault")" ] || fail "the value stays"
+	run_davit secret inspect --showsecret -f '{{.SecretData}} {{.Spec.Driver.Name}}' one
+	assert_output "third file"
+	# What its own list does not have is gone; what cannot be removed keeps its record.
+	printf x | davit secret create --replace "${vault[@]}" one - >/dev/null
+	rm "$BATS_TEST_TMPDIR"/vault/*
+	run_error 125 run --rm --network none --secret one "$BUSYBOX" true -- "one" "lookup"
+	davit secret rm one
+	printf x | davit secret create --driver shell --driver-opts store=true,lookup=true,list=false,delete=false two - >/dev/null
+	run_error 125 secret rm two -- "two" "delete" "status 1"
+	run_error 125 secret inspect --showsecret two -- "two" "no value"
+	run_davit secret ls --format '{{.Name}}'
+	assert_output two
+	printf x | davit secret create --replace two - >/dev/null
+}
+
+@test "secret: no name gets to a command or leads to another secret" {
+	need_davit
+	vault_options
+	secret one
+	id=$(davit secret inspect -f '{{.ID}}' one)
+	secret "$id" other
+	davit run -d --name c --network none --secret one "$BUSYBOX" sleep 1000 >/dev/null
+	run_davit exec c cat "/run/secrets/one"
+	assert_output "$VALUE"
+	davit secret rm one >/dev/null
+	run_davit secret ls --format '{{.Name}}'
+	assert_output "$id"
+	# shellcheck disable=SC2016
+	printf %s "$VALUE" | davit secret create "${vault[@]}" '$(touch escaped);..' - >/dev/null
+	[ ! -e escaped ] || fail "the name was executed"
+	ls "$BATS_TEST_TMPDIR/vault" | grep -qxE '[0-9a-f]{25}' || fail "$(ls "$BATS_TEST_TMPDIR/vault")"
+	davit secret rm '$(touch escaped);..' >/dev/null
+	[ -z "$(ls "$BATS_TEST_TMPDIR/vault")" ] || fail "the value stays"
+}
+
+@test "secret: the driver pass keeps it in files that gpg encrypts" {
+	need_davit
+	command -v gpg >/dev/null && command -v gpg-agent >/dev/null || skip "gnupg is missing"
+	export GNUPGHOME=$BATS_TEST_TMPDIR/gnupg
+	mkdir -m 700 "$GNUPGHOME" "$BATS_TEST_TMPDIR/store" "$BATS_TEST_TMPDIR/store/sub"
+	gpg --quiet --batch --passphrase '' --quick-generate-key test@example.org default default never 2>/dev/null
+	run_error 125 secret create --driver pass --driver-opts root=/no/such one - <<<x -- "/no/such" "pass init"
+	run_error 125 secret create --driver pass --driver-opts "root=$BATS_TEST_TMPDIR/store" one - <<<x -- "gpg-id" "key="
+	echo test@example.org >"$BATS_TEST_TMPDIR/store/.gpg-id"
+	printf %s "$VALUE" | davit secret create --driver pass --driver-opts "root=$BATS_TEST_TMPDIR/store/sub" one - >/dev/null
+	id=$(davit secret inspect -f '{{.ID}}' one)
+	! grep -rlF "$VALUE" "$BATS_TEST_TMPDIR/store" "$STORE/secrets" "$STORE"/davit.db* || fail "not encrypted"
+	[ "$(gpg --quiet --decrypt "$BATS_TEST_TMPDIR/store/sub/$id")" = "$VALUE" ] || fail "the value"
+	run_davit secret inspect --showsecret -f '{{.SecretData}} {{.Spec.Driver.Name}} {{.Spec.Driver.Options.key}}' one
+	assert_output "$VALUE pass test@example.org"
+	run_davit run --rm --network none --secret one,type=env,target=PASS "$BUSYBOX" sh -c 'echo $PASS'
+	assert_output "$VALUE"
+	# Elsewhere by default.
+	PASSWORD_STORE_DIR=$BATS_TEST_TMPDIR/store davit secret create --driver pass two - <<<x >/dev/null
+	run_davit secret inspect --showsecret -f '{{.SecretData}}' two
+	run_status 125 davit secret create --driver pass --driver-opts "root=$BATS_TEST_TMPDIR/store,key=nobody@example.org" three - <<<x
+	[[ $stderr == *"Error: secret 'three': gpg has failed"* ]] || fail "$stderr"
+	davit secret rm one two >/dev/null
+	[ -z "$(ls "$BATS_TEST_TMPDIR/store/sub")" ] && [ "$(ls "$BATS_TEST_TMPDIR/store")" = sub ] || fail "the values stay"
+	gpgconf --kill all
+	gpgconf --remove-socketdir 2>/dev/null || :
+	rmdir "/run/user/$(id -u)/gnupg" 2>/dev/null || :
+}
+
+@test "secret: another value and its record reach the disk before the old value goes" {
+	need_davit
+	command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null || skip "no strace, or it may not trace"
+	secret one
+	old=$(ls "$STORE/secrets")
+	printf other >"$BATS_TEST_TMPDIR/other"
+	strace -qq -y -o "$BATS_TEST_TMPDIR/calls" -e trace=fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat \
+		"$DAVIT" --root "$STORE" --runroot "$RUNDIR" secret create --replace one "$BATS_TEST_TMPDIR/other" >/dev/null
+	new=$(ls "$STORE/secrets")
+	[ "$new" != "$old" ] || fail "the same file"
+	# The value, its name, the record; then the old one goes.
+	grep -nE "f(data)?sync\(.*/secrets/.tmp-|rename.*$new|f(data)?sync\(.*/secrets>|f(data)?sync\(.*davit.db-wal|unlink.*$old" "$BATS_TEST_TMPDIR/calls" |
+		sed -E "s/.*sync.*tmp-.*/value/; s/.*rename.*/name/; s/.*secrets>.*/names/; s/.*db-wal.*/record/; s/.*unlink.*/gone/" >"$BATS_TEST_TMPDIR/order"
+	[ "$(uniq "$BATS_TEST_TMPDIR/order" | tr '\n' ' ')" = "value name names record gone " ] || fail "$(cat "$BATS_TEST_TMPDIR/calls")"
+	strace -qq -y -o "$BATS_TEST_TMPDIR/calls" -e trace=fsync,fdatasync,unlink,unlinkat \
+		"$DAVIT" --root "$STORE" --runroot "$RUNDIR" secret rm one >/dev/null
+	grep -E "davit.db-wal|unlink.*$new" "$BATS_TEST_TMPDIR/calls" | head -n 1 | grep -q sync || fail "$(cat "$BATS_TEST_TMPDIR/calls")"
+}
