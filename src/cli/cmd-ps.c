@@ -154,6 +154,8 @@ static int make_rows(struct engine *engine, const struct ps_args *args, struct c
 	bool wants_size = args->size || mentions(args, size_fields) ||
 			  (args->sort && strcmp(args->sort, "size") == 0);
 	autofree struct container_size *sizes = xcalloc(count + 1, sizeof(*sizes));
+	bool is_usual = !args->namespaces &&
+			(!args->format || !*args->format || strcmp(args->format, "table") == 0);
 	struct timespec now;
 
 	if (wants_size) {
@@ -169,6 +171,7 @@ static int make_rows(struct engine *engine, const struct ps_args *args, struct c
 		const struct container_row how = {
 			.health = health,
 			.no_trunc = args->no_trunc,
+			.only_usual = is_usual,
 			.namespaces = args->namespaces || mentions(args, namespace_fields),
 			.now_usec = now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000,
 			.size = wants_size ? &sizes[i] : NULL,

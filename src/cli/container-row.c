@@ -175,34 +175,46 @@ static char *size_text(const struct container_size *size)
 	return xasprintf("%s (virtual %s)", own, image);
 }
 
-struct json_object *container_row_for_people(const struct container *container,
-					     const struct container_row *how)
+/* What the default tables show, and what rows are sorted by. */
+static void add_usual_fields(struct json_object *row, const struct container *container,
+			     const struct container_row *how)
 {
-	struct json_object *row = json_object_new_object(), *labels = labels_of(container);
 	autofree char *status = status_text(container, how),
 		      *since = human_ago(container->created_nsec / 1000, how->now_usec),
-		      *created_at = local_time(container->created_nsec),
 		      *size = size_text(how->size);
 	int width = how->no_trunc ? 64 : 12;
 	bool shorten = !how->no_trunc && strlen(container->command) > 20;
 	autofree char *id = xasprintf("%.*s", width, container->id),
-		      *image_id = xasprintf("%.*s", width, container->image_id ?: ""),
 		      *command = xasprintf("%.*s%s", shorten ? 17 : INT32_MAX, container->command,
 					   shorten ? "..." : "");
 
-	if (!labels)
-		labels = json_object_new_object();
 	json_add_string(row, "ID", id);
 	json_add_string(row, "Image", container->image_name ?: "");
-	json_add_string(row, "ImageID", image_id);
 	json_add_string(row, "Command", command);
 	json_add_string(row, "CreatedHuman", since);
-	json_add_string(row, "RunningFor", since);
+	json_add_string(row, "Status", status);
+	json_add_string(row, "Names", container->name);
+	json_add_string(row, "Pod", "");
+	json_add_string(row, "PodName", "");
+	json_add_string(row, "Size", size);
+	json_add_int(row, "created_nsec", container->created_nsec);
+	json_add_int(row, "size_bytes", how->size ? how->size->writable_bytes : 0);
+	add_ports(row, container, false);
+}
+
+static void add_other_fields(struct json_object *row, const struct container *container,
+			     const struct container_row *how)
+{
+	struct json_object *labels = labels_of(container) ?: json_object_new_object();
+	autofree char *created_at = local_time(container->created_nsec),
+		      *image_id =
+			      xasprintf("%.*s", how->no_trunc ? 64 : 12, container->image_id ?: "");
+
+	json_add_string(row, "ImageID", image_id);
+	json_add_string(row, "RunningFor", json_get_string(row, "CreatedHuman", ""));
 	json_add_string(row, "CreatedAt", created_at);
 	json_add_string(row, "Created", created_at);
-	json_add_string(row, "Status", status);
 	json_add_string(row, "State", container_status_name(container));
-	json_add_string(row, "Names", container->name);
 	json_object_object_add(row, "Label", json_object_get(labels));
 	json_object_object_add(row, "Labels", labels);
 	json_add_bool(row, "AutoRemove", container->auto_remove);
@@ -213,14 +225,18 @@ struct json_object *container_row_for_people(const struct container *container,
 	json_add_int(row, "Pid", container_is_alive(container) ? container->run.pid : 0);
 	json_add_int(row, "Restarts", container->restart_count);
 	json_add_bool(row, "IsInfra", false);
-	json_add_string(row, "Pod", "");
-	json_add_string(row, "PodName", "");
-	json_add_string(row, "Size", size);
-	json_add_int(row, "created_nsec", container->created_nsec);
-	json_add_int(row, "size_bytes", how->size ? how->size->writable_bytes : 0);
-	add_ports(row, container, false);
 	add_namespaces(row, container, how->namespaces, NAMESPACE_FIELD);
 	add_spec_fields(row, container, false);
+}
+
+struct json_object *container_row_for_people(const struct container *container,
+					     const struct container_row *how)
+{
+	struct json_object *row = json_object_new_object();
+
+	add_usual_fields(row, container, how);
+	if (!how->only_usual)
+		add_other_fields(row, container, how);
 	return row;
 }
 

@@ -10,6 +10,7 @@ struct json_object;
 
 struct container_row {
 	bool no_trunc;			   /* whole IDs and commands */
+	bool only_usual;		   /* for people: no more than the default tables show */
 	bool namespaces;		   /* look up the numbers of its namespaces */
 	int64_t now_usec;		   /* what "3 minutes ago" counts from */
 	const struct container_size *size; /* NULL: not asked for */

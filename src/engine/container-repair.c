@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -67,12 +68,9 @@ int container_repair(struct engine *engine, struct container *container)
 	return container_find(engine, container->id, 0, &now, &err) == -ENOENT ? -ENOENT : 0;
 }
 
-static bool is_known(const char *id, struct container *const *list, size_t count)
+static int compare_ids(const void *a, const void *b)
 {
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(list[i]->id, id) == 0)
-			return true;
-	return false;
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static void remove_left(struct engine *engine, char *path)
@@ -144,16 +142,23 @@ void container_sweep(struct engine *engine, struct container *const *list, size_
 		{ engine->runroot, sweep_run_directory },
 	};
 
+	autofree const char **known = xcalloc(count + 1, sizeof(*known));
+
 	sweep_layers(engine);
+	for (size_t i = 0; i < count; i++)
+		known[i] = list[i]->id;
+	qsort(known, count, sizeof(*known), compare_ids);
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		autofree char *place = path_join(places[i].root, "containers");
 		DIR *dir = opendir(place);
 		if (!dir)
 			continue;
-		for (struct dirent *entry; (entry = readdir(dir));)
-			if (strlen(entry->d_name) == CONTAINER_ID_DIGITS &&
-			    !is_known(entry->d_name, list, count))
-				places[i].sweep(engine, entry->d_name);
+		for (struct dirent *entry; (entry = readdir(dir));) {
+			const char *id = entry->d_name;
+			if (strlen(id) == CONTAINER_ID_DIGITS &&
+			    !bsearch(&id, known, count, sizeof(*known), compare_ids))
+				places[i].sweep(engine, id);
+		}
 		closedir(dir);
 	}
 }
