@@ -56,18 +56,12 @@ static void add_row(struct json_object *rows, const char *type, size_t total, si
 
 static void add_containers(const struct disk_usage *usage, struct json_object *rows)
 {
-	int64_t bytes = 0, reclaimable = 0;
 	size_t active = 0;
 
-	for (size_t i = 0; i < usage->container_count; i++) {
-		int64_t own = usage->container_sizes[i].writable_bytes;
-		bool runs = usage->containers[i]->state != CONTAINER_EXITED &&
-			    usage->containers[i]->state != CONTAINER_CREATED;
-		active += runs;
-		bytes += own;
-		reclaimable += runs ? 0 : own;
-	}
-	add_row(rows, "Containers", usage->container_count, active, bytes, reclaimable);
+	for (size_t i = 0; i < usage->container_count; i++)
+		active += !container_is_over(usage->containers[i]);
+	add_row(rows, "Containers", usage->container_count, active, usage->container_totals.bytes,
+		usage->container_totals.reclaimable_bytes);
 }
 
 static void add_volumes(const struct disk_usage *usage, struct json_object *rows)
@@ -244,7 +238,7 @@ static int df(struct cli *cli, void *arguments, int argc, char **argv, struct er
 		return err_set(err, EINVAL, "cannot combine --format and --verbose flags");
 	int r = cli_engine(cli, &engine, err);
 	if (r >= 0)
-		r = disk_usage_load(engine, &usage, err);
+		r = disk_usage_load(engine, args->verbose ? DISK_USAGE_EACH : 0, &usage, err);
 	if (r < 0)
 		return r;
 	return args->verbose ? details(&usage, err) : summary(&usage, args->format, err);

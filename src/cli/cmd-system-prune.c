@@ -88,12 +88,10 @@ static int prune_containers(struct pruning *pruning, struct err *err)
 	if (r < 0)
 		return r;
 	for (size_t i = count; i-- > 0;) { /* newest first: they may need older ones */
-		struct container_size size = { 0 };
 		struct err own;
-		if ((list[i]->state != CONTAINER_EXITED && list[i]->state != CONTAINER_CREATED) ||
+		if (!container_is_over(list[i]) ||
 		    !container_filter_matches(pruning->container_filter, list[i]))
 			continue;
-		(void)container_sizes(pruning->engine, &list[i], 1, &size, &own);
 		r = container_remove(pruning->engine, list[i], 0, -1, &own);
 		if (r == -EBUSY || r == -EEXIST || r == -ENOENT)
 			continue; /* started since, needed by another, or gone */
@@ -103,10 +101,24 @@ static int prune_containers(struct pruning *pruning, struct err *err)
 		}
 		print_title("Deleted Containers", &is_printed);
 		puts(list[i]->id);
-		pruning->reclaimed += size.writable_bytes;
 	}
 	container_list_free(list, count);
 	return 0;
+}
+
+/* What none has that runs, before and after: clones that stay keep what they share. */
+static int64_t measure_containers(struct pruning *pruning)
+{
+	struct container_totals totals = { 0 };
+	struct container **list;
+	struct err ignored; /* then the number is less than what it could be */
+	size_t count;
+
+	if (container_list(pruning->engine, CONTAINER_WITH_SPEC, &list, &count, &ignored) < 0)
+		return 0;
+	(void)container_sizes_together(pruning->engine, list, count, &totals, &ignored);
+	container_list_free(list, count);
+	return totals.reclaimable_bytes;
 }
 
 /* Volumes have a creation time, too, but a volume that was made long ago may hold what is new: as with podman, only labels
@@ -181,7 +193,10 @@ static int run_pruning(struct pruning *pruning, struct err *err)
 		return r;
 	if (!pruning->args->force && !confirm(pruning->args))
 		return 0;
+	int64_t before = measure_containers(pruning);
 	r = prune_containers(pruning, err);
+	int64_t after = measure_containers(pruning);
+	pruning->reclaimed += before > after ? before - after : 0;
 	if (r >= 0 && pruning->args->volumes)
 		r = prune_volumes(pruning, err);
 	if (r >= 0) /* last: containers hold them */

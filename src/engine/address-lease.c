@@ -93,8 +93,7 @@ static int take_over(struct engine *engine, struct database *db, const char *net
 	int r = lease_holder(db, network, address, &id, err);
 	if (r < 0 || !id)
 		return r;
-	if (container_find(engine, id, 0, &holder, &ignored) == 0 &&
-	    holder->state != CONTAINER_CREATED && holder->state != CONTAINER_EXITED)
+	if (container_find(engine, id, 0, &holder, &ignored) == 0 && !container_is_over(holder))
 		return err_set(err, EADDRINUSE,
 			       "the address %s is already given to container %s; stop it, or ask "
 			       "for another --ip",

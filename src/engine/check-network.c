@@ -29,11 +29,6 @@ static bool is_this_id(void *arg, const char *container_id)
 	return strcmp(container_id, arg) == 0;
 }
 
-static bool is_over(const struct container *container)
-{
-	return container->state == CONTAINER_EXITED || container->state == CONTAINER_CREATED;
-}
-
 /* Under the lock, so that no start publishes them meanwhile. */
 static int take_back(struct check *check, const char *id, struct err *err)
 {
@@ -44,7 +39,7 @@ static int take_back(struct check *check, const char *id, struct err *err)
 	int r = container_lock(check->engine, id, &lock_fd, err);
 	if (r == 0)
 		r = container_find(check->engine, id, CONTAINER_IS_LOCKED, &container, err);
-	if (r < 0 || !is_over(container))
+	if (r < 0 || !container_is_over(container))
 		return r;
 	r = nftables_open(&nftables, err);
 	return r < 0 ? r : firewall_remove_if(nftables, is_this_id, (void *)id, err);
@@ -68,7 +63,7 @@ int check_ports(struct check *check, struct err *err)
 			return r;
 		autofree char *object =
 			xasprintf("container %s (%.12s)", container->name, container->id);
-		if (is_over(container))
+		if (container_is_over(container))
 			check_found(check, CHECK_REPAIR, take_back, container->id, object,
 				    "it does not run, and its ports are still published");
 	}

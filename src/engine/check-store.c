@@ -144,7 +144,7 @@ static int check_layer_trees(struct check *check, const struct strlist *diff_ids
 
 	for (size_t i = 0; i < diff_ids->count; i++)
 		strlist_take(&trees[i], store_layer_path(check->store, diff_ids->items[i]));
-	int r = container_measure_trees(check->engine, trees, diff_ids->count, bytes, err);
+	int r = container_measure_trees(check->engine, trees, diff_ids->count, 0, bytes, err);
 	for (size_t i = 0; r >= 0 && i < diff_ids->count; i++) {
 		autofree char *object = xasprintf("layer %s", diff_ids->items[i]);
 		/* Parts of files with several names are rounded down. */

@@ -433,7 +433,7 @@ int container_snapshots_measure(struct engine *engine, struct snapshot_list *lis
 	for (size_t i = 0; r == 0 && i < list->count; i++)
 		strlist_take(&trees[i], frozen_layer_path(store, list->items[i].layer_id));
 	if (r == 0)
-		r = container_measure_trees(engine, trees, list->count, bytes, err);
+		r = container_measure_trees(engine, trees, list->count, 0, bytes, err);
 	for (size_t i = 0; i < list->count; i++) {
 		if (r == 0)
 			list->items[i].size_bytes = bytes[i];

@@ -65,6 +65,12 @@ static inline bool container_is_alive(const struct container *container)
 	return container->state == CONTAINER_RUNNING || container->state == CONTAINER_INITIALIZED;
 }
 
+/* Does it neither run, nor is about to? */
+static inline bool container_is_over(const struct container *container)
+{
+	return container->state == CONTAINER_EXITED || container->state == CONTAINER_CREATED;
+}
+
 const char *container_state_name(enum container_state state);
 /* It waits for its next start by its policy, or that is going on. */
 bool container_is_restarting(const struct container *container);

@@ -82,13 +82,17 @@ static int load_images(struct engine *engine, struct disk_usage *usage, struct e
 					    err);
 }
 
-static int load_containers(struct engine *engine, struct disk_usage *usage, struct err *err)
+static int load_containers(struct engine *engine, enum disk_usage_flags flags,
+			   struct disk_usage *usage, struct err *err)
 {
 	int r = container_list(engine, CONTAINER_WITH_SPEC, &usage->containers,
 			       &usage->container_count, err);
 
 	if (r < 0)
 		return r;
+	if (!(flags & DISK_USAGE_EACH))
+		return container_sizes_together(engine, usage->containers, usage->container_count,
+						&usage->container_totals, err);
 	usage->container_sizes = xcalloc(usage->container_count + 1, sizeof(struct container_size));
 	return container_sizes(engine, usage->containers, usage->container_count,
 			       usage->container_sizes, err);
@@ -101,7 +105,7 @@ int disk_usage_of_volumes(struct engine *engine, struct volume *const *list, siz
 
 	for (size_t i = 0; i < count; i++)
 		strlist_add(&trees[i], list[i]->mountpoint);
-	int r = container_measure_trees(engine, trees, count, ret_bytes, err);
+	int r = container_measure_trees(engine, trees, count, 0, ret_bytes, err);
 	for (size_t i = 0; i < count; i++)
 		strlist_clear(&trees[i]);
 	return r;
@@ -118,13 +122,14 @@ static int load_volumes(struct engine *engine, struct disk_usage *usage, struct 
 				     usage->volume_bytes, err);
 }
 
-int disk_usage_load(struct engine *engine, struct disk_usage *ret_usage, struct err *err)
+int disk_usage_load(struct engine *engine, enum disk_usage_flags flags,
+		    struct disk_usage *ret_usage, struct err *err)
 {
 	autodisk_usage struct disk_usage usage = { 0 };
 
 	int r = load_images(engine, &usage, err);
 	if (r >= 0)
-		r = load_containers(engine, &usage, err);
+		r = load_containers(engine, flags, &usage, err);
 	if (r >= 0)
 		r = load_volumes(engine, &usage, err);
 	if (r < 0)

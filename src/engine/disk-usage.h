@@ -4,10 +4,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/container-size.h"
 #include "engine/image.h"
 
 struct container;
-struct container_size;
 struct engine;
 struct err;
 struct volume;
@@ -18,15 +18,21 @@ struct disk_usage {
 	int64_t *image_unique; /* bytes that no other image has, for each */
 	int64_t image_bytes, image_reclaimable;
 	struct container **containers;
-	struct container_size *container_sizes;
+	struct container_size *container_sizes; /* each for itself, also what clones share */
+	struct container_totals container_totals;
 	size_t container_count;
 	struct volume **volumes;
 	int64_t *volume_bytes;
 	size_t volume_count;
 };
 
+enum disk_usage_flags {
+	DISK_USAGE_EACH = 1 << 0, /* sizes of single containers, instead of totals */
+};
+
 /* Walks over all that containers and volumes hold. */
-int disk_usage_load(struct engine *engine, struct disk_usage *ret_usage, struct err *err);
+int disk_usage_load(struct engine *engine, enum disk_usage_flags flags,
+		    struct disk_usage *ret_usage, struct err *err);
 void disk_usage_clear(struct disk_usage *usage);
 #define autodisk_usage __attribute__((cleanup(disk_usage_clear)))
 

@@ -42,6 +42,27 @@ int frozen_layer_chain(struct database *db, const char *id, struct strlist *ids,
 	return r;
 }
 
+int frozen_layer_of_container(struct database *db, const char *container_id, struct strlist *ids,
+			      struct err *err)
+{
+	autostatement struct statement *query = NULL;
+
+	int r = database_prepare(
+		db,
+		"WITH RECURSIVE kept(id) AS (SELECT head_layer FROM containers WHERE id = ?1 AND "
+		"head_layer IS NOT NULL UNION SELECT layer_id FROM snapshots WHERE container_id = "
+		"?1 "
+		"UNION SELECT parent_id FROM kept JOIN frozen_layers USING (id) "
+		"WHERE parent_id IS NOT NULL) SELECT id FROM kept",
+		&query, err);
+	if (r < 0)
+		return r;
+	statement_bind_text(query, 1, container_id);
+	while ((r = statement_step(query, err)) > 0)
+		strlist_add(ids, statement_text(query, 0));
+	return r;
+}
+
 int frozen_layer_insert(struct database *db, const char *id, const char *parent,
 			const char *container_id, struct err *err)
 {

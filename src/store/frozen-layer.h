@@ -21,6 +21,10 @@ char *frozen_layer_path(const struct store *store, const char *id);
 /* The layer and all below it, lowest first; appended. */
 int frozen_layer_chain(struct database *db, const char *id, struct strlist *ids, struct err *err);
 
+/* All that the container and its snapshots stand on, in no order; appended. */
+int frozen_layer_of_container(struct database *db, const char *container_id, struct strlist *ids,
+			      struct err *err);
+
 /* The record of a new one, inside a transaction. `parent` NULL: none; `container_id`: who has written it. */
 int frozen_layer_insert(struct database *db, const char *id, const char *parent,
 			const char *container_id, struct err *err);

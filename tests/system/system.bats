@@ -29,6 +29,49 @@ teardown() {
 	run_error 125 system df -v --format json -- format verbose
 }
 
+@test "system df and prune: what clones, snapshots and flattened layers share counts once" {
+	need_davit
+	numbers() { run_davit system df --format '{{.Type}} {{.Total}} {{.Active}} {{.RawSize}} {{.RawReclaimable}}'; }
+	davit run --name c --network none "$BUSYBOX" sh -c 'f=$(mktemp /XXXXXX); head -c 10000 /dev/zero >$f; ln $f $f.2'
+	davit snapshot c one >/dev/null
+	numbers
+	assert_line "Containers 1 0 10000 10000"
+	davit clone c d >/dev/null
+	davit clone c e >/dev/null
+	numbers
+	assert_line "Containers 3 0 10000 10000"
+	run_davit ps -a -s --no-trunc --format '{{.Names}} {{.Size}}'
+	[ "$(grep -c '^[cde] 10kB' <<<"$output")" = 3 ] || fail "each has it"
+	run_davit system df -v
+	[ "$(grep -cE ' 10kB .*(Exited|Created|created|exited).* [cde] *$' <<<"$output")" = 3 ] || fail "each has it"
+	# Two layers become one, by more names of the same files; d and e keep the first.
+	davit start -a c
+	davit snapshot c two >/dev/null
+	davit snapshot --flatten c >/dev/null
+	numbers
+	assert_line "Containers 3 0 20000 20000"
+	# Going back leaves what the other snapshot has.
+	davit revert c one >/dev/null
+	numbers
+	assert_line "Containers 3 0 20000 20000"
+	davit rm c e >/dev/null
+	run_davit system prune -f
+	assert_line "Total reclaimed space: 10kB"
+}
+
+@test "system df: what a running container has is not to be had back, whoever else has it" {
+	need_davit
+	davit run -d --name c --network none "$BUSYBOX" sh -c 'head -c 10000 /dev/zero >/file; sleep 1000' >/dev/null
+	wait_until 10 davit exec c sh -c '[ "$(stat -c %s /file)" = 10000 ]'
+	davit stop -t 0 c >/dev/null
+	davit clone c d >/dev/null
+	davit start c >/dev/null
+	run_davit system df --format '{{.Type}} {{.Total}} {{.Active}} {{.RawSize}} {{.RawReclaimable}}'
+	assert_matches 'Containers 2 1 [12]0000 0'
+	run_davit system prune -f
+	assert_line "Total reclaimed space: 0B"
+}
+
 @test "system prune: asks, takes what ended and dangles, with more when asked for" {
 	davit run --name ended --network none -v data:/mnt "$BUSYBOX" sh -c 'head -c 10000 /dev/zero >/file'
 	davit run -d --name runs --network none "$BUSYBOX" sleep 1000 >/dev/null
