@@ -13,10 +13,10 @@ struct check_args {
 #define FIELD(f) offsetof(struct check_args, f)
 static const struct option_spec options[] = {
 	{ "force", 'f', OPTION_FLAG, FIELD(force), NULL,
-	  "Repair, and remove images and containers that are past repair" },
+	  "Repair, and remove images, containers and secrets that are past repair" },
 	{ "quick", 'q', OPTION_FLAG, FIELD(quick), NULL, "Look at names and sizes only" },
 	{ "repair", 'r', OPTION_FLAG, FIELD(repair), NULL,
-	  "Put right what can be without removing images, containers or volumes" },
+	  "Put right what can be without removing images, containers, volumes or secrets" },
 	OPTION_END,
 };
 
@@ -45,16 +45,16 @@ static int check(struct cli *cli, void *arguments, int argc, char **argv, struct
 	return err_set(err, EUCLEAN, "damage found in '%s': %zu %s; %s", engine->root, left,
 		       left == 1 ? "object" : "objects",
 		       args->force    ? "what is left needs a hand"
-		       : args->repair ? "use --force to remove images and containers that are past "
-					"repair"
+		       : args->repair ? "use --force to remove images, containers and secrets that "
+					"are past repair"
 				      : "use --repair to put right what can be");
 }
 
 const struct command command_system_check = {
 	.names = "system check",
 	.summary = "Look for damage in what davit keeps, and repair it",
-	.description = "Compares images, layers, blobs, containers and volumes with what is "
-		       "recorded of them.",
+	.description = "Compares images, layers, blobs, containers, snapshots, volumes and "
+		       "secrets with what is recorded of them.",
 	.options = options,
 	.args_size = sizeof(struct check_args),
 	.run = check,

@@ -1,5 +1,6 @@
 /* What the files of the check share: check.c has the order, containers and volumes, check-store.c images and what they
- * consist of, check-network.c what is published. Not for others. */
+ * consist of, check-snapshots.c and check-secrets.c what their names say, check-mounts.c and check-network.c what is
+ * mounted and published. Not for others. */
 #pragma once
 
 #include "engine/check.h"
@@ -27,7 +28,13 @@ void check_found(struct check *check, enum check_flags needs, check_repair *repa
 /* Run one statement with one text. */
 int check_run(struct check *check, const char *sql, const char *text, struct err *err);
 
+/* 1 if the query has a row for this text. */
+int check_has_row(struct check *check, const char *sql, const char *text, struct err *err);
+
 int check_blobs(struct check *check, struct err *err);
 int check_layers(struct check *check, struct err *err);
 int check_images(struct check *check, struct err *err);
+int check_snapshots(struct check *check, struct err *err);
+int check_secrets(struct check *check, struct err *err);
+int check_mounts(struct check *check, struct err *err);
 int check_ports(struct check *check, struct err *err);

@@ -16,6 +16,7 @@
 #include "engine/container-end.h"
 #include "engine/container-own-layers.h"
 #include "engine/container-repair.h"
+#include "engine/container-secrets.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/image.h"
@@ -55,6 +56,20 @@ int check_run(struct check *check, const char *sql, const char *text, struct err
 
 /* --- the database itself */
 
+/* Rows that name rows of others that are gone: files may be whole, and only a hand can tell whose they are. */
+static int check_references(struct check *check, struct err *err)
+{
+	autostatement struct statement *query = NULL;
+
+	int r = database_prepare(check->db, "PRAGMA foreign_key_check", &query, err);
+	while (r >= 0 && (r = statement_step(query, err)) > 0) {
+		autofree char *text = xasprintf("a row of %s needs one of %s that is not there",
+						statement_text(query, 0), statement_text(query, 2));
+		check_found(check, CHECK_FORCE, NULL, "", "database davit.db", text);
+	}
+	return r;
+}
+
 static int check_database(struct check *check, struct err *err)
 {
 	autostatement struct statement *query = NULL;
@@ -68,7 +83,7 @@ static int check_database(struct check *check, struct err *err)
 		if (text && strcmp(text, "ok") != 0)
 			check_found(check, CHECK_FORCE, NULL, "", "database davit.db", text);
 	}
-	return r;
+	return r < 0 ? r : check_references(check, err);
 }
 
 /* --- containers */
@@ -123,8 +138,7 @@ static int remove_cgroup(struct check *check, const char *id, struct err *err)
 	return r == -ENOENT ? 0 : r < 0 ? r : cgroup_remove(cgroup, err);
 }
 
-/* 1 if the query has a row for this text. */
-static int has_row(struct check *check, const char *sql, const char *text, struct err *err)
+int check_has_row(struct check *check, const char *sql, const char *text, struct err *err)
 {
 	autostatement struct statement *query = NULL;
 
@@ -133,6 +147,36 @@ static int has_row(struct check *check, const char *sql, const char *text, struc
 		return r;
 	statement_bind_text(query, 1, text);
 	return statement_step(query, err);
+}
+
+static int keep_secrets(struct check *check, const char *id, struct err *err)
+{
+	autocontainer struct container *container = NULL;
+	autocontainer_spec struct container_spec *spec = NULL;
+	autofree char *directory = container_directory(check->engine, id);
+	autoclose int lock_fd = -1;
+
+	int r = container_find_locked(check->engine, id, &container, &lock_fd, err);
+	if (r == 0)
+		r = container_spec_of(container, &spec, err);
+	return r < 0 ? r : container_secrets_keep(check->engine, spec, directory, err);
+}
+
+static int check_kept_secrets(struct check *check, const struct container *container,
+			      const struct container_spec *spec, const char *object,
+			      struct err *err)
+{
+	autofree char *directory = container_directory(check->engine, container->id);
+
+	if (!container_secrets_are_missing(spec, directory))
+		return 0;
+	/* It may have been removed since. */
+	int r = check_has_row(check, "SELECT 1 FROM containers WHERE id = ?", container->id, err);
+	if (r > 0)
+		check_found(check, CHECK_REPAIR, keep_secrets, container->id, object,
+			    "what it keeps of its secrets is missing; repair takes what the "
+			    "secrets are now");
+	return r < 0 ? r : 0;
 }
 
 static int check_container(struct check *check, const struct container *container, struct err *err)
@@ -159,9 +203,10 @@ static int check_container(struct check *check, const struct container *containe
 		 container_cgroup_open(check->engine, container, spec, &cgroup, &damage) == 0)
 		check_found(check, CHECK_REPAIR, remove_cgroup, container->id, object,
 			    "it has ended, and its control group is still there");
-	if (!container->image_id)
-		return 0;
-	int r = has_row(check, "SELECT 1 FROM images WHERE id = ?", container->image_id, err);
+	int r = check_kept_secrets(check, container, spec, object, err);
+	if (r < 0 || !container->image_id)
+		return r;
+	r = check_has_row(check, "SELECT 1 FROM images WHERE id = ?", container->image_id, err);
 	if (r == 0)
 		check_found(check, CHECK_FORCE, remove_record, container->id, object,
 			    "its image is gone; pull it again, or remove the container");
@@ -200,7 +245,8 @@ static int check_container_directories(struct check *check, struct err *err)
 					  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0)
 			continue; /* it is being made or removed */
-		r = has_row(check, "SELECT 1 FROM containers WHERE id = ?", entry->d_name, err);
+		r = check_has_row(check, "SELECT 1 FROM containers WHERE id = ?", entry->d_name,
+				  err);
 		fd_close(&fd);
 		autofree char *object = xasprintf("directory containers/%.12s…", entry->d_name);
 		if (r == 0)
@@ -249,7 +295,8 @@ static int check_volume_directories(struct check *check, struct err *err)
 	for (struct dirent *entry; r >= 0 && (entry = readdir(dir));) {
 		if (entry->d_name[0] == '.')
 			continue;
-		r = has_row(check, "SELECT 1 FROM volumes WHERE name = ?", entry->d_name, err);
+		r = check_has_row(check, "SELECT 1 FROM volumes WHERE name = ?", entry->d_name,
+				  err);
 		autofree char *object = xasprintf("directory volumes/%s", entry->d_name);
 		if (r == 0)
 			check_found(check, CHECK_REPAIR, adopt_volume, entry->d_name, object,
@@ -289,10 +336,10 @@ int engine_check(struct engine *engine, enum check_flags flags,
 			       .tell = tell,
 			       .arg = arg };
 	/* Layers before images, images before containers: what was found to be missing counts for what needs it. */
-	int (*const steps[])(struct check *, struct err *) = { check_database, check_blobs,
-							       check_layers,   check_images,
-							       check_volumes,  check_containers,
-							       check_ports };
+	int (*const steps[])(struct check *, struct err *) = {
+		check_database, check_blobs,	 check_layers,	   check_images, check_volumes,
+		check_secrets,	check_snapshots, check_containers, check_mounts, check_ports
+	};
 
 	int r = engine_store(engine, &check.store, err);
 	if (r == 0)

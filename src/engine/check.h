@@ -14,7 +14,7 @@ enum check_flags {
 	CHECK_QUICK = 1 << 0, /* names and sizes only: no content is read */
 	CHECK_REPAIR =
 		1 << 1, /* put right what can be without removing images, containers or volumes */
-	CHECK_FORCE = 1 << 2, /* remove images and containers that are past repair, too */
+	CHECK_FORCE = 1 << 2, /* remove images, containers and secrets that are past repair, too */
 };
 
 struct check_result {

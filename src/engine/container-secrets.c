@@ -62,6 +62,23 @@ static char *kept_path(const char *directory, size_t number)
 	return xasprintf("%s/" DIRECTORY "/%zu", directory, number);
 }
 
+static int keep_one(struct engine *engine, const char *stored, const char *path, struct err *err)
+{
+	autosecret struct secret *secret = NULL;
+	struct secret_use use;
+
+	int r = secret_use_load(stored, &use, err);
+	if (r < 0)
+		return r;
+	r = secret_load(engine, use.id, &secret, err);
+	if (r == 0)
+		r = secret_keep(engine, secret, path, err);
+	else if (r == -ENOENT)
+		r = err_set(err, ENOENT, "secret '%s' is gone; make it again", use.name);
+	secret_use_clear(&use);
+	return r;
+}
+
 int container_secrets_keep(struct engine *engine, const struct container_spec *spec,
 			   const char *directory, struct err *err)
 {
@@ -69,20 +86,21 @@ int container_secrets_keep(struct engine *engine, const struct container_spec *s
 	int r = spec->secrets.count ? file_make_dirs(AT_FDCWD, kept, 0700, err) : 0;
 
 	for (size_t i = 0; r == 0 && i < spec->secrets.count; i++) {
-		autosecret struct secret *secret = NULL;
 		autofree char *path = kept_path(directory, i);
-		struct secret_use use;
-		r = secret_use_load(spec->secrets.items[i], &use, err);
-		if (r < 0)
-			return r;
-		r = secret_load(engine, use.id, &secret, err);
-		if (r == 0)
-			r = secret_keep(engine, secret, path, err);
-		else if (r == -ENOENT)
-			r = err_set(err, ENOENT, "secret '%s' is gone; make it again", use.name);
-		secret_use_clear(&use);
+		if (access(path, F_OK) < 0 && errno == ENOENT)
+			r = keep_one(engine, spec->secrets.items[i], path, err);
 	}
 	return r;
+}
+
+bool container_secrets_are_missing(const struct container_spec *spec, const char *directory)
+{
+	for (size_t i = 0; i < spec->secrets.count; i++) {
+		autofree char *path = kept_path(directory, i);
+		if (access(path, F_OK) < 0 && errno == ENOENT)
+			return true;
+	}
+	return false;
 }
 
 /* ---- starting it ---- */

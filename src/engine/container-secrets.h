@@ -21,9 +21,12 @@ struct oci_runtime_config;
 int container_secrets_add(struct engine *engine, const struct strlist *words,
 			  struct container_spec *spec, struct err *err);
 
-/* For a new container whose directory this is: keep the values. */
+/* For the container whose directory this is: keep the values that are not kept yet, as the secrets are now. */
 int container_secrets_keep(struct engine *engine, const struct container_spec *spec,
 			   const char *directory, struct err *err);
+
+/* Is any of them gone? */
+bool container_secrets_are_missing(const struct container_spec *spec, const char *directory);
 
 /* For a start: write the files. */
 int container_secrets_write(struct engine *engine, const struct container_spec *spec,

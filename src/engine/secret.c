@@ -251,6 +251,14 @@ static int lock(struct engine *engine, struct database **ret_db, int *ret_fd, st
 	return 0;
 }
 
+int secret_sweep(struct engine *engine, struct err *err)
+{
+	autoclose int lock_fd = -1;
+	struct database *db;
+
+	return lock(engine, &db, &lock_fd, err);
+}
+
 /* ---- changes ---- */
 
 int secret_check_driver(const struct engine *engine, const char *name, struct strlist *options,

@@ -67,6 +67,9 @@ int secret_keep(struct engine *engine, const struct secret *secret, const char *
 /* Containers that have it keep it. -ENOENT if somebody else has removed it meanwhile. */
 int secret_remove(struct engine *engine, const char *id, struct err *err);
 
+/* Remove davit's own files that are the value of none. Every change does it, too. */
+int secret_sweep(struct engine *engine, struct err *err);
+
 static inline void secret_free_auto(struct secret **at)
 {
 	secret_free(*at);

@@ -147,12 +147,16 @@ int frozen_layer_discard(struct store *store, const struct strlist *ids, struct 
 	return 0;
 }
 
-static bool is_recorded(struct store *store, const char *id)
+bool frozen_layer_is_known(struct store *store, const char *id)
 {
 	autostatement struct statement *query = NULL;
 	struct err ignored; /* what cannot be asked stays */
 
-	if (database_prepare(store_database(store), "SELECT 1 FROM frozen_layers WHERE id = ?",
+	/* Where somebody needs it whose own record is lost, a hand can still bring that back. */
+	if (database_prepare(store_database(store),
+			     "SELECT 1 FROM frozen_layers WHERE id = ?1 OR parent_id = ?1 "
+			     "UNION ALL SELECT 1 FROM snapshots WHERE layer_id = ?1 "
+			     "UNION ALL SELECT 1 FROM containers WHERE head_layer = ?1 LIMIT 1",
 			     &query, &ignored) < 0)
 		return true;
 	statement_bind_text(query, 1, id);
@@ -186,7 +190,7 @@ void frozen_layer_sweep(struct store *store)
 		return;
 	}
 	for (struct dirent *entry; (entry = readdir(dir));)
-		if (entry->d_name[0] != '.' && !is_recorded(store, entry->d_name))
+		if (entry->d_name[0] != '.' && !frozen_layer_is_known(store, entry->d_name))
 			(void)store_trash(store, dirfd(dir), entry->d_name, &ignored);
 	closedir(dir);
 }

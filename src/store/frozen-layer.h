@@ -9,6 +9,8 @@
  * layer. The record says what is used, and comes first: a directory without a record is left over. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/strlist.h"
 
 struct database;
@@ -38,8 +40,11 @@ int frozen_layer_release(struct database *db, const char *id, struct strlist *go
 /* Put the files of layers without a record into the trash. */
 int frozen_layer_discard(struct store *store, const struct strlist *ids, struct err *err);
 
+/* Does any record speak of it? Where that cannot be asked: yes. */
+bool frozen_layer_is_known(struct store *store, const char *id);
+
 /* While a new layer is built whose record comes last: nothing is swept as long as the descriptor is open. */
 int frozen_layer_hold_sweeps(struct store *store, struct err *err);
 
-/* The same for all that killed commands have left. */
+/* Put all into the trash that killed commands have left. */
 void frozen_layer_sweep(struct store *store);

@@ -220,3 +220,82 @@ as_owner() { if is_root; then "$@"; else davit unshare "$@"; fi; }
 	run_davit system check
 	assert_output ""
 }
+
+@test "system check: snapshots and the layers that clones stand on" {
+	need_davit
+	davit run --name c --network none "$BUSYBOX" sh -c 'echo first >/file; echo base >/base'
+	davit snapshot c one >/dev/null
+	davit clone c d >/dev/null
+	davit run --name other --network none "$BUSYBOX" sh -c 'echo whole >/file'
+	davit snapshot other two >/dev/null
+	run_davit system check
+	assert_output ""
+	layer=$(as_owner grep -rlx first "$STORE/snapshots" | head -n 1)
+	layer=${layer%/diff/file}
+	as_owner rm -r "$layer/diff"
+	cp -r "$layer" "$STORE/snapshots/0123456789abcdef0123456789abcdef"
+	run_error 125 system check -- "2 objects" --repair
+	assert_matches 'snapshot one of c: .*missing'
+	assert_matches 'directory snapshots/0123456789ab.: it belongs to no snapshot'
+	run_davit system check --repair
+	run_davit system check
+	assert_output ""
+	[ ! -e "$STORE/snapshots/0123456789abcdef0123456789abcdef" ] || fail "it stays"
+	# What is whole is as before, and what was damaged can be used.
+	davit start -a other
+	davit revert other two >/dev/null
+	davit start -a c
+	davit start -a d
+	damage "DELETE FROM frozen_layers WHERE id = '${layer##*/}'"
+	run_error 125 system check --force -- "needs a hand"
+	assert_matches 'davit.db: a row of (containers|snapshots) needs one of frozen_layers'
+	damage "INSERT INTO frozen_layers VALUES('${layer##*/}', NULL, 'x', 0)"
+	run_davit system check
+}
+
+@test "system check: secrets, and what containers keep of them" {
+	need_davit
+	printf first | davit secret create one - >/dev/null
+	printf second | davit secret create two - >/dev/null
+	davit create --name c --network none --secret one "$BUSYBOX" cat /run/secrets/one >/dev/null
+	run_davit system check
+	assert_output ""
+	id=$(davit inspect -f '{{.Id}}' c)
+	one=$(grep -lx first "$STORE"/secrets/*)
+	two=$(grep -lx second "$STORE"/secrets/*)
+	chmod 644 "$one"
+	chmod 755 "$STORE/secrets"
+	printf lost >"$STORE/secrets/0123"
+	rm "$two" "$STORE/containers/$id/secrets/0"
+	run_error 125 system check -- "5 objects" --repair
+	assert_matches 'secret one: others may read'
+	assert_matches 'secret two: its value is gone; make it again'
+	assert_matches 'directory secrets: others may enter'
+	assert_matches 'file secrets/0123.: it is the value of no secret'
+	assert_matches 'container c .*of its secrets is missing'
+	run_error 125 system check --repair -- "1 object" --force
+	[ "$(stat -c %a "$one" "$STORE/secrets" | tr '\n' ' ')" = "600 700 " ] && [ ! -e "$STORE/secrets/0123" ] || fail "not repaired"
+	run_davit start -a c
+	assert_output first
+	printf third | davit secret create --replace two - >/dev/null
+	run_davit system check
+	assert_output ""
+	rm "$(grep -lx third "$STORE"/secrets/*)"
+	run_davit system check --force
+	run_davit secret ls --format '{{.Name}}'
+	assert_output one
+	davit secret rm one >/dev/null
+}
+
+@test "system check: what was mounted and is gone" {
+	need_davit
+	davit create --name c --network none "$BUSYBOX" true >/dev/null
+	id=$(davit inspect -f '{{.Id}}' c)
+	mkdir -p "$RUNDIR/mounts/$id" "$RUNDIR/mounts/${id//[0-9]/a}"
+	run_error 125 system check -- "1 object" --repair
+	assert_matches 'directory mounts/.*gone'
+	run_davit system check --repair
+	[ "$(ls "$RUNDIR/mounts")" = "$id" ] || fail "$(ls "$RUNDIR/mounts")"
+	run_davit system check
+	assert_output ""
+}
