@@ -238,14 +238,19 @@ static int spawn(const struct runtime_target *target, const struct joins *joins,
 		.stub_fd = -1,
 		.proc_fd = proc_fd,
 	};
-	int r = runtime_spawn_joining(&start, joins, child->control_fd, child, err);
+	/* To be moved takes milliseconds, for the kernel waits for all processors; to be born there does not. */
+	int cgroup_fd =
+		target->cgroup && !child->plan->initial_cpus ? cgroup_clone_fd(target->cgroup) : -1;
+	bool in_cgroup;
+	int r = runtime_spawn_joining(&start, joins, cgroup_fd, child->control_fd, child,
+				      &in_cgroup, err);
 	/* Until it is in the control group, whose processors need not be ours. */
 	if (r == 0 && child->plan->initial_cpus &&
 	    sched_setaffinity(child->pid, sizeof(cpu_set_t), child->plan->initial_cpus) < 0) {
 		struct child_report report = { .step = CHILD_AFFINITY, .code = errno };
 		r = launch_plan_explain(child->plan, &report, err);
 	}
-	if (r == 0)
+	if (r == 0 && !in_cgroup)
 		r = enter_cgroup(target, child, err);
 	if (r == 0 && runtime_send_go(child) < 0)
 		r = err_set(err, EIO, "the new process ended before it began");

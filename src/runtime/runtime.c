@@ -281,10 +281,16 @@ static int spawn_direct(struct child *start, const struct cgroup *cgroup, int cg
 	return 0;
 }
 
-int runtime_spawn_joining(struct child *start, const struct joins *joins, int other_end,
-			  struct runtime_child *child, struct err *err)
+int runtime_spawn_joining(struct child *start, const struct joins *joins, int cgroup_fd,
+			  int other_end, struct runtime_child *child, bool *ret_in_cgroup,
+			  struct err *err)
 {
-	child->pid = clone_process(0, &child->pid_fd, -1);
+	*ret_in_cgroup = cgroup_fd >= 0;
+	child->pid = clone_process(0, &child->pid_fd, cgroup_fd);
+	if (child->pid < 0 && cgroup_fd >= 0) {
+		*ret_in_cgroup = false;
+		child->pid = clone_process(0, &child->pid_fd, -1);
+	}
 	if (child->pid == 0) {
 		close(other_end);
 		if (close_to_others(start) < 0 || join_all(start, joins) < 0)
