@@ -44,6 +44,8 @@ static int volume_ls(struct cli *cli, void *arguments, int argc, char **argv, st
 	if (r >= 0)
 		r = volume_filters_check(engine, &args->filters, err);
 	if (r >= 0)
+		r = volume_sweep(engine, err);
+	if (r >= 0)
 		r = volume_list(engine, &list, &count, err);
 	if (r < 0)
 		return r;

@@ -109,7 +109,7 @@ static int remove_record(struct check *check, const char *id, struct err *err)
 		return err_set(err, EBUSY, "it runs; end it first with 'davit kill %s'",
 			       container->name);
 	if (r == 0)
-		r = container_delete_record(check->engine, container, err);
+		r = container_delete_record(check->engine, container, &STRLIST_EMPTY, err);
 	return r < 0 ? r : container_remove_files(check->engine, directory, err);
 }
 

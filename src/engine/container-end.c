@@ -127,18 +127,6 @@ int container_wait(struct engine *engine, const struct container *container, int
 	return r < 0 ? r : container_waits_finish(waits, (size_t)r, ret_exit_code, err);
 }
 
-static int remove_anonymous_volumes(struct engine *engine, const struct strlist *volumes,
-				    struct err *err)
-{
-	for (size_t i = 0; i < volumes->count; i++) {
-		int r = volume_remove(engine, volumes->items[i], err);
-		if (r < 0 && r != -EBUSY &&
-		    r != -ENOENT) /* another container took it over, or it is gone */
-			return r;
-	}
-	return 0;
-}
-
 /* Whether its own layer was empty, which mostly is so, and all else is ours and little. */
 static bool is_simple(const char *directory)
 {
@@ -162,7 +150,7 @@ static int remove_locked(struct engine *engine, const struct container *containe
 	if (with_volumes)
 		r = container_anonymous_volumes(engine, id, &volumes, err);
 	if (r == 0)
-		r = container_delete_record(engine, container, err);
+		r = container_delete_record(engine, container, &volumes, err);
 	if (r == 0) {
 		event_container(engine, container, EVENT_REMOVE);
 		container_forget_mount(engine, id);
@@ -178,8 +166,8 @@ static int remove_locked(struct engine *engine, const struct container *containe
 	}
 	if (r == 0 && container->head_layer)
 		r = image_empty_trash(engine, err);
-	if (r == 0)
-		r = remove_anonymous_volumes(engine, &volumes, err);
+	if (r == 0 && volumes.count)
+		r = volume_sweep(engine, err);
 	return r;
 }
 

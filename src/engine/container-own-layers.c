@@ -17,6 +17,7 @@
 #include "engine/container-mount.h"
 #include "engine/container.h"
 #include "engine/engine.h"
+#include "engine/volume.h"
 #include "store/database.h"
 #include "store/frozen-layer.h"
 #include "store/store.h"
@@ -207,8 +208,8 @@ static int layers_of(struct database *db, const struct container *container, str
 }
 
 static int delete_with_layers(struct store *store, struct engine *engine,
-			      const struct container *container, struct strlist *gone,
-			      struct err *err)
+			      const struct container *container, const struct strlist *volumes,
+			      struct strlist *gone, struct err *err)
 {
 	autostrlist struct strlist ids = STRLIST_EMPTY;
 	struct database *db = store_database(store);
@@ -217,7 +218,9 @@ static int delete_with_layers(struct store *store, struct engine *engine,
 	if (r < 0)
 		return r;
 	autorollback struct database *transaction = db;
-	r = layers_of(db, container, &ids, err);
+	r = container->head_layer ? layers_of(db, container, &ids, err) : 0;
+	if (r == 0)
+		r = volume_mark_leaving(engine, volumes, err);
 	if (r == 0)
 		r = container_delete_row(engine, container->id, err);
 	for (size_t i = 0; r == 0 && i < ids.count; i++)
@@ -226,17 +229,17 @@ static int delete_with_layers(struct store *store, struct engine *engine,
 }
 
 int container_delete_record(struct engine *engine, const struct container *container,
-			    struct err *err)
+			    const struct strlist *volumes, struct err *err)
 {
 	autostrlist struct strlist gone = STRLIST_EMPTY;
 	struct store *store;
 
-	if (!container->head_layer) /* nor has it snapshots */
+	if (!container->head_layer && !volumes->count) /* nor has it snapshots */
 		return container_delete_row(engine, container->id, err);
 	int r = engine_store(engine, &store, err);
 	if (r == 0)
-		r = delete_with_layers(store, engine, container, &gone, err);
-	return r < 0 ? r : frozen_layer_discard(store, &gone, err);
+		r = delete_with_layers(store, engine, container, volumes, &gone, err);
+	return r < 0 || !gone.count ? r : frozen_layer_discard(store, &gone, err);
 }
 
 static bool is_empty(const char *path)

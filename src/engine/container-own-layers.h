@@ -34,9 +34,10 @@ int container_frozen_dirs(struct engine *engine, const struct container *contain
 int container_finish_move(struct engine *engine, struct container *container, struct err *err);
 
 /* Delete the container's record, and those of layers that only it has used. Their files are in the trash
- * then; image_empty_trash() frees the room. */
+ * then; image_empty_trash() frees the room. `volumes` are those that are to go with it: that is recorded in
+ * the same step, so that volume_sweep() finds them if the caller does not get to remove them. */
 int container_delete_record(struct engine *engine, const struct container *container,
-			    struct err *err);
+			    const struct strlist *volumes, struct err *err);
 
 /* Whether anything was written since the last snapshot. */
 bool container_has_changes(const struct engine *engine, const struct container *container);

@@ -24,6 +24,7 @@
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/image.h"
+#include "engine/volume.h"
 #include "store/frozen-layer.h"
 
 #define SWEEP_AGE_SEC 60
@@ -134,6 +135,7 @@ static void sweep_layers(struct engine *engine)
 
 void container_sweep(struct engine *engine, struct container *const *list, size_t count)
 {
+	struct err ignored; /* there is a next time */
 	const struct {
 		const char *root;
 		void (*sweep)(struct engine *engine, const char *id);
@@ -145,6 +147,7 @@ void container_sweep(struct engine *engine, struct container *const *list, size_
 	autofree const char **known = xcalloc(count + 1, sizeof(*known));
 
 	sweep_layers(engine);
+	(void)volume_sweep(engine, &ignored);
 	for (size_t i = 0; i < count; i++)
 		known[i] = list[i]->id;
 	qsort(known, count, sizeof(*known), compare_ids);

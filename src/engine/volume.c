@@ -352,6 +352,57 @@ int volume_remove(struct engine *engine, const char *name, struct err *err)
 		       : engine_run_mapped(engine, remove_gone, volumes, err);
 }
 
+/* `anonymous` has this value when the container is gone that it was made for. */
+#define LEAVING "2"
+
+static int run_on(struct database *db, const char *sql, const char *name, struct err *err)
+{
+	autostatement struct statement *statement = NULL;
+
+	int r = database_prepare(db, sql, &statement, err);
+	if (r < 0)
+		return r;
+	statement_bind_text(statement, 1, name);
+	return statement_run(statement, err);
+}
+
+int volume_mark_leaving(struct engine *engine, const struct strlist *names, struct err *err)
+{
+	struct database *db;
+
+	int r = engine_database(engine, &db, err);
+	for (size_t i = 0; r == 0 && i < names->count; i++)
+		r = run_on(db, "UPDATE volumes SET anonymous = " LEAVING " WHERE name = ?",
+			   names->items[i], err);
+	return r;
+}
+
+int volume_sweep(struct engine *engine, struct err *err)
+{
+	autostrlist struct strlist names = STRLIST_EMPTY;
+	autostatement struct statement *query = NULL;
+	struct database *db;
+
+	int r = engine_database(engine, &db, err);
+	if (r == 0)
+		r = database_prepare(db, "SELECT name FROM volumes WHERE anonymous = " LEAVING,
+				     &query, err);
+	while (r >= 0 && (r = statement_step(query, err)) > 0)
+		strlist_add(&names, statement_text(query, 0));
+	statement_release(take_ptr(&query));
+	for (size_t i = 0; r >= 0 && i < names.count; i++) {
+		r = volume_remove(engine, names.items[i], err);
+		if (r == -EBUSY) /* it stays with who has it now, or is mounted */
+			r = run_on(db,
+				   "UPDATE volumes SET anonymous = 1 WHERE name = ? AND name IN "
+				   "(SELECT volume FROM container_volumes)",
+				   names.items[i], err);
+		if (r == -ENOENT) /* somebody else was faster */
+			r = 0;
+	}
+	return r < 0 ? r : 0;
+}
+
 void volume_drop_anonymous(struct engine *engine, const struct strlist *mounts)
 {
 	for (size_t i = 0; i < mounts->count; i++) {

@@ -55,6 +55,11 @@ int volume_users(struct engine *engine, const char *name, struct strlist *names,
 /* By its whole name: one that begins so may be another. -EBUSY if a container has it; the message names one. */
 int volume_remove(struct engine *engine, const char *name, struct err *err);
 
+/* In the transaction that removes the container they belong to: they are to go, too. */
+int volume_mark_leaving(struct engine *engine, const struct strlist *names, struct err *err);
+/* Remove what is marked so, unless another container has it by now: that one keeps it. */
+int volume_sweep(struct engine *engine, struct err *err);
+
 /* Remove those volumes without a name that belong to no container: it failed to be made after they
  * were. `mounts` as in struct container_spec. */
 void volume_drop_anonymous(struct engine *engine, const struct strlist *mounts);

@@ -355,3 +355,27 @@ text"
 	run_error 125 run --rm --network none --mount type=bind,src=/tmp,dst=/x,subpath=sub "$BUSYBOX" true -- "unknown option 'subpath'"
 	davit volume rm parts
 }
+
+@test "rm -v that was killed: the next command removes the anonymous volume, and not one that another container has" {
+	need_davit
+	command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null || skip "no strace, or it may not trace"
+	for call in renameat unlinkat; do
+		davit create --name c --network none -v /mnt -v named:/named "$BUSYBOX" true >/dev/null
+		volume=$(davit volume ls -q --filter anonymous=true)
+		! (strace -qq -o /dev/null -e trace=$call -e inject=$call:signal=KILL:when=1 "$DAVIT" --root "$STORE" --runroot "$RUNDIR" rm -v c; exit $?) >/dev/null 2>&1
+		container_gone c
+		[ $call = unlinkat ] || [ -d "$STORE/volumes/$volume" ] || [ -n "$(ls -A "$STORE/volumes" | grep gone)" ] || fail "it was not killed in between"
+		run_davit volume ls -q
+		assert_output named
+	done
+	davit create --name c --network none -v /mnt "$BUSYBOX" true >/dev/null
+	volume=$(davit volume ls -q --filter anonymous=true)
+	davit create --name other --network none -v "$volume:/mnt" "$BUSYBOX" true >/dev/null
+	davit rm -v c >/dev/null
+	davit ps -a >/dev/null
+	davit rm other >/dev/null
+	davit ps -a >/dev/null
+	run_davit volume ls -q --filter anonymous=true
+	assert_output "$volume"
+	davit volume rm "$volume" named >/dev/null
+}
