@@ -41,13 +41,17 @@ int cli_error(enum exit_status status, const char *fmt, ...)
 	return (int)status;
 }
 
-bool cli_confirm(const char *question)
+int cli_confirm(const char *question, struct err *err)
 {
 	char line[16];
 
 	fprintf(stderr, "%s [y/N] ", question);
-	if (!fgets(line, sizeof(line), stdin))
-		return false;
+	if (!fgets(line, sizeof(line), stdin)) {
+		fputc('\n', stderr);
+		return err_set(err, ENODATA,
+			       "nothing was removed: standard input has no answer; answer y, or "
+			       "give --force");
+	}
 	line[strcspn(line, "\r\n")] = 0;
 	return strcasecmp(line, "y") == 0 || strcasecmp(line, "yes") == 0;
 }

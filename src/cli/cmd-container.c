@@ -67,11 +67,15 @@ static int prune(struct cli *cli, void *arguments, int argc, char **argv, struct
 		.filters = args->filters,
 	};
 
-	if (!args->force) {
+	int r = container_choice_check(cli, &choice, err);
+	if (r == 0 && !args->force) {
 		fputs("WARNING! This will remove all non running containers.\n", stderr);
-		if (!cli_confirm("Are you sure you want to continue?"))
+		r = cli_confirm("Are you sure you want to continue?", err);
+		if (r == 0)
 			return EXIT_OK;
 	}
+	if (r < 0)
+		return r;
 	return for_each_container(cli, &choice, 0, argv, prune_one, args, err);
 }
 

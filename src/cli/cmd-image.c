@@ -87,12 +87,12 @@ static const struct option_spec prune_options[] = {
 	OPTION_END,
 };
 
-static bool confirm(const struct prune_args *args)
+static int confirm(const struct prune_args *args, struct err *err)
 {
 	fprintf(stderr, "WARNING! This command removes all %s.\n",
 		args->all ? "images without at least one container associated with them"
 			  : "dangling images");
-	return cli_confirm("Are you sure you want to continue?");
+	return cli_confirm("Are you sure you want to continue?", err);
 }
 
 static int prune(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
@@ -105,7 +105,9 @@ static int prune(struct cli *cli, void *arguments, int argc, char **argv, struct
 
 	if (r >= 0)
 		r = image_prune_add_filters(&how, &args->filters, err);
-	if (r >= 0 && (args->force || confirm(args)))
+	if (r >= 0)
+		r = args->force ? 1 : confirm(args, err);
+	if (r > 0)
 		r = image_prune(engine, &how, &deleted, err);
 	strlist_clear(&how.labels);
 	strlist_clear(&how.not_labels);

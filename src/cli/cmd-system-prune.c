@@ -58,7 +58,7 @@ static int parse_filters(struct pruning *pruning, struct err *err)
 					      err);
 }
 
-static bool confirm(const struct prune_args *args)
+static int confirm(const struct prune_args *args, struct err *err)
 {
 	fputs("WARNING! This command removes:\n\t- all stopped containers\n", stderr);
 	if (args->volumes)
@@ -68,7 +68,7 @@ static bool confirm(const struct prune_args *args)
 	if (args->external)
 		fputs("\t- all blobs and layers that belong to no image\n", stderr);
 	fputc('\n', stderr);
-	return cli_confirm("Are you sure you want to continue?");
+	return cli_confirm("Are you sure you want to continue?", err);
 }
 
 static void print_title(const char *title, bool *is_printed)
@@ -191,8 +191,9 @@ static int run_pruning(struct pruning *pruning, struct err *err)
 
 	if (r < 0)
 		return r;
-	if (!pruning->args->force && !confirm(pruning->args))
-		return 0;
+	r = pruning->args->force ? 1 : confirm(pruning->args, err);
+	if (r <= 0)
+		return r;
 	int64_t before = measure_containers(pruning);
 	r = prune_containers(pruning, err);
 	int64_t after = measure_containers(pruning);

@@ -28,8 +28,9 @@ static int reset(struct cli *cli, void *arguments, int argc, char **argv, struct
 				  "images and volumes in '%s'.\nAre you sure you want to continue?",
 				  engine->root);
 
-		if (!cli_confirm(question))
-			return EXIT_OK;
+		r = cli_confirm(question, err);
+		if (r <= 0)
+			return r;
 	}
 	r = engine_reset(engine, err);
 	return r < 0 ? r : EXIT_OK;

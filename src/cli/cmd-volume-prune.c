@@ -41,14 +41,14 @@ static int find_unused(struct engine *engine, const struct strlist *filters, str
 	return r < 0 ? r : 0;
 }
 
-static bool confirm(const struct strlist *names)
+static int confirm(const struct strlist *names, struct err *err)
 {
 	fputs("WARNING! This will remove all volumes not used by at least one container. The "
 	      "following volumes will be removed:\n",
 	      stderr);
 	for (size_t i = 0; i < names->count; i++)
 		fprintf(stderr, "%s\n", names->items[i]);
-	return cli_confirm("Are you sure you want to continue?");
+	return cli_confirm("Are you sure you want to continue?", err);
 }
 
 static int prune(struct cli *cli, void *arguments, int argc, char **argv, struct err *err)
@@ -65,8 +65,11 @@ static int prune(struct cli *cli, void *arguments, int argc, char **argv, struct
 		r = find_unused(engine, &args->filters, &names, err);
 	if (r < 0)
 		return r;
-	if (!names.count || (!args->force && !confirm(&names)))
+	if (!names.count)
 		return EXIT_OK;
+	r = args->force ? 1 : confirm(&names, err);
+	if (r <= 0)
+		return r;
 	for (size_t i = 0; i < names.count; i++) {
 		r = volume_remove(engine, names.items[i], err);
 		if (r == -EBUSY || r == -ENOENT) /* taken or gone since it was listed */

@@ -136,8 +136,9 @@ bool cli_given(const struct cli *cli, const char *option_name);
 int cli_report(const struct err *err, enum exit_status status);
 int cli_error(enum exit_status status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Ask on standard error, read "y" or "yes" from standard input. End of file is a no. */
-bool cli_confirm(const char *question);
+/* Ask on standard error before removing, read "y" or "yes" from standard input. Returns 1 or 0; that there is no answer is
+ * an error. */
+int cli_confirm(const char *question, struct err *err);
 
 /* The whole of it: parse, find the command, run it. Returns the exit status. */
 int cli_main(int argc, char **argv, char *const *environment);

@@ -226,6 +226,15 @@ static int act_on_operands(struct engine *engine, struct operands *operands, con
 	return status;
 }
 
+int container_choice_check(struct cli *cli, const struct container_choice *choice, struct err *err)
+{
+	autocontainer_filter struct container_filter *filter = NULL;
+	struct engine *engine;
+
+	int r = cli_engine(cli, &engine, err);
+	return r < 0 ? r : container_filter_parse(engine, &choice->filters, &filter, err);
+}
+
 int for_each_container(struct cli *cli, const struct container_choice *choice, int argc,
 		       char **argv,
 		       int (*act)(struct engine *engine, struct container *container,

@@ -36,6 +36,9 @@ int find_container_or_latest(struct engine *engine, const char *name,
 			     enum container_details details, struct container **ret_container,
 			     struct err *err);
 
+/* Are its filters all right? for_each_container() says so, too: this is for those who ask before. */
+int container_choice_check(struct cli *cli, const struct container_choice *choice, struct err *err);
+
 /* Call `act` for each of them; it prints what it has to say. The first failure's status is the
  * result, but all are tried. With nothing named: an error that tells how to name one. */
 int for_each_container(struct cli *cli, const struct container_choice *choice, int argc,

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "engine/engine.h"
+#include "oci/manifest.h"
 
 #define FIELD(f) offsetof(struct pull_args, f)
 const struct option_spec pull_source_specs[] = {
@@ -71,6 +72,25 @@ int pull_args_check_file(const char *option, const char *path, struct err *err)
 	return path && access(path, R_OK) < 0 ? err_errno(err, "--%s '%s'", option, path) : 0;
 }
 
+/* Also where the image is here already, and nobody asks for another one. */
+static int check_platform(const struct pull_args *args, struct err *err)
+{
+	struct oci_platform platform;
+	int r = 0;
+
+	if (args->platform && *args->platform) {
+		r = oci_platform_parse(args->platform, &platform, err);
+		if (r < 0)
+			return err_wrap(err, "--platform");
+		oci_platform_clear(&platform);
+	}
+	r = oci_platform_check(args->os, NULL, err);
+	if (r < 0)
+		return err_wrap(err, "--os");
+	r = oci_platform_check(NULL, args->architecture, err);
+	return r < 0 ? err_wrap(err, "--arch") : 0;
+}
+
 int pull_args_to_options(struct engine *engine, const struct pull_args *args, bool quiet,
 			 struct pull_options *ret_options, char **ret_creds, struct err *err)
 {
@@ -86,6 +106,9 @@ int pull_args_to_options(struct engine *engine, const struct pull_args *args, bo
 	autofree char *creds = xstrdup(args->creds);
 	int r = policy ? pull_policy_parse(policy, &options.policy, err) : 0;
 
+	if (r < 0)
+		return r;
+	r = check_platform(args, err);
 	if (r < 0)
 		return r;
 	options.platform = args->platform;

@@ -107,11 +107,11 @@ static int name_is_taken(struct engine *engine, const char *name, struct err *er
 	if (container_find(engine, name, 0, &holder, &ignored) == 0)
 		return err_set(err, EEXIST,
 			       "the container name \"%s\" is already in use by %.12s; remove it "
-			       "with 'davit rm %s', give "
-			       "another --name, or use --replace",
+			       "with 'davit rm %s', or choose another name (run and create also "
+			       "have --replace)",
 			       name, holder->id, name);
 	return err_set(err, EEXIST,
-		       "the container name \"%s\" is already in use; give another --name", name);
+		       "the container name \"%s\" is already in use; choose another name", name);
 }
 
 static int name_is_invalid(const char *name, struct err *err)

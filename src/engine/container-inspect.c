@@ -9,6 +9,7 @@
 #include "engine/container-layers.h"
 #include "engine/container-network.h"
 #include "engine/container-own-layers.h"
+#include "engine/container-processes.h"
 #include "engine/container-restart.h"
 #include "engine/container-secrets.h"
 #include "engine/container-size.h"
@@ -251,7 +252,10 @@ static struct json_object *host_config_json(const struct container_spec *spec,
 	json_add_int(config, "ShmSize", spec->shm_size);
 	json_add_string(config, "Runtime", "davit");
 	json_add_int(config, "Memory", spec->memory > 0 ? spec->memory : 0);
-	json_add_int(config, "MemorySwap", spec->memory_swap);
+	/* What it gets by default, see plan-limits.c. */
+	bool is_default_swap =
+		!spec->memory_swap && spec->memory > 0 && spec->memory <= INT64_MAX / 2;
+	json_add_int(config, "MemorySwap", is_default_swap ? spec->memory * 2 : spec->memory_swap);
 	json_add_int(config, "MemoryReservation", spec->memory_reservation);
 	json_add_int(config, "NanoCpus",
 		     spec->cpu_period ? spec->cpu_quota * 1000000000 / spec->cpu_period : 0);
@@ -345,6 +349,17 @@ static struct json_object *graph_json(struct engine *engine, const struct contai
 	return graph;
 }
 
+static struct json_object *exec_ids_json(struct engine *engine, const struct container *container)
+{
+	autostrlist struct strlist ids = STRLIST_EMPTY;
+	struct json_object *list = json_object_new_array();
+
+	container_exec_ids(engine, container, &ids);
+	for (size_t i = 0; i < ids.count; i++)
+		json_append_string(list, ids.items[i]);
+	return list;
+}
+
 static struct json_object *snapshots_json(struct engine *engine, const struct container *container)
 {
 	struct json_object *rows = json_object_new_array();
@@ -430,7 +445,7 @@ int container_inspect(struct engine *engine, const struct container *container,
 	json_add_string(json, "AppArmorProfile", spec->apparmor_profile ?: "");
 	json_object_object_add(json, "EffectiveCaps", capabilities_json(bounding));
 	json_object_object_add(json, "BoundingCaps", capabilities_json(bounding));
-	json_object_object_add(json, "ExecIDs", json_object_new_array());
+	json_object_object_add(json, "ExecIDs", exec_ids_json(engine, container));
 	if (!spec->rootfs)
 		json_object_object_add(json, "GraphDriver",
 				       graph_json(engine, container, spec, directory));

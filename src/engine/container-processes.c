@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/strbuf.h"
+#include "base/strlist.h"
 #include "engine/container-cgroup.h"
 #include "engine/container-spec.h"
 #include "engine/container.h"
@@ -171,6 +172,41 @@ int container_processes(struct engine *engine, const struct container *container
 	*ret_pids = list.pids;
 	*ret_count = list.count;
 	return 0;
+}
+
+/* ---- commands of exec ---- */
+
+/* The word behind --exec-id among the words of its command line. */
+static void add_exec_id(pid_t monitor, const char *container_id, struct strlist *ids)
+{
+	autostrbuf struct strbuf line = STRBUF_EMPTY;
+	bool is_ours = false, is_next = false;
+
+	if (read_proc(monitor, "cmdline", &line) < 0 || !line.size)
+		return;
+	const char *end = strbuf_text(&line) + line.size;
+	for (const char *word = strbuf_text(&line); word < end; word += strlen(word) + 1) {
+		if (is_next && is_ours && !strlist_contains(ids, word))
+			strlist_add(ids, word);
+		is_next = strcmp(word, "--exec-id") == 0;
+		is_ours |= strcmp(word, container_id) == 0;
+	}
+}
+
+void container_exec_ids(struct engine *engine, const struct container *container,
+			struct strlist *ids)
+{
+	struct err ignored; /* it has ended */
+	struct candidates all = { 0 };
+	uint64_t parent;
+
+	if (!container_is_alive(container) ||
+	    container_processes(engine, container, &all.pids, &all.count, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < all.count; i++)
+		if (read_stat(all.pids[i], &parent, 1) && !has_pid(&all, (pid_t)parent))
+			add_exec_id((pid_t)parent, container->id, ids);
+	free(all.pids);
 }
 
 /* ---- what they use ---- */

@@ -691,9 +691,32 @@ static int load_images(struct image_source *source, const char *wanted, struct e
 	}
 }
 
-int image_source_open(struct store *store, enum image_transport transport, const char *location,
-		      const struct oci_platform *platform, struct progress *progress,
-		      struct image_source **ret_source, struct err *err)
+/* What is wrong with a path is clearer when it is said what was looked for. */
+static int add_remedy(enum image_transport transport, struct err *err)
+{
+	static const char *const remedies[] = {
+		[IMAGE_TRANSPORT_NONE] = "name a file or directory that save has written",
+		[IMAGE_TRANSPORT_OCI] = "oci:DIRECTORY[:NAME] is an OCI layout, with index.json",
+		[IMAGE_TRANSPORT_OCI_ARCHIVE] =
+			"oci-archive:FILE[:NAME] is what 'davit save --format oci-archive' writes",
+		[IMAGE_TRANSPORT_DIR] =
+			"dir:DIRECTORY is what 'skopeo copy' writes, with manifest.json",
+		[IMAGE_TRANSPORT_DOCKER_ARCHIVE] =
+			"docker-archive:FILE[:NAME] is what 'davit save' and 'docker save' write",
+	};
+	const struct err cause = *err;
+
+	if ((cause.code != ENOENT && cause.code != EISDIR && cause.code != ENOTDIR &&
+	     cause.code != EBADMSG) ||
+	    (size_t)transport >= ARRAY_SIZE(remedies) || !remedies[transport] ||
+	    strchr(cause.text, ';'))
+		return -cause.code;
+	return err_set(err, cause.code, "%s; %s", cause.text, remedies[transport]);
+}
+
+static int open_source(struct store *store, enum image_transport transport, const char *location,
+		       const struct oci_platform *platform, struct progress *progress,
+		       struct image_source **ret_source, struct err *err)
 {
 	autosource struct image_source *source = xcalloc(1, sizeof(*source));
 	autofree char *path = NULL;
@@ -741,4 +764,13 @@ int image_source_open(struct store *store, enum image_transport transport, const
 		return err_wrap(err, "'%s'", path);
 	*ret_source = take_ptr(&source);
 	return 0;
+}
+
+int image_source_open(struct store *store, enum image_transport transport, const char *location,
+		      const struct oci_platform *platform, struct progress *progress,
+		      struct image_source **ret_source, struct err *err)
+{
+	int r = open_source(store, transport, location, platform, progress, ret_source, err);
+
+	return r < 0 ? add_remedy(transport, err) : r;
 }

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "base/strbuf.h"
 #include "base/strlist.h"
 
@@ -141,16 +142,17 @@ static int add_port(struct json_object *ports, const char *word, struct err *err
 {
 	static const char *const protocols[] = { "tcp", "udp", "sctp" };
 	char *end;
-	const char *slash = strchr(word, '/'), *protocol = slash ? slash + 1 : "tcp";
-	bool is_known = false;
+	const char *slash = strchr(word, '/'), *wanted = slash ? slash + 1 : "tcp";
+	const char *protocol = NULL; /* as everybody looks for it: in small letters */
 
 	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
-		is_known |= strcasecmp(protocol, protocols[i]) == 0;
+		if (strcasecmp(wanted, protocols[i]) == 0)
+			protocol = protocols[i];
 	unsigned long first = isdigit((unsigned char)*word) ? strtoul(word, &end, 10) : 0;
 	unsigned long last = first;
 	if (first && *end == '-' && isdigit((unsigned char)end[1]))
 		last = strtoul(end + 1, &end, 10);
-	if (!is_known || !first || last < first || last > UINT16_MAX || (*end && *end != '/'))
+	if (!protocol || !first || last < first || last > UINT16_MAX || (*end && *end != '/'))
 		return err_set(err, EINVAL, "'%s' is not of the form PORT[-PORT][/tcp|udp|sctp]",
 			       word);
 	for (unsigned long port = first; port <= last; port++) {
@@ -192,8 +194,13 @@ static int apply_health_option(struct json_object *health, const char *word, str
 		json_add_int(health, durations[i].key, usec * 1000);
 		return 0;
 	}
-	if (strncmp(word, "--retries=", 10) == 0 && isdigit((unsigned char)word[10])) {
-		json_add_int(health, "Retries", (int64_t)strtoul(word + 10, NULL, 10));
+	if (strncmp(word, "--retries=", 10) == 0) {
+		int64_t retries;
+		if (number_parse(word + 10, 0, INT32_MAX, &retries) < 0)
+			return err_set(err, EINVAL,
+				       "'%s' is no number of retries; write it as --retries=3",
+				       word + 10);
+		json_add_int(health, "Retries", retries);
 		return 0;
 	}
 	return err_set(err, EINVAL,

@@ -249,6 +249,48 @@ void oci_platform_set(struct oci_platform *platform, const char *os, const char 
 	}
 }
 
+static const char *const systems[] = { "linux",	  "windows", "darwin",	  "freebsd",
+				       "openbsd", "netbsd",  "solaris",	  "illumos",
+				       "aix",	  "android", "dragonfly", "ios",
+				       "js",	  "plan9",   "wasip1",	  "wasi" };
+static const char *const machines[] = {
+	"amd64",    "arm64",  "arm",	 "386",	 "ppc64le", "s390x",	 "riscv64",	"loong64",
+	"mips64le", "mips64", "ppc64",	 "mips", "mipsle",  "riscv",	 "wasm",	"arm64be",
+	"armbe",    "s390",   "sparc64", "ppc",	 "sparc",   "mips64p32", "mips64p32le", "unknown"
+};
+
+static bool has_word(const char *const *words, size_t count, const char *word)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(words[i], word) == 0)
+			return true;
+	return false;
+}
+
+static bool is_architecture(const char *word)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(architectures); i++)
+		if (strcmp(architectures[i].machine, word) == 0)
+			return true;
+	return has_word(machines, ARRAY_SIZE(machines), word);
+}
+
+int oci_platform_check(const char *os, const char *architecture, struct err *err)
+{
+	if (os && *os && !has_word(systems, ARRAY_SIZE(systems), os))
+		return err_set(err, EINVAL,
+			       "'%s' is no operating system of images; write OS/ARCH[/VARIANT], "
+			       "such as linux/amd64 or linux/arm64/v8",
+			       os);
+	if (architecture && *architecture && !is_architecture(architecture))
+		return err_set(
+			err, EINVAL,
+			"'%s' is no architecture of images; there are amd64, arm64, arm, 386, "
+			"ppc64le, s390x, riscv64 and others",
+			architecture);
+	return 0;
+}
+
 int oci_platform_parse(const char *text, struct oci_platform *ret_platform, struct err *err)
 {
 	autostrlist struct strlist parts = STRLIST_EMPTY;
@@ -260,9 +302,17 @@ int oci_platform_parse(const char *text, struct oci_platform *ret_platform, stru
 	if (is_bad)
 		return err_set(err, EINVAL, "platform '%s' is not of the form OS[/ARCH[/VARIANT]]",
 			       text);
+	/* One word may be the architecture of Linux. */
+	bool is_machine = parts.count == 1 && is_architecture(parts.items[0]);
+	const char *os = is_machine ? NULL : parts.items[0],
+		   *architecture = is_machine	     ? parts.items[0]
+				   : parts.count > 1 ? parts.items[1]
+						     : NULL;
+	int r = oci_platform_check(os, architecture, err);
+	if (r < 0)
+		return err_wrap(err, "platform '%s'", text);
 	struct oci_platform platform = oci_platform_of_host();
-	oci_platform_set(&platform, parts.items[0], parts.count > 1 ? parts.items[1] : NULL,
-			 parts.count > 2 ? parts.items[2] : NULL);
+	oci_platform_set(&platform, os, architecture, parts.count > 2 ? parts.items[2] : NULL);
 	*ret_platform = platform;
 	return 0;
 }

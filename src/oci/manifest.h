@@ -83,6 +83,8 @@ struct oci_platform oci_platform_of_host(void);
  * ("x86_64", "aarch64") are turned into Go's. */
 int oci_platform_parse(const char *text, struct oci_platform *ret_platform, struct err *err);
 /* Replace single parts; NULL keeps. Another architecture drops the variant. */
+/* Are these words that images use? Either may be NULL. */
+int oci_platform_check(const char *os, const char *architecture, struct err *err);
 void oci_platform_set(struct oci_platform *platform, const char *os, const char *architecture,
 		      const char *variant);
 char *oci_platform_print(const struct oci_platform *platform); /* "linux/amd64" */

@@ -254,3 +254,16 @@ of_image() { davit image inspect --format "{{$1}}" made:1; }
 	davit rmi "$BUSYBOX"
 	umount full
 }
+
+@test "commit --change: ports in small letters, retries that are a number" {
+	davit create --name c --network none "$BUSYBOX" true >/dev/null
+	davit commit -q --change 'EXPOSE 80/TCP 53/Udp' c localhost/made >/dev/null
+	run_davit image inspect -f '{{json .Config.ExposedPorts}}' localhost/made
+	output=$(jq -cS . <<<"$output")
+	assert_output '{"53/udp":{},"80/tcp":{}}'
+	need_davit
+	for retries in 3x -1 "" 99999999999; do
+		run_error 125 commit --change "HEALTHCHECK --retries=$retries CMD true" c localhost/other -- "'$retries'" "--retries=3"
+	done
+	davit rmi localhost/made >/dev/null
+}

@@ -124,3 +124,17 @@ running() { davit run -d --name c --network none "$@" "$BUSYBOX" sleep 1000 >/de
 	run_davit exec c sh -c 'ls -d /proc/[0-9]* | wc -l'
 	[ "$output" -le 4 ] || fail "processes stay"
 }
+
+@test "inspect tells the IDs of commands that exec has started" {
+	need_davit
+	davit run -d --name c --network none "$BUSYBOX" sleep 1000 >/dev/null
+	run_davit inspect -f '{{json .ExecIDs}}' c
+	assert_output '[]'
+	first=$(davit exec -d c sleep 1001)
+	second=$(davit exec -d c sh -c 'sleep 1002 & sleep 1003')
+	run_davit inspect -f '{{json .ExecIDs}}' c
+	[ "$(jq -r 'sort | join(" ")' <<<"$output")" = "$(printf '%s\n' $first $second | sort | paste -sd ' ')" ] || fail "$first $second"
+	davit stop -t 0 c >/dev/null
+	run_davit inspect -f '{{json .ExecIDs}}' c
+	assert_output '[]'
+}

@@ -125,6 +125,10 @@ b 7" ]'
 	assert_output "$id"
 	run_davit container prune -f --filter until=24h
 	assert_output ""
+	run_error 125 container prune </dev/null -- "EOF|answer"
+	run --separate-stderr davit container prune --filter nosuch=x <<<"n"
+	assert_error 125 nosuch
+	is_podman || [[ $stderr != *"[y/N]"* ]] || fail "it asked first"
 	run_status 0 davit container prune <<<"n"
 	[[ $stderr == "WARNING! This will remove all non running containers."*"[y/N]"* ]] || fail "question"
 	container_exists c

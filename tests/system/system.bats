@@ -76,6 +76,7 @@ teardown() {
 	davit run --name ended --network none -v data:/mnt "$BUSYBOX" sh -c 'head -c 10000 /dev/zero >/file'
 	davit run -d --name runs --network none "$BUSYBOX" sleep 1000 >/dev/null
 	davit volume create unused >/dev/null
+	run_error 125 system prune </dev/null -- "answer" "--force"
 	run_status 0 davit system prune <<<n
 	[[ $stderr == "WARNING! This command removes:"*"- all stopped containers"*"- all dangling images"*"[y/N]"* ]] || fail "question"
 	container_exists ended

@@ -104,3 +104,23 @@ image_facts() { davit inspect --type image -f '{{.Id}} {{.RootFS.Layers}}' "$1";
 	run_error 125 save -o "$BATS_TEST_TMPDIR/x" nosuch -- nosuch
 	[ ! -e "$BATS_TEST_TMPDIR/x" ] || is_podman || fail "nothing half-made stays"
 }
+
+@test "a path that holds no such image: the path and what was looked for" {
+	need_davit
+	for transport in docker-archive oci-archive oci dir; do
+		run_error 125 pull "$transport:/no/such" -- "'/no/such'" "; $transport:"
+		run_error 125 run --rm "$transport:$BATS_TEST_FILENAME" true -- "$BATS_TEST_FILENAME" "; $transport:"
+		run_error 125 create "$transport:$BATS_TEST_DIRNAME" -- "$BATS_TEST_DIRNAME" "; $transport:"
+	done
+}
+
+@test "a platform that there is none of" {
+	for command in pull run create; do
+		run_error 125 $command --platform nonsense "$BUSYBOX" -- "nonsense"
+		need_davit
+		run_error 125 $command --platform nonsense "$BUSYBOX" -- "--platform" "linux/amd64"
+		run_error 125 $command --platform linux/nonsense "$BUSYBOX" -- "--platform" "no architecture"
+		run_error 125 $command --os nonsense "$BUSYBOX" -- "--os" "linux/amd64"
+		run_error 125 $command --arch nonsense "$BUSYBOX" -- "--arch" "amd64"
+	done
+}

@@ -151,7 +151,9 @@ static void test_the_best_platform_is_chosen(void **state)
 static void test_bad_platforms(void **state)
 {
 	(void)state;
-	static const char *const bad[] = { "", "/", "linux/", "a/b/c/d" };
+	static const char *const bad[] = { "",	      "/",	  "linux/",
+					   "a/b/c/d", "nonsense", "linux/nonsense",
+					   "Linux" };
 	struct oci_platform platform;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
