@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/container-end.h"
+#include "engine/container-stop.h"
 #include "engine/container.h"
 #include "engine/engine.h"
 #include "engine/skeleton.h"
@@ -25,8 +26,37 @@ static const char *const lasting[] = { "containers",   "layers",       "blobs",	
 				       "davit.db-wal", "davit.db-shm", "davit.db" };
 static const char *const passing[] = { "containers", "mounts", "warned-limits", "network.lock" };
 
+/* Each that ends and has not been waited for holds a descriptor. */
+#define ENDING_AT_ONCE 100
+
+/* They end side by side. One that others need is no exception: these are all to go. */
+static void ask_to_end(struct engine *engine, struct container_stops *stops,
+		       struct container **list, size_t count)
+{
+	const struct stop_request at_once = { 0, RESTART_END_STOPPED };
+	struct err ignored; /* told when it is removed */
+
+	for (size_t i = 0; i < count; i++)
+		(void)container_stops_ask(engine, stops, list[i], &at_once, &ignored);
+}
+
+static int remove_one(struct engine *engine, struct container_stops *stops,
+		      struct container *container, struct err *err)
+{
+	const struct stop_request at_once = { 0, RESTART_END_STOPPED };
+	int r = 0;
+
+	if (container_stops_has(stops, container))
+		r = container_stops_finish(engine, stops, container, &at_once, err);
+	if (r >= 0)
+		r = container_remove(engine, container,
+				     REMOVE_FORCE | REMOVE_VOLUMES | REMOVE_DEPENDENTS, 0, err);
+	return r == -ENOENT ? 0 : r; /* it was made with --rm, or somebody else was faster */
+}
+
 static int remove_containers(struct engine *engine, struct err *err)
 {
+	autostops struct container_stops *stops = container_stops_new();
 	struct container **list;
 	size_t count;
 	int r = container_list(engine, CONTAINER_WITH_SPEC, &list, &count, err);
@@ -38,10 +68,11 @@ static int remove_containers(struct engine *engine, struct err *err)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; r >= 0 && i < count; i++) {
-		r = container_remove(engine, list[i],
-				     REMOVE_FORCE | REMOVE_VOLUMES | REMOVE_DEPENDENTS, 0, err);
-		if (r == -ENOENT)
-			r = 0; /* somebody else was faster */
+		size_t left = count - i;
+		if (i % ENDING_AT_ONCE == 0)
+			ask_to_end(engine, stops, list + i,
+				   left < ENDING_AT_ONCE ? left : ENDING_AT_ONCE);
+		r = remove_one(engine, stops, list[i], err);
 	}
 	container_list_free(list, count);
 	return r;

@@ -300,3 +300,18 @@ as_owner() { if is_root; then "$@"; else davit unshare "$@"; fi; }
 	run_davit system check
 	assert_output ""
 }
+
+@test "system reset: containers of all kinds end side by side" {
+	need_davit
+	for i in 1 2 3 4 5; do davit run -d --name "c$i" --network none "$BUSYBOX" sleep 1000 >/dev/null; done
+	davit run -d --rm --name gone --network none "$BUSYBOX" sleep 1000 >/dev/null
+	davit run -d --restart always --name always --network none "$BUSYBOX" sleep 1000 >/dev/null
+	davit run -d --name needs --network container:c1 "$BUSYBOX" sleep 1000 >/dev/null
+	davit create --name made --network none -v /mnt "$BUSYBOX" true >/dev/null
+	davit pause c2 >/dev/null 2>&1 || :
+	davit system reset -f
+	[ -z "$(ls -A "$STORE" "$RUNDIR" 2>/dev/null | grep -v '^/\|^$')" ] || fail "$(ls -A "$STORE" "$RUNDIR")"
+	have_image "$BUSYBOX"
+	run_davit ps -aq
+	assert_output ""
+}
