@@ -107,7 +107,8 @@ void userns_parse_ranges(const char *text, const char *name, uid_t uid, struct i
 		uint32_t inside = 0;
 		if (*count)
 			inside = (*extents)[*count - 1].inside + (*extents)[*count - 1].size;
-		if (size > UINT32_MAX - 1 - inside || size > UINT32_MAX - 1 - start)
+		/* The last of all numbers is no ID. */
+		if (size > UINT32_MAX - inside || size > UINT32_MAX - start)
 			continue;
 		extent_add(extents, count, inside, start, size);
 	}

@@ -219,10 +219,13 @@ busybox_root() {
 }
 
 # bats test_tags=root
-@test "root: no range for auto is told with the remedy" {
+@test "root: no range for auto is told with the remedy, which helps" {
 	need_davit
 	grep -q ^containers: /etc/subuid && skip "this host has one"
 	run_error 125 run --rm --userns auto "$BUSYBOX" true -- "/etc/subuid" "containers:"
+	local line=$(grep -o "containers:[0-9:]*" <<<"$stderr")
+	run_status 0 with_range "${line#*:}" run --rm --network none --userns auto "$BUSYBOX" cat /proc/self/uid_map
+	assert_matches "^ +0 +2147483647 +1024"
 }
 
 # bats test_tags=user

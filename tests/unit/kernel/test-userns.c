@@ -37,9 +37,21 @@ static void test_malformed_ranges_grant_nothing(void **state)
 	size_t count = 0;
 
 	userns_parse_ranges("ann:\nann:1\nann:1:0\nann:-1:5\nann:1:5x\nann:4294967295:5\n"
-			    "ann:5:4294967290\nann::5\nann:1:2:3\n:1:2\nann",
+			    "ann:5:4294967291\nann::5\nann:1:2:3\n:1:2\nann",
 			    "ann", 1000, &extents, &count);
 	assert_int_equal(count, 0);
+	free(extents);
+}
+
+static void test_a_range_may_go_to_the_last_id(void **state)
+{
+	(void)state;
+	struct id_extent *extents = NULL;
+	size_t count = 0;
+
+	userns_parse_ranges("ann:2147483647:2147483648", "ann", 1000, &extents, &count);
+	assert_int_equal(count, 1);
+	assert_int_equal(userns_id_to_host(extents, count, 2147483647), UINT32_MAX - 1);
 	free(extents);
 }
 
@@ -90,6 +102,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ranges_follow_each_other),
 		cmocka_unit_test(test_malformed_ranges_grant_nothing),
+		cmocka_unit_test(test_a_range_may_go_to_the_last_id),
 		cmocka_unit_test(test_outcome_of_the_body_comes_back),
 		cmocka_unit_test(test_death_of_the_worker_is_an_error),
 	};
