@@ -38,6 +38,7 @@ static const struct option_spec options[] = {
 	{ "last", 'n', OPTION_INT, FIELD(last), "NUMBER", "The newest ones, running or not" },
 	{ "latest", 'l', OPTION_FLAG, FIELD(latest), NULL, "The newest one, running or not" },
 	{ "no-trunc", 0, OPTION_FLAG, FIELD(no_trunc), NULL, "Whole IDs and commands" },
+	{ "namespace", 0, OPTION_FLAG, FIELD(namespaces), NULL, "The same as --ns" },
 	{ "noheading", 0, OPTION_FLAG, FIELD(noheading), NULL, "No headings" },
 	{ "ns", 0, OPTION_FLAG, FIELD(namespaces), NULL, "Show the namespaces of their processes" },
 	{ "pod", 'p', OPTION_FLAG, FIELD(pods), NULL, "Show the pods that they belong to" },

@@ -1,5 +1,6 @@
 /* davit volume create: makes a named volume. */
 #include "cli/command.h"
+#include "cli/label-option.h"
 
 #include <errno.h>
 #include <string.h>
@@ -36,6 +37,8 @@ static int volume_create_command(struct cli *cli, void *arguments, int argc, cha
 	if (r < 0)
 		return r;
 	r = volume_backing_check(&args->options, err);
+	if (r == 0)
+		r = labels_check(&args->labels, err);
 	if (r < 0)
 		return r;
 	r = volume_create(engine, argv[0], &args->labels, &args->options, &volume, err);

@@ -1,7 +1,8 @@
 /* davit volume inspect: shows all that is known about volumes. */
-#include "cli/command.h"
+#include <errno.h>
 
 #include "base/json.h"
+#include "cli/command.h"
 #include "cli/output.h"
 #include "cli/volume-row.h"
 #include "engine/engine.h"
@@ -43,6 +44,8 @@ static int volume_inspect(struct cli *cli, void *arguments, int argc, char **arg
 	int status = EXIT_OK;
 	struct engine *engine;
 
+	if (args->all ? argc > 0 : argc == 0)
+		return err_set(err, EINVAL, "name volumes, or give --all, one of both");
 	int r = output_check_format(args->format, err);
 	if (r >= 0)
 		r = cli_engine(cli, &engine, err);
@@ -50,8 +53,6 @@ static int volume_inspect(struct cli *cli, void *arguments, int argc, char **arg
 		r = add_all(engine, for_template, rows, err);
 	if (r < 0)
 		return r;
-	if (argc == 0 && !args->all)
-		return cli_error(EXIT_ENGINE, "name a volume, or give --all");
 	for (int i = 0; i < argc; i++) {
 		autovolume struct volume *volume = NULL;
 

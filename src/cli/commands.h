@@ -85,8 +85,10 @@
 	X(volume_import)                                                                           \
 	X(volume_inspect)                                                                          \
 	X(volume_ls)                                                                               \
+	X(volume_mount)                                                                            \
 	X(volume_prune)                                                                            \
 	X(volume_rm)                                                                               \
+	X(volume_unmount)                                                                          \
 	X(wait)
 
 /* A noun under which commands are gathered: "davit volume …". */

@@ -9,6 +9,7 @@
 #include "base/strbuf.h"
 #include "cli/container-options.h"
 #include "cli/env-file.h"
+#include "cli/label-option.h"
 #include "engine/container-spec.h"
 #include "engine/engine.h"
 #include "oci/image-config.h"
@@ -110,6 +111,9 @@ int container_labels_build(struct cli *cli, struct engine *engine,
 		if (r < 0)
 			return r;
 	}
+	int r = labels_check(&args->labels, err);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < args->labels.count; i++) {
 		const char *equals = strchrnul(args->labels.items[i], '=');
 		autofree char *key =

@@ -15,6 +15,24 @@ static bool is_bind(const struct strlist *mount_options, const char *type)
 	       strlist_contains(mount_options, "rbind") || strcmp(type, "bind") == 0;
 }
 
+/* As tmpfs(5) has it: what it does not take would be told only when a container starts. */
+static int check_size(const struct strlist *mount_options, struct err *err)
+{
+	for (size_t i = 0; i < mount_options->count; i++) {
+		const char *option = mount_options->items[i];
+		if (strncmp(option, "size=", 5) != 0)
+			continue;
+		size_t digits = strspn(option + 5, "0123456789");
+		const char *unit = option + 5 + digits;
+		if (!digits || (*unit && (!strchr("kKmMgG%", *unit) || unit[1])))
+			return err_set(err, EINVAL,
+				       "'%s' of a volume is no size; write a number of bytes, with "
+				       "k, m, g or %%, such as size=64m",
+				       option);
+	}
+	return 0;
+}
+
 static int read_options(const struct strlist *options, struct strlist *mount_options,
 			const char **ret_backing, struct err *err)
 {
@@ -46,7 +64,7 @@ static int read_options(const struct strlist *options, struct strlist *mount_opt
 	}
 	if (strcmp(type, "tmpfs") == 0) {
 		*ret_backing = "tmpfs";
-		return 0;
+		return check_size(mount_options, err);
 	}
 	return err_set(err, ENOTSUP,
 		       "volumes of type '%s' are not there yet; mount it on the host, and give -o "

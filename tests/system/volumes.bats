@@ -379,3 +379,41 @@ text"
 	assert_output "$volume"
 	davit volume rm "$volume" named >/dev/null
 }
+
+@test "volume mount tells where the content is" {
+	davit run --rm --network none -v data:/mnt "$BUSYBOX" sh -c 'echo text >/mnt/file'
+	if is_root; then
+		run_davit volume mount data
+		[ "$(cat "$output/file")" = text ] || fail "the content"
+		run_davit volume unmount data
+		assert_output data
+	else
+		run_error 125 volume mount data -- "unshare"
+		need_davit
+		run_davit unshare sh -c "cat \"\$('$DAVIT' --root '$STORE' --runroot '$RUNDIR' volume mount data)/file\""
+		assert_output text
+	fi
+	need_davit
+	is_root || { davit volume rm data >/dev/null; return 0; }
+	run_error 125 volume mount data nosuch -- "nosuch"
+	davit volume create -o type=tmpfs -o device=tmpfs memory >/dev/null
+	run_error 125 volume mount memory -- "memory" "exec"
+	mkdir "$BATS_TEST_TMPDIR/place"
+	davit volume create -o type=none -o "device=$BATS_TEST_TMPDIR/place" -o o=bind elsewhere >/dev/null
+	run_davit volume mount elsewhere
+	assert_output "$BATS_TEST_TMPDIR/place"
+	davit volume rm data memory elsewhere >/dev/null
+}
+
+@test "volumes and labels that cannot be" {
+	for size in x 10x -1 1mm; do
+		run_error 125 volume create -o type=tmpfs -o device=tmpfs -o "o=size=$size" bad -- "size"
+	done
+	run_error 125 volume create --label =x bad -- "label" "=x"
+	run_error 125 create --label =x "$BUSYBOX" true -- "label" "=x"
+	run_error 125 volume inspect --all data -- "--all|all"
+	run_davit volume ls -q --filter name=bad
+	assert_output ""
+	run_davit ps -a --namespace
+	assert_contains CGROUPNS
+}
