@@ -24,7 +24,8 @@ static const struct option_spec options[] = {
 	{ "latest", 'l', OPTION_FLAG, FIELD(latest), NULL, "The one that was made last" },
 	{ "running", 0, OPTION_FLAG, FIELD(running), NULL, "Every container that runs" },
 	{ "time", 't', OPTION_INT, FIELD(timeout_sec), "SECONDS",
-	  "How long to wait before SIGKILL; the container's own is 10", .initial = "-1" },
+	  "How long to wait before SIGKILL; the container's own is 10", .initial = "-1",
+	  .traits = OPTION_FROM_ZERO },
 	OPTION_END,
 };
 

@@ -30,7 +30,7 @@ static const struct option_spec options[] = {
 	{ "latest", 'l', OPTION_FLAG, FIELD(latest), NULL, "The one that was made last" },
 	{ "time", 't', OPTION_INT, FIELD(timeout_sec), "SECONDS",
 	  "With --force: how long to wait before SIGKILL; the container's own is 10",
-	  .initial = "-1" },
+	  .initial = "-1", .traits = OPTION_FROM_ZERO },
 	{ "volumes", 'v', OPTION_FLAG, FIELD(volumes), NULL, "Remove its anonymous volumes too" },
 	OPTION_END,
 };

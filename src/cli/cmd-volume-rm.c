@@ -20,7 +20,7 @@ static const struct option_spec options[] = {
 	  "Remove the containers that have it too; a missing one is no error" },
 	{ "time", 't', OPTION_INT, FIELD(timeout_sec), "SECONDS",
 	  "With --force: how long to wait before SIGKILL; the container's own is 10",
-	  .initial = "-1" },
+	  .initial = "-1", .traits = OPTION_FROM_ZERO },
 	OPTION_END,
 };
 

@@ -49,8 +49,8 @@ static int change_duration(const char *option, const char *text, int64_t least_n
 	if (r < 0)
 		return err_wrap(err, "--%s", option);
 	if (usec > INT64_MAX / 1000 || usec * 1000 < least_nsec)
-		return err_set(err, EINVAL, "--%s %s is out of range; give at least %lld s", option,
-			       text, (long long)(least_nsec / NSEC_PER_SEC));
+		return err_set(err, EINVAL, "--%s %s is out of range; give at least %g s", option,
+			       text, (double)least_nsec / NSEC_PER_SEC);
 	*nsec = usec * 1000;
 	return 0;
 }

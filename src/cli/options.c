@@ -234,6 +234,8 @@ static int take_value(struct option_parser *parser, const struct found *found, c
 	const struct option_spec *spec = found->spec;
 	int r = store(parser, spec, found->field, text, err);
 
+	if (r == 0 && spec->traits & OPTION_FROM_ZERO && *(int64_t *)found->field < 0)
+		r = err_set(err, EINVAL, "give a number from 0 on");
 	if (r < 0) {
 		if (spec->short_name)
 			return err_wrap(err, "invalid argument \"%s\" for \"-%c, --%s\" flag", text,

@@ -39,6 +39,8 @@ enum option_traits {
 	OPTION_MINUS_ONE = 1 << 2,  /* BYTES: -1 is allowed and means unlimited */
 	OPTION_NEEDS_ROOT = 1 << 3, /* only works for root; --help says so */
 	OPTION_TOP_ONLY = 1 << 4,   /* global option that is not understood behind a command */
+	OPTION_FROM_ZERO =
+		1 << 5, /* INT: the user may give no negative number; .initial may be one */
 };
 
 /* Where completion takes names from that only the engine knows. */

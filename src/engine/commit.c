@@ -29,7 +29,6 @@
 #include "engine/new-layer.h"
 #include "kernel/pidfd.h"
 #include "kernel/userns.h"
-#include "oci/image-instruction.h"
 #include "oci/manifest.h"
 #include "store/store.h"
 
@@ -76,7 +75,7 @@ static int make_settings(struct commit *commit, struct err *err)
 	struct json_object *config = image_draft_run_config(commit->draft);
 	r = commit_config_fill(config, commit->spec, options->include_volumes, err);
 	for (size_t i = 0; r == 0 && i < options->changes->count; i++)
-		r = image_instruction_apply(config, options->changes->items[i], err);
+		r = image_draft_change(config, options->changes->items[i], err);
 	image_draft_describe(commit->draft, options->author,
 			     options->is_docker ? options->message : NULL);
 	if (options->is_docker)

@@ -10,6 +10,8 @@
 #include "base/sha256.h"
 #include "engine/engine.h"
 #include "engine/image.h"
+#include "engine/signals.h"
+#include "oci/image-instruction.h"
 #include "oci/manifest.h"
 #include "oci/timestamp.h"
 #include "store/blob.h"
@@ -125,6 +127,20 @@ struct json_object *image_draft_document(struct image_draft *draft)
 struct json_object *image_draft_run_config(struct image_draft *draft)
 {
 	return json_need_object(draft->document, "config");
+}
+
+int image_draft_change(struct json_object *run_config, const char *instruction, struct err *err)
+{
+	int r = image_instruction_apply(run_config, instruction, err);
+	const char *signal = json_get_string(run_config, "StopSignal", NULL);
+
+	if (r == 0 && signal &&
+	    strncasecmp(instruction + strspn(instruction, " \t"), "STOPSIGNAL", 10) == 0 &&
+	    signal_from_name(signal) < 0)
+		return err_set(err, EINVAL,
+			       "invalid change \"%s\" - '%s' is no signal; see signal(7)",
+			       instruction, signal);
+	return r;
 }
 
 void image_draft_describe(struct image_draft *draft, const char *author, const char *comment)

@@ -2,7 +2,7 @@
  *
  *	struct image_draft *draft = image_draft_new(&platform);		// or
  *	image_draft_from_image(engine, image, &draft, err);
- *	image_instruction_apply(image_draft_run_config(draft), "CMD [\"sh\"]", err);
+ *	image_draft_change(image_draft_run_config(draft), "CMD [\"sh\"]", err);
  *	image_draft_add_layer(draft, &layer, &history);
  *	image_draft_record(engine, draft, "localhost/web:latest", &id, err);
  */
@@ -39,6 +39,9 @@ static inline void image_draft_free_auto(struct image_draft **at)
 /* The whole document, and what a container of it runs ("config"); borrowed. */
 struct json_object *image_draft_document(struct image_draft *draft);
 struct json_object *image_draft_run_config(struct image_draft *draft);
+
+/* image_instruction_apply(), which does not know what signals there are. */
+int image_draft_change(struct json_object *run_config, const char *instruction, struct err *err);
 
 /* Who made it, and what Docker's kind of configuration says about it; NULL: nobody, nothing. */
 void image_draft_describe(struct image_draft *draft, const char *author, const char *comment);

@@ -7,7 +7,6 @@
 #include "engine/event.h"
 #include "engine/image-draft.h"
 #include "engine/new-layer.h"
-#include "oci/image-instruction.h"
 #include "store/store.h"
 
 static int add_layer(struct engine *engine, int fd, const struct import_options *options,
@@ -38,8 +37,8 @@ int image_import(struct engine *engine, int fd, const struct import_options *opt
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < options->changes->count; i++)
-		r = image_instruction_apply(image_draft_run_config(draft),
-					    options->changes->items[i], err);
+		r = image_draft_change(image_draft_run_config(draft), options->changes->items[i],
+				       err);
 	if (r == 0)
 		r = engine_store(engine, &store, err);
 	/* Until the image is recorded nobody sweeps its parts away. */

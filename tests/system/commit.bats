@@ -265,5 +265,7 @@ of_image() { davit image inspect --format "{{$1}}" made:1; }
 	for retries in 3x -1 "" 99999999999; do
 		run_error 125 commit --change "HEALTHCHECK --retries=$retries CMD true" c localhost/other -- "'$retries'" "--retries=3"
 	done
-	davit rmi localhost/made >/dev/null
+	run_error 125 commit --change "STOPSIGNAL nosuch" c localhost/other -- "STOPSIGNAL" "nosuch"
+	davit commit -q --change "STOPSIGNAL RTMIN+3" c localhost/made >/dev/null
+	davit rmi -f localhost/made >/dev/null
 }

@@ -136,3 +136,14 @@ b 7" ]'
 	container_gone c
 	container_exists e
 }
+
+@test "times that cannot be" {
+	davit create --name c --network none "$BUSYBOX" true >/dev/null
+	for command in stop restart "rm -f"; do
+		run_error 125 $command -t -5 c -- "-5" "time"
+		run_error 125 $command -t x c -- "time"
+	done
+	container_exists c
+	need_davit
+	run_error 125 create --health-cmd true --health-interval 0s "$BUSYBOX" -- "--health-interval" "0.1 s"
+}
