@@ -134,7 +134,8 @@ static int run_nft(const char *script, struct err *err)
 			"or use --network host or none");
 	char *line = complaint.data ? complaint.data : (char *)"no reason given";
 	line[strcspn(line, "\n")] = '\0';
-	return err_set(err, EIO, "load nftables rules: nft: %s", line);
+	return err_set(err, EIO,
+		       "load nftables rules: nft: %s; --network host and none need no rules", line);
 }
 
 bool firewall_needs_exceptions(struct nftables *nftables)

@@ -289,3 +289,15 @@ while True: print(s.recv(99))' >/dev/null
 	run_error 125 run --rm --network none --hosts-file none --no-hosts "$BUSYBOX" true -- "contradict"
 	run_error 125 run --rm --network none --add-host x:y "$BUSYBOX" true -- "x:y" "IP address"
 }
+
+# bats test_tags=root
+@test "an nft that is missing or refuses: the error names it and the remedy" {
+	local program
+	printf '#!/bin/sh\necho "Error: Operation not supported" >&2\nexit 1\n' >"$BATS_TEST_TMPDIR/refuses"
+	chmod 755 "$BATS_TEST_TMPDIR/refuses"
+	for program in /dev/null "$BATS_TEST_TMPDIR/refuses"; do
+		run -125 --separate-stderr unshare --mount --net bash -c 'mount --bind "$1" "$(command -v nft)" && shift && exec "$@"' - \
+			"$program" "$DAVIT" --root "$STORE" --runroot "$RUNDIR" run --rm --network bridge "$BUSYBOX" true
+		[[ $stderr == *nft* && $stderr == *"--network host"* ]] || fail "$program: $stderr"
+	done
+}
