@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/space.h"
 
 int output_file_open(struct output_file *file, const char *path, struct err *err)
 {
@@ -42,6 +43,10 @@ int output_file_close(struct output_file *file, int result, struct err *err)
 		result = err_errno(err, "move the archive to '%s'", file->path);
 	if (file->aside && result < 0)
 		(void)unlink(file->aside);
+	if (file->path && result < 0 && space_is_short(err->code))
+		(void)err_wrap(err, "write '%s'", file->path);
+	if (result < 0)
+		(void)space_remedy(SPACE_ELSEWHERE, err);
 	free(file->aside);
 	free(file->path);
 	return result;

@@ -20,6 +20,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/space.h"
 #include "engine/container-inside.h"
 #include "engine/container-layers.h"
 #include "engine/container-own-layers.h"
@@ -343,7 +344,7 @@ static int judge(int read_result, const struct err *read_err, int written,
 		*err = *read_err;
 	else
 		*err = *write_err;
-	return -err->code;
+	return space_remedy(SPACE_ELSEWHERE, err);
 }
 
 static void add_results(int fd, struct copy_result *result)

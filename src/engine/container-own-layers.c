@@ -214,6 +214,7 @@ static int delete_with_layers(struct store *store, struct engine *engine,
 	autostrlist struct strlist ids = STRLIST_EMPTY;
 	struct database *db = store_database(store);
 
+	database_makes_room(db);
 	int r = database_begin(db, err);
 	if (r < 0)
 		return r;

@@ -333,6 +333,7 @@ static int delete_snapshot(struct database *db, const char *id, const char *tag,
 {
 	autostatement struct statement *remove = NULL;
 
+	database_makes_room(db);
 	int r = database_begin(db, err);
 	if (r < 0)
 		return r;

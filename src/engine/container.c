@@ -461,6 +461,17 @@ int container_settle(struct engine *engine, struct container *container, struct 
 		       : 0;
 }
 
+/* The disk may be full when something ends or goes. */
+static int make_room(struct engine *engine, struct err *err)
+{
+	struct database *db;
+
+	int r = engine_database(engine, &db, err);
+	if (r == 0)
+		database_makes_room(db);
+	return r;
+}
+
 static int run_statement(struct engine *engine, const char *sql, const char *id,
 			 const int64_t *values, int count, struct err *err)
 {
@@ -494,11 +505,12 @@ int container_set_exited(struct engine *engine, const char *id, int exit_code, b
 {
 	const int64_t values[] = { exit_code, oom_killed, finished_nsec };
 
-	return run_statement(engine,
-			     "UPDATE containers SET state = 'exited', exit_code = ?2, oom_killed = "
-			     "?3, finished_nsec = ?4 "
-			     "WHERE id = ?1",
-			     id, values, 3, err);
+	int r = make_room(engine, err);
+	return r < 0 ? r
+		     : run_statement(engine,
+				     "UPDATE containers SET state = 'exited', exit_code = ?2, "
+				     "oom_killed = ?3, finished_nsec = ?4 WHERE id = ?1",
+				     id, values, 3, err);
 }
 
 int container_set_starting_again(struct engine *engine, const char *id, int exit_code,
@@ -515,8 +527,11 @@ int container_set_starting_again(struct engine *engine, const char *id, int exit
 
 int container_set_stopped_by_user(struct engine *engine, const char *id, struct err *err)
 {
-	return run_statement(engine, "UPDATE containers SET stopped_by_user = 1 WHERE id = ?1", id,
-			     NULL, 0, err);
+	int r = make_room(engine, err);
+	return r < 0 ? r
+		     : run_statement(engine,
+				     "UPDATE containers SET stopped_by_user = 1 WHERE id = ?1", id,
+				     NULL, 0, err);
 }
 
 int container_set_created(struct engine *engine, const char *id, struct err *err)
@@ -528,7 +543,9 @@ int container_set_created(struct engine *engine, const char *id, struct err *err
 
 int container_delete_row(struct engine *engine, const char *id, struct err *err)
 {
-	int r = run_statement(engine, "DELETE FROM containers WHERE id = ?1", id, NULL, 0, err);
+	int r = make_room(engine, err);
+	if (r == 0)
+		r = run_statement(engine, "DELETE FROM containers WHERE id = ?1", id, NULL, 0, err);
 
 	return r == -ENOENT ? err_set(err, EBUSY, "container '%s' is needed by others", id) : r;
 }

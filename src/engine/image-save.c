@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/space.h"
 #include "base/progress.h"
 #include "base/random.h"
 #include "base/sha256.h"
@@ -363,6 +364,7 @@ static int save_archive(struct save *save, const char *path, struct err *err)
 		r = err_errno(err, "create '%s'", path);
 	if (r < 0) {
 		(void)unlink(aside); /* the failure itself is the one to tell */
+		(void)space_remedy(SPACE_ELSEWHERE, err);
 		return err_wrap(err, "save to '%s'", path);
 	}
 	return 0;
@@ -391,6 +393,7 @@ static int save_directory(struct save *save, const char *path, struct err *err)
 		struct err ignored = { 0 };
 		if (is_new)
 			(void)file_remove_tree(AT_FDCWD, path, &ignored);
+		(void)space_remedy(SPACE_ELSEWHERE, err);
 		return err_wrap(err, "save to '%s'", path);
 	}
 	return 0;

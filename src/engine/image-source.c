@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/space.h"
 #include "base/progress.h"
 #include "base/random.h"
 #include "oci/image-config.h"
@@ -181,8 +182,10 @@ static int stage_file(struct image_source *source, struct tar_reader *reader,
 				       file->path);
 		sha256_update(hash, data, (size_t)size);
 		int r = fd_write_all(fd, data, (size_t)size);
-		if (r < 0)
-			return err_set(err, -r, "unpack '%s': %s", file->path, strerror(-r));
+		if (r < 0) {
+			(void)space_error(SPACE_STORE, -r, err);
+			return err_wrap(err, "unpack '%s'", file->path);
+		}
 		done += (uint64_t)size;
 		*total += size;
 		progress_update(source->progress, item, *total, "read");

@@ -191,7 +191,7 @@ static int adopt(struct work *work, struct layer *layer, struct err *err)
 	registry_blob_name(layer->blob->digest, name);
 	int r = blob_adopt(work->store, dir_fd, name, layer->blob->digest, err);
 	layer->is_adopted = r >= 0;
-	return r;
+	return r < 0 ? err_wrap(err, "keep blob '%s'", layer->blob->digest) : r;
 }
 
 static int finish_if_complete(struct work *work, struct layer *layer, struct err *err)
@@ -202,7 +202,7 @@ static int finish_if_complete(struct work *work, struct layer *layer, struct err
 	if (!layer->was_recorded)
 		r = layer_record(work->store, layer->diff_id, (int64_t)layer->content_bytes, err);
 	if (r < 0)
-		return r;
+		return err_wrap(err, "record layer '%s'", layer->diff_id);
 	layer->state = LAYER_DONE;
 	store_unlock(work->store, "layer", layer->diff_id + 7, &layer->lock_fd);
 	fd_close(&layer->blob_fd);

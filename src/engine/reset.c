@@ -20,10 +20,11 @@
 
 /* What davit makes in its roots. The database comes last: while it is there, a reset that was
  * interrupted can be told from a directory that is none of ours. */
-static const char *const lasting[] = { "containers",   "layers",       "blobs",	      "volumes",
-				       "cache",	       "tmp",	       SKELETON_NAME, "locks",
-				       "secrets",      "events",       "snapshots",   "runroot",
-				       "davit.db-wal", "davit.db-shm", "davit.db" };
+static const char *const lasting[] = {
+	"containers",	"layers",	"blobs",	  "volumes", "cache",	  "tmp",
+	SKELETON_NAME,	"locks",	"secrets",	  "events",  "snapshots", "runroot",
+	"davit.db-wal", "davit.db-shm", "davit.db-spare", "davit.db"
+};
 static const char *const passing[] = { "containers", "mounts", "warned-limits", "network.lock" };
 
 /* Each that ends and has not been waited for holds a descriptor. */

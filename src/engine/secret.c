@@ -387,6 +387,7 @@ static int delete_row(struct database *db, const char *id, struct err *err)
 {
 	autostatement struct statement *statement = NULL;
 
+	database_makes_room(db);
 	int r = database_prepare(db, "DELETE FROM secrets WHERE id = ?", &statement, err);
 	if (r < 0)
 		return r;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,6 +53,9 @@ static int write_archive(void *arg, struct err *err)
 {
 	const struct job *job = arg;
 	const struct tar_tree_options options = { .flags = TAR_TREE_ONE_FILE_SYSTEM };
+
+	/* In a process of its own, whose death nobody would understand. */
+	(void)sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);
 
 	autoclose int root_fd = open_content(job, err);
 	return root_fd < 0 ? root_fd : tar_tree_write(root_fd, &options, job->fd, NULL, err);

@@ -301,6 +301,7 @@ static int put_away(struct database *db, int volumes_fd, const char *name, struc
 	char gone[sizeof(GONE_PREFIX) + 16] = GONE_PREFIX;
 
 	random_hex(gone + strlen(GONE_PREFIX), 8);
+	database_makes_room(db);
 	int r = database_begin(db, err);
 	if (r < 0)
 		return r;

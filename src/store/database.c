@@ -28,7 +28,9 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/space.h"
 #include "store/database-index.h"
+#include "store/database-spare.h"
 #include "store/store-internal.h"
 
 #define BUSY_TIMEOUT_MSEC 10000
@@ -65,8 +67,8 @@ static int database_error(struct database *db, int code, struct err *err)
 		number = code == SQLITE_CONSTRAINT_FOREIGNKEY ? ENOENT : EEXIST;
 		break;
 	case SQLITE_FULL:
-		number = ENOSPC;
-		break;
+		(void)space_error(SPACE_STORE, ENOSPC, err);
+		return err_wrap(err, "state database '%s'", db->path);
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
 	case SQLITE_AUTH:
@@ -88,6 +90,10 @@ static int database_error(struct database *db, int code, struct err *err)
 		number = sqlite3_system_errno(db->handle);
 		if (number == 0)
 			number = EIO;
+		if (space_is_short(number)) {
+			(void)space_error(SPACE_STORE, number, err);
+			return err_wrap(err, "state database '%s'", db->path);
+		}
 		return err_set(err, number, "state database '%s': %s: %s", db->path,
 			       sqlite3_errmsg(db->handle), strerror(number));
 	case SQLITE_NOMEM:
@@ -110,6 +116,12 @@ int database_execute(struct database *db, const char *sql, struct err *err)
 int database_sync_commits(struct database *db, struct err *err)
 {
 	return database_execute(db, "PRAGMA synchronous=FULL", err);
+}
+
+void database_makes_room(struct database *db)
+{
+	(void)db; /* SQLite's system calls do not know whose they are: it is of the process */
+	database_spare_allow();
 }
 
 int64_t database_changes(struct database *db)
@@ -189,6 +201,7 @@ int database_open(const char *path, struct database **ret_db, struct err *err)
 	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	database_index_keep(db->path);
+	database_spare_watch(db->path);
 	int code = sqlite3_open_v2(
 		path, &db->handle,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
@@ -222,6 +235,7 @@ int database_open(const char *path, struct database **ret_db, struct err *err)
 		r = migrate(db, err);
 		if (r < 0)
 			return r;
+		database_spare_make();
 	}
 	*ret_db = take_ptr(&db);
 	return 0;
@@ -241,6 +255,7 @@ static void fold_log(struct database *db)
 	if (sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
 	    SQLITE_OK)
 		(void)database_execute(db, "UPDATE checkpoints SET count = count + 1", &ignored);
+	database_spare_make();
 }
 
 void database_close(struct database *db)
@@ -257,9 +272,11 @@ void database_close(struct database *db)
 	if (db->handle && db->path) {
 		database_rollback(db);
 		fold_log(db);
+		database_spare_restore();
 	}
 	(void)sqlite3_close(db->handle);
 	database_index_keep(NULL);
+	database_spare_watch(NULL);
 	free(db->path);
 	free(db);
 	errno = saved_errno;

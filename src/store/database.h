@@ -55,6 +55,9 @@ static inline void database_rollback_auto(struct database **at)
  * about to be renamed, which a power cut must not lose while the rename stays. */
 int database_sync_commits(struct database *db, struct err *err);
 
+/* From now on this process removes, or tells how something ended: it may go on where the disk is full. */
+void database_makes_room(struct database *db);
+
 /* Run statements that take no values and give no rows. */
 int database_execute(struct database *db, const char *sql, struct err *err);
 

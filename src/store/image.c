@@ -636,6 +636,7 @@ int image_tag(struct store *store, const struct image *image, const char *name, 
 
 int image_untag(struct store *store, const struct image *image, const char *name, struct err *err)
 {
+	database_makes_room(store_database(store));
 	int r = RUN(store, "DELETE FROM image_names WHERE name = ? AND image_id = ?", err, name,
 		    image->id);
 
@@ -667,6 +668,7 @@ int image_delete(struct store *store, const struct image *image, struct err *err
 	struct database *db = store_database(store);
 	autostrlist struct strlist users = STRLIST_EMPTY, layers = STRLIST_EMPTY,
 				   blobs = STRLIST_EMPTY;
+	database_makes_room(db);
 	int layers_fd = store_directory(store, STORE_LAYERS, err);
 	int blobs_fd = layers_fd < 0 ? layers_fd : store_directory(store, STORE_BLOBS, err);
 	int r = blobs_fd < 0 ? blobs_fd : database_begin(db, err);

@@ -314,6 +314,7 @@ static int sweep_unreferenced(struct store *store, const char *select, const cha
 	int dir_fd = store_directory(store, directory, err);
 	int r = dir_fd;
 
+	database_makes_room(store->db);
 	if (r >= 0)
 		r = database_begin(store->db, err);
 	if (r < 0)

@@ -1,6 +1,7 @@
 /* The store: ROOT, the directory of everything that lasts.
  *
  *	davit.db                    the state database
+ *	davit.db-spare              room for removals on a full disk
  *	blobs/sha256/HEX            manifests, configurations and layers as they came
  *	layers/HEX/diff             unpacked layers, by diff ID
  *	containers/ID, volumes/NAME by their own modules
