@@ -22,6 +22,14 @@ deps:
 $(BUILD)/build.ninja: | deps
 	@$(MESON) setup $(BUILD) --prefix $(PREFIX) $(MESON_OPTIONS)
 
+# A build directory keeps its prefix until another one is named.
+ifneq ($(origin PREFIX),file)
+.PHONY: prefix
+prefix: $(BUILD)/build.ninja
+	@$(MESON) configure $(BUILD) --prefix $(PREFIX)
+all: prefix
+endif
+
 demo: all
 	@tools/demo $(BUILD)
 
