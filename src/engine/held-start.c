@@ -6,13 +6,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/local-socket.h"
 #include "base/mem.h"
 #include "engine/container-end.h"
 #include "engine/container-restart.h"
@@ -31,32 +31,11 @@
 
 /* ---- the socket ---- */
 
-typedef int socket_act(int fd, const struct sockaddr *address, socklen_t size);
-
-/* Run directories can be deeper than the 107 bytes of a socket's path. */
-static int act_on_socket(const char *run_dir, socket_act *act, int flags)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	autoclose int run_dir_fd = open(run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	autoclose int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" SOCKET_FILE,
-		 run_dir_fd);
-	if (run_dir_fd < 0 || fd < 0 ||
-	    act(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		return -errno;
-	return take_fd(&fd);
-}
-
-static int make_socket(int fd, const struct sockaddr *address, socklen_t size)
-{
-	(void)unlink(((const struct sockaddr_un *)address)->sun_path); /* of an earlier start */
-	return fchmod(fd, 0600) < 0 || bind(fd, address, size) < 0 ? -1 : listen(fd, 8);
-}
-
 int held_start_listen(const char *run_dir, struct err *err)
 {
-	int fd = act_on_socket(run_dir, make_socket, 0);
+	autoclose int run_dir_fd = open(run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = run_dir_fd < 0 ? -errno
+				: local_socket_listen(SOCK_SEQPACKET, run_dir_fd, SOCKET_FILE, 8);
 
 	return fd < 0 ? err_set(err, -fd, "make the socket '%s/" SOCKET_FILE "': %s", run_dir,
 				strerror(-fd))
@@ -70,7 +49,7 @@ bool held_start_waits(const char *run_dir)
 
 	if (access(path, F_OK) < 0)
 		return false;
-	autoclose int fd = act_on_socket(run_dir, connect, SOCK_NONBLOCK);
+	autoclose int fd = local_socket_connect(SOCK_SEQPACKET | SOCK_NONBLOCK, AT_FDCWD, path);
 	return fd >= 0 || fd == -EAGAIN; /* more ask at once than it hears */
 }
 
@@ -85,7 +64,8 @@ static void remove_socket(const char *run_dir)
 
 static int open_socket(const struct start *start, struct err *err)
 {
-	int fd = act_on_socket(start->run_dir, connect, 0);
+	autofree char *path = path_join(start->run_dir, SOCKET_FILE);
+	int fd = local_socket_connect(SOCK_SEQPACKET, AT_FDCWD, path);
 
 	if (fd >= 0)
 		return fd;

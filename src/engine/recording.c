@@ -10,12 +10,12 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/fd-pass.h"
 #include "base/fd.h"
+#include "base/local-socket.h"
 #include "base/mem.h"
 #include "base/strlist.h"
 #include "engine/capability-use.h"
@@ -90,14 +90,6 @@ int recording_plan(const struct container_spec *spec, struct oci_runtime_config 
 
 /* ---- the recorder ---- */
 
-static void socket_address(int run_dir_fd, struct sockaddr_un *address)
-{
-	/* Run directories can be deeper than the 107 bytes of a socket's path. */
-	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/" SOCKET_FILE,
-		 run_dir_fd);
-}
-
 static int open_directory(const char *path, struct err *err)
 {
 	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -106,15 +98,9 @@ static int open_directory(const char *path, struct err *err)
 
 static int listen_for_others(int run_dir_fd, struct err *err)
 {
-	struct sockaddr_un address;
-	autoclose int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int fd = local_socket_listen(SOCK_SEQPACKET, run_dir_fd, SOCKET_FILE, 16);
 
-	socket_address(run_dir_fd, &address);
-	(void)unlinkat(run_dir_fd, SOCKET_FILE, 0); /* of an earlier run */
-	if (fd < 0 || fchmod(fd, 0600) < 0 ||
-	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 16) < 0)
-		return err_errno(err, "make the recorder's socket");
-	return take_fd(&fd);
+	return fd < 0 ? err_set(err, -fd, "make the recorder's socket: %s", strerror(-fd)) : fd;
 }
 
 static int open_lock(int run_dir_fd, struct err *err)
@@ -214,18 +200,14 @@ int recording_take_other(void *data, const struct runtime_child *child, int list
 			 struct err *err)
 {
 	const struct recording *recording = data;
-	struct sockaddr_un address;
 
 	if (!recording_is_wanted(recording->spec))
 		return pass_to_agent(recording, child, "running", listener_fd, err);
 	autoclose int run_dir_fd = open_directory(recording->run_dir, err);
 	if (run_dir_fd < 0)
 		return run_dir_fd;
-	autoclose int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	socket_address(run_dir_fd, &address);
-	int r = fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0
-			? -errno
-			: (int)fd_send(fd, "l", 1, listener_fd);
+	autoclose int fd = local_socket_connect(SOCK_SEQPACKET, run_dir_fd, SOCKET_FILE);
+	int r = fd < 0 ? fd : (int)fd_send(fd, "l", 1, listener_fd);
 	if (r < 0)
 		return err_set(err, -r,
 			       "the recorder of the container does not answer: %s; was it killed?",

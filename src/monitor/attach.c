@@ -22,12 +22,12 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/local-socket.h"
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "base/strlist.h"
@@ -392,16 +392,10 @@ static void run(struct attach *a)
 
 int attach_connect(int run_dir_fd, struct err *err)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	autoclose int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int fd = local_socket_connect(SOCK_SEQPACKET, run_dir_fd, MONITOR_FILE_ATTACH);
 
-	if (fd < 0)
-		return err_errno(err, "make attach socket");
-	snprintf(address.sun_path, sizeof(address.sun_path),
-		 "/proc/self/fd/%d/" MONITOR_FILE_ATTACH, run_dir_fd);
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return err_errno(err, "connect to the container's monitor");
-	return take_fd(&fd);
+	return fd < 0 ? err_set(err, -fd, "connect to the container's monitor: %s", strerror(-fd))
+		      : fd;
 }
 
 int attach_run(const struct attach_options *options, struct attach_outcome *ret_outcome,

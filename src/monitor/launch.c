@@ -9,11 +9,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/local-socket.h"
 #include "base/mem.h"
 #include "base/strlist.h"
 #include "monitor/protocol.h"
@@ -24,21 +24,11 @@
 
 int monitor_listen(int run_dir_fd, struct err *err)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	autoclose int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int fd = local_socket_listen(SOCK_SEQPACKET, run_dir_fd, MONITOR_FILE_ATTACH, 16);
 
-	if (fd < 0)
-		return err_errno(err, "make attach socket");
-	/* Run directories can be deeper than the 107 bytes of a socket's path. */
-	snprintf(address.sun_path, sizeof(address.sun_path),
-		 "/proc/self/fd/%d/" MONITOR_FILE_ATTACH, run_dir_fd);
-	(void)unlinkat(run_dir_fd, MONITOR_FILE_ATTACH, 0); /* of an earlier run */
-	/* The mode of the socket becomes that of its file, so there is no moment at which others
-	 * may connect. */
-	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    listen(fd, 16) < 0)
-		return err_errno(err, "make attach socket in the run directory");
-	return take_fd(&fd);
+	return fd < 0 ? err_set(err, -fd, "make attach socket in the run directory: %s",
+				strerror(-fd))
+		      : fd;
 }
 
 int monitor_socketpair(int ret_fds[2], struct err *err)

@@ -13,7 +13,6 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/local-socket.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "kernel/cgroup.h"
@@ -326,35 +326,22 @@ struct json_object *container_state(const struct container *container)
 
 /* ---- the socket ---- */
 
-/* Paths may be longer than the 107 bytes of a socket's. */
-static void socket_address(const struct container *container, struct sockaddr_un *address)
-{
-	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/" SOCKET_FILE,
-		 container->directory_fd);
-}
-
 int container_listen(const struct container *container, struct err *err)
 {
-	struct sockaddr_un address;
-	autoclose int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int fd = local_socket_listen(SOCK_SEQPACKET, container->directory_fd, SOCKET_FILE, 8);
 
-	socket_address(container, &address);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    listen(fd, 8) < 0)
-		return err_errno(err, "make the socket '%s/" SOCKET_FILE "'", container->directory);
-	return take_fd(&fd);
+	return fd < 0 ? err_set(err, -fd, "make the socket '%s/" SOCKET_FILE "': %s",
+				container->directory, strerror(-fd))
+		      : fd;
 }
 
 int container_connect(const struct container *container, struct err *err)
 {
-	struct sockaddr_un address;
-	autoclose int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int fd = local_socket_connect(SOCK_SEQPACKET, container->directory_fd, SOCKET_FILE);
 
-	socket_address(container, &address);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return err_errno(err, "connect to '%s/" SOCKET_FILE "'", container->directory);
-	return take_fd(&fd);
+	return fd < 0 ? err_set(err, -fd, "connect to '%s/" SOCKET_FILE "': %s",
+				container->directory, strerror(-fd))
+		      : fd;
 }
 
 void container_unlink_socket(const struct container *container)

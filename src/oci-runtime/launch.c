@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/fd-pass.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/local-socket.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "kernel/caps.h"
@@ -109,17 +109,11 @@ int launch_write_pid_file(const char *path, int pid, struct err *err)
 
 static int connect_console(const char *path, struct err *err)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	autoclose int path_fd = open(path, O_PATH | O_CLOEXEC);
+	int fd = local_socket_connect(SOCK_STREAM, AT_FDCWD, path);
 
-	if (path_fd < 0)
-		return err_errno(err, "console socket '%s'", path);
-	/* Its path may be longer than the 107 bytes of a socket's. */
-	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d", path_fd);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return err_errno(err, "connect to the console socket '%s'", path);
-	return take_fd(&fd);
+	return fd < 0 ? err_set(err, -fd, "connect to the console socket '%s': %s", path,
+				strerror(-fd))
+		      : fd;
 }
 
 int launch_send_console(const char *socket_path, struct runtime_child *child, struct err *err)

@@ -5,34 +5,26 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/fd-pass.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/local-socket.h"
 #include "oci/runtime-config.h"
 #include "oci/runtime-state.h"
 #include "runtime/runtime.h"
 
 static int connect_agent(const char *path, struct err *err)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	autoclose int path_fd = open(path, O_PATH | O_CLOEXEC);
+	int fd = local_socket_connect(SOCK_STREAM, AT_FDCWD, path);
 
-	/* Its path may be longer than the 107 bytes of a socket's. */
-	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d", path_fd);
-	if (path_fd < 0 || fd < 0 ||
-	    connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		int code = errno;
-		return err_set(err, code,
-			       "linux.seccomp.listenerPath '%s': %s; is the agent running that "
-			       "listens there?",
-			       path, strerror(code));
-	}
-	return take_fd(&fd);
+	return fd < 0 ? err_set(err, -fd,
+				"linux.seccomp.listenerPath '%s': %s; is the agent running that "
+				"listens there?",
+				path, strerror(-fd))
+		      : fd;
 }
 
 /* The descriptor goes with the first byte; the rest of the text may take more than one turn. */
