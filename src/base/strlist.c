@@ -57,6 +57,17 @@ void strlist_remove(struct strlist *list, size_t index)
 	list->count--;
 }
 
+static int compare_items(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void strlist_sort(struct strlist *list)
+{
+	if (list->count > 1)
+		qsort(list->items, list->count, sizeof(*list->items), compare_items);
+}
+
 bool strlist_contains(const struct strlist *list, const char *item)
 {
 	for (size_t i = 0; i < list->count; i++)

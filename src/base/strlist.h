@@ -20,6 +20,7 @@ void strlist_take(struct strlist *list, char *item);	  /* owns `item` from now o
 void strlist_addf(struct strlist *list, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void strlist_extend(struct strlist *list, const struct strlist *other);
 void strlist_remove(struct strlist *list, size_t index); /* keeps the order of the rest */
+void strlist_sort(struct strlist *list);		 /* by bytes */
 bool strlist_contains(const struct strlist *list, const char *item);
 
 /* Split at every `separator`; empty parts are kept. "" gives an empty list. */

@@ -132,12 +132,6 @@ static void print_options(const char *title, const struct option_spec *specs, FI
 		print_option(rows[i], width, out);
 }
 
-static int compare_texts(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The commands that have a name in the group, or a name of one word when there is no group. */
 static void print_commands(const char *group, FILE *out)
 {
 	autostrlist struct strlist lines = STRLIST_EMPTY;
@@ -148,8 +142,7 @@ static void print_commands(const char *group, FILE *out)
 		if (name && !((*at)->traits & COMMAND_HIDDEN))
 			strlist_addf(&lines, "  %-11s %s", name, (*at)->summary);
 	}
-	if (lines.count)
-		qsort(lines.items, lines.count, sizeof(lines.items[0]), compare_texts);
+	strlist_sort(&lines);
 	for (size_t i = 0; i < lines.count; i++)
 		fprintf(out, "%s\n", lines.items[i]);
 }

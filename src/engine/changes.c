@@ -6,7 +6,6 @@
  * did. Two other trees are walked side by side in the order of names. */
 #include "engine/changes.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -17,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directory.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
@@ -89,29 +89,17 @@ static int fail(const struct comparison *comparison, struct err *err)
 	return err_errno(err, "look at '%s'", strbuf_text(&comparison->path));
 }
 
-static int compare_items(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* The names in a directory, sorted; none when fd is -1. */
 static int list_names(const struct comparison *comparison, int fd, struct strlist *names,
 		      struct err *err)
 {
-	if (fd < 0)
-		return 0;
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	if (!dir) {
-		fd_close(&copy);
-		return errno == ENOENT ? 0 : fail(comparison, err);
+	int r = fd < 0 ? 0 : directory_list(fd, names);
+
+	if (r < 0 && r != -ENOENT) {
+		errno = -r;
+		return fail(comparison, err);
 	}
-	for (struct dirent *entry; (entry = readdir(dir));)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			strlist_add(names, entry->d_name);
-	closedir(dir);
-	if (names->count > 1)
-		qsort(names->items, names->count, sizeof(*names->items), compare_items);
+	strlist_sort(names);
 	return 0;
 }
 

@@ -1,6 +1,5 @@
 #include "engine/container-own-layers.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -9,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directory.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
@@ -243,17 +243,12 @@ int container_delete_record(struct engine *engine, const struct container *conta
 	return r < 0 || !gone.count ? r : frozen_layer_discard(store, &gone, err);
 }
 
+/* Where it is not there nothing was written; where it is not ours to read, who knows. */
 static bool is_empty(const char *path)
 {
-	DIR *dir = opendir(path);
-	bool found = false;
+	autoclose int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (!dir)
-		return errno == ENOENT; /* not ours to read: who knows */
-	for (struct dirent *entry; !found && (entry = readdir(dir));)
-		found = strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-	closedir(dir);
-	return !found;
+	return fd < 0 ? errno == ENOENT : directory_is_empty(fd) == 1;
 }
 
 bool container_has_changes(const struct engine *engine, const struct container *container)

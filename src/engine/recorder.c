@@ -157,11 +157,6 @@ static void add_name(struct strlist *names, const char *name)
 		strlist_add(names, name);
 }
 
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static void list_names(const struct recorder *recorder, struct strlist *names)
 {
 	strlist_split(names, runtime_calls, ' ');
@@ -178,7 +173,7 @@ static void list_names(const struct recorder *recorder, struct strlist *names)
 				add_name(names, name);
 		}
 	}
-	qsort(names->items, names->count, sizeof(char *), compare_names);
+	strlist_sort(names);
 }
 
 static int write_profile(const struct recorder *recorder, struct err *err)

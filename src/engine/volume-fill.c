@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/directory.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -31,20 +32,6 @@ struct fill {
 	bool copy, is_rootless;
 };
 
-static bool is_empty(int dir_fd)
-{
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	size_t count = 0;
-
-	if (!dir)
-		return false;
-	while (count <= 2 && readdir(dir))
-		count++;
-	closedir(dir);
-	return count <= 2;
-}
-
 static int fill_in_mapping(void *arg, struct err *err)
 {
 	const struct fill *fill = arg;
@@ -53,7 +40,7 @@ static int fill_in_mapping(void *arg, struct err *err)
 	autoclose int data_fd = open(fill->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (data_fd < 0)
 		return err_errno(err, "open '%s'", fill->data);
-	if (!is_empty(data_fd))
+	if (directory_is_empty(data_fd) != 1)
 		return 0;
 	autoclose int image_fd = layer_view_open(fill->layer_dirs, fill->is_rootless, err);
 	if (image_fd < 0)

@@ -3,7 +3,6 @@
  * volume sweeps what a killed command has left. */
 #include "engine/volume.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directory.h"
 #include "base/duration.h"
 #include "base/err.h"
 #include "base/fd.h"
@@ -269,15 +269,17 @@ int volume_users(struct engine *engine, const char *name, struct strlist *names,
 /* What its users wrote belongs to IDs that only root of the mapping may touch. */
 static int remove_gone(void *arg, struct err *err)
 {
-	DIR *dir = opendir(arg);
-	int r = 0;
+	autostrlist struct strlist names = STRLIST_EMPTY;
+	autoclose int fd = open(arg, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (!dir)
-		return errno == ENOENT ? 0 : err_errno(err, "read '%s'", (const char *)arg);
-	for (struct dirent *entry; r == 0 && (entry = readdir(dir));)
-		if (strncmp(entry->d_name, GONE_PREFIX, strlen(GONE_PREFIX)) == 0)
-			r = file_remove_tree(dirfd(dir), entry->d_name, err);
-	closedir(dir);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	int r = fd < 0 ? -errno : directory_list(fd, &names);
+	if (r < 0)
+		return err_set(err, -r, "read '%s': %s", (const char *)arg, strerror(-r));
+	for (size_t i = 0; r == 0 && i < names.count; i++)
+		if (strncmp(names.items[i], GONE_PREFIX, strlen(GONE_PREFIX)) == 0)
+			r = file_remove_tree(fd, names.items[i], err);
 	return r;
 }
 

@@ -229,11 +229,6 @@ int container_find(const struct program *program, const char *id, enum container
 	return 0;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int container_names(const struct program *program, struct strlist *names, struct err *err)
 {
 	DIR *dir = opendir(program->root);
@@ -244,8 +239,7 @@ int container_names(const struct program *program, struct strlist *names, struct
 		if (entry->d_name[0] != '.')
 			strlist_add(names, entry->d_name);
 	closedir(dir);
-	if (names->count)
-		qsort(names->items, names->count, sizeof(char *), compare_names);
+	strlist_sort(names);
 	return 0;
 }
 

@@ -4,7 +4,6 @@
  * reader never sees half a layer, and a process that dies leaves nothing but trash. */
 #include "store/store.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directory.h"
 #include "base/duration.h"
 #include "base/err.h"
 #include "base/fd.h"
@@ -237,22 +237,6 @@ int store_trash(struct store *store, int dir_fd, const char *name, struct err *e
 	return 0;
 }
 
-/* The names in a directory, but for "." and "..". */
-static void list_names(int dir_fd, struct strlist *names)
-{
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!stream) {
-		fd_close(&fd);
-		return;
-	}
-	for (struct dirent *entry; (entry = readdir(stream));)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			strlist_add(names, entry->d_name);
-	closedir(stream);
-}
-
 bool store_has_trash(struct store *store)
 {
 	static const enum store_directory places[] = { STORE_TRASH, STORE_LAYERS };
@@ -263,7 +247,7 @@ bool store_has_trash(struct store *store)
 		autoclose int fd = openat(store->root_fd, directory_names[places[i]],
 					  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0)
-			list_names(fd, &names);
+			(void)directory_list(fd, &names);
 		for (size_t j = 0; !found && j < names.count; j++)
 			found = places[i] == STORE_TRASH || strncmp(names.items[j], "tmp-", 4) == 0;
 	}
@@ -279,7 +263,10 @@ int store_empty_trash(struct store *store, struct err *err)
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : err_errno(err, "open the trash of '%s'", store->root);
-	list_names(fd, &names);
+	int listed = directory_list(fd, &names);
+	if (listed < 0)
+		return err_set(err, -listed, "read the trash of '%s': %s", store->root,
+			       strerror(-listed));
 	for (size_t i = 0; i < names.count; i++) {
 		struct err own = { 0 };
 		int r = file_remove_tree(fd, names.items[i], &own);
@@ -354,7 +341,7 @@ static void sweep_unknown(struct store *store, const char *select, enum store_di
 
 	if (dir_fd < 0)
 		return;
-	list_names(dir_fd, &names);
+	(void)directory_list(dir_fd, &names); /* the next sweep may see more */
 	for (size_t i = 0; i < names.count; i++) {
 		autostatement struct statement *stmt = NULL;
 		autofree char *digest = xasprintf("sha256:%s", names.items[i]);
@@ -367,6 +354,38 @@ static void sweep_unknown(struct store *store, const char *select, enum store_di
 		statement_bind_text(stmt, 1, digest);
 		if (statement_step(stmt, &err) == 0)
 			(void)store_trash(store, dir_fd, names.items[i], &err);
+	}
+}
+
+/* Parts of blobs, which a pull may go on with for a day. */
+static void sweep_downloads(struct store *store, int64_t age_nsec)
+{
+	autostrlist struct strlist names = STRLIST_EMPTY;
+	int64_t now = timestamp_now_nsec(), limit = age_nsec < DAY_NSEC ? age_nsec : DAY_NSEC;
+	struct err ignored;
+	int pull_fd = store_directory(store, STORE_PULL, &ignored);
+
+	if (pull_fd < 0 || directory_list(pull_fd, &names) < 0)
+		return;
+	for (size_t i = 0; i < names.count; i++)
+		if (age_nsec_of(pull_fd, names.items[i], now) >= limit)
+			(void)store_trash(store, pull_fd, names.items[i], &ignored);
+}
+
+/* Lock files of nobody; the one that the sweep holds stays. */
+static void sweep_locks(struct store *store)
+{
+	autostrlist struct strlist names = STRLIST_EMPTY;
+	struct err ignored;
+	int lock_dir_fd = store_directory(store, STORE_LOCKS, &ignored);
+
+	if (lock_dir_fd < 0 || directory_list(lock_dir_fd, &names) < 0)
+		return;
+	for (size_t i = 0; i < names.count; i++) {
+		autoclose int fd =
+			openat(lock_dir_fd, names.items[i], O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+			(void)unlinkat(lock_dir_fd, names.items[i], 0);
 	}
 }
 
@@ -393,26 +412,6 @@ void store_sweep(struct store *store, int64_t age_nsec)
 		log_debug("sweep of '%s': %s", store->root, err.text);
 	sweep_unknown(store, "SELECT 1 FROM layers WHERE diff_id = ?", STORE_LAYERS, age_nsec);
 	sweep_unknown(store, "SELECT 1 FROM blobs WHERE digest = ?", STORE_BLOBS, age_nsec);
-
-	autostrlist struct strlist names = STRLIST_EMPTY;
-	int64_t now = timestamp_now_nsec();
-	int pull_fd = store_directory(store, STORE_PULL, &err);
-	if (pull_fd >= 0) {
-		int64_t limit = age_nsec < DAY_NSEC ? age_nsec : DAY_NSEC;
-		list_names(pull_fd, &names);
-		for (size_t i = 0; i < names.count; i++)
-			if (age_nsec_of(pull_fd, names.items[i], now) >= limit)
-				(void)store_trash(store, pull_fd, names.items[i], &err);
-	}
-	/* Lock files of nobody; the one we hold goes last. */
-	int lock_dir_fd = store_directory(store, STORE_LOCKS, &err);
-	strlist_clear(&names);
-	if (lock_dir_fd >= 0)
-		list_names(lock_dir_fd, &names);
-	for (size_t i = 0; i < names.count; i++) {
-		autoclose int fd =
-			openat(lock_dir_fd, names.items[i], O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-			(void)unlinkat(lock_dir_fd, names.items[i], 0);
-	}
+	sweep_downloads(store, age_nsec);
+	sweep_locks(store);
 }
