@@ -258,12 +258,8 @@ static int find_dirs(struct engine *engine, const struct change_side *side, stru
 	int r = engine_store(engine, &store, err);
 	if (r >= 0)
 		r = image_load_config(store, side->image, err);
-	for (size_t i = r < 0 ? 0 : side->image->config->diff_ids.count; i > 0; i--) {
-		autofree char *path =
-			store_layer_path(store, side->image->config->diff_ids.items[i - 1]);
-		if (!strlist_contains(dirs, path)) /* what overlayfs would refuse */
-			strlist_take(dirs, take_ptr(&path));
-	}
+	if (r >= 0)
+		store_layer_dirs(store, &side->image->config->diff_ids, dirs);
 	*ret_own = 1;
 	return r < 0 ? r : 0;
 }

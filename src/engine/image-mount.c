@@ -16,18 +16,6 @@
 #include "oci/image-config.h"
 #include "store/store.h"
 
-/* Uppermost first, each once: what the upper one shows hides all of the lower. */
-static void find_layers(struct store *store, const struct image *image, struct strlist *dirs)
-{
-	const struct strlist *layers = &image->config->diff_ids;
-
-	for (size_t i = layers->count; i > 0; i--) {
-		autofree char *path = store_layer_path(store, layers->items[i - 1]);
-		if (!strlist_contains(dirs, path))
-			strlist_take(dirs, take_ptr(&path));
-	}
-}
-
 /* One layer alone is a directory, and no mount. */
 static int open_view(const struct strlist *dirs, bool in_userns, struct err *err)
 {
@@ -53,7 +41,7 @@ static int attach(struct engine *engine, struct image *image, const char *path, 
 		r = image_load_config(store, image, err);
 	if (r < 0)
 		return r;
-	find_layers(store, image, &dirs);
+	store_layer_dirs(store, &image->config->diff_ids, &dirs);
 	autoclose int fd = open_view(&dirs, engine->is_rootless, err);
 	if (fd < 0)
 		return fd;

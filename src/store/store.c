@@ -164,6 +164,16 @@ char *store_layer_path(const struct store *store, const char *diff_id)
 	return xasprintf("%s/layers/%s/diff", store->root, digest_hex(diff_id));
 }
 
+void store_layer_dirs(const struct store *store, const struct strlist *diff_ids,
+		      struct strlist *dirs)
+{
+	for (size_t i = diff_ids->count; i > 0; i--) {
+		autofree char *path = store_layer_path(store, diff_ids->items[i - 1]);
+		if (!strlist_contains(dirs, path))
+			strlist_take(dirs, take_ptr(&path));
+	}
+}
+
 const char *digest_hex(const char *digest)
 {
 	return strncmp(digest, "sha256:", 7) == 0 ? digest + 7 : digest;

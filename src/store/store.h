@@ -17,6 +17,7 @@
 
 struct database;
 struct err;
+struct strlist;
 struct store;
 
 /* @root:         made with mode 0700 when it is missing
@@ -58,6 +59,10 @@ int store_directory(struct store *store, enum store_directory directory, struct 
 char *store_path(const struct store *store, enum store_directory directory);
 /* "ROOT/layers/HEX/diff" of a diff ID ("sha256:HEX"), owned by the caller. */
 char *store_layer_path(const struct store *store, const char *diff_id);
+/* Append the paths of layers, lowest first as images name them, in overlayfs's order: uppermost first and each once, since
+ * what the upper one of two shows hides all of the lower. */
+void store_layer_dirs(const struct store *store, const struct strlist *diff_ids,
+		      struct strlist *dirs);
 
 /* Locks by object, e.g. ("image", HEX), ("blob", HEX), ("container", ID). The lock lives as long as
  * the returned descriptor. Two of them at once are taken in the order of their names, blobs after
