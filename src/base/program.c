@@ -62,5 +62,10 @@ int program_run(const struct program *program, struct strbuf *output, struct err
 		;
 	if (r < 0)
 		return err_set(err, -r, "read from '%s': %s", name, strerror(-r));
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+	if (!WIFEXITED(status))
+		return 128;
+	/* posix_spawn(3): 127 where the child is a copy of us and its error cannot come back (valgrind, emulators). */
+	if (WEXITSTATUS(status) == 127)
+		return err_set(err, ENOENT, "start '%s': a program was not found", name);
+	return WEXITSTATUS(status);
 }

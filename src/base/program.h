@@ -16,5 +16,5 @@ struct program {
 };
 
 /* What it prints is appended to `output`. Returns its exit status, 128 if a signal has ended it; -ENOENT if there is no such
- * program. */
+ * program, or if it ends with 127, which tells the same of a program it would start itself. */
 int program_run(const struct program *program, struct strbuf *output, struct err *err);
