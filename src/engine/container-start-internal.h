@@ -56,7 +56,7 @@ struct start {
 			 .journal_fd = -1,                                                         \
 			 .client_fds = { -1, -1 } })
 
-/* Everything that can be prepared: files, plan, filter, control group. The directories are known, and the run directory
+/* Everything that can be prepared: files, plan, filter, control group. The record is read, the directories are known, and the run directory
  * is made. *exit_code is changed where a failure has another one. */
 int start_prepare(struct start *start, int *exit_code, struct err *err);
 

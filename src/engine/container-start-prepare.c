@@ -116,13 +116,11 @@ static int start_needed(struct start *start, struct err *err)
 	return start->connections ? 0 : container_start_needed(start->engine, start->spec, err);
 }
 
-/* What the record says, and what of other containers and of the host it needs. */
+/* What of other containers and of the host it needs. */
 static int find_needed(struct start *start, struct err *err)
 {
-	int r = container_spec_of(start->container, &start->spec, err);
+	int r = container_map_of(start->engine, start->spec, &start->map, err);
 
-	if (r == 0)
-		r = container_map_of(start->engine, start->spec, &start->map, err);
 	if (r == 0)
 		r = start_needed(start, err);
 	if (r == 0)

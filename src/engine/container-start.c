@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/err.h"
@@ -143,6 +144,18 @@ static int announce(struct start *start, struct err *err)
 					     start->restart_count, err);
 }
 
+/* What takes the kernel longest is begun first, as far as the record tells that it will be needed. */
+static void expect_namespaces(const struct start *start)
+{
+	const char *network = start->spec->network_mode ?: "none";
+
+	if (start->spec->userns_mode)
+		return;
+	engine_expect_userns(start->engine);
+	if (strcmp(network, "none") == 0 || strcmp(network, "bridge") == 0)
+		engine_expect_netns(start->engine);
+}
+
 /* The lock is held and nothing of an earlier run is left. */
 static int start_locked(struct start *start, enum start_flags flags,
 			struct start_result *ret_result, int *ret_exit_code, struct err *err)
@@ -157,7 +170,11 @@ static int start_locked(struct start *start, enum start_flags flags,
 	*ret_exit_code = RUNTIME_FAILED;
 	start->directory = container_directory(engine, container->id);
 	start->run_dir = container_run_directory(engine, container->id);
-	int r = start->is_announced ? 0 : announce(start, err);
+	int r = container_spec_of(container, &start->spec, err);
+	if (r == 0 && !start->is_announced) {
+		expect_namespaces(start);
+		r = announce(start, err);
+	}
 	if (r == 0 && (flags & START_WITH_CLIENT))
 		r = monitor_socketpair(start->client_fds, err);
 	timing_mark("record");
@@ -196,7 +213,10 @@ static int go_on(struct start *start, enum start_flags flags, struct start_resul
 	start->directory = container_directory(start->engine, start->container->id);
 	start->run_dir = container_run_directory(start->engine, start->container->id);
 	ret_result->client_fd = -1;
-	int r = held_start_go_on(start, flags & START_WITH_CLIENT, ret_result, ret_exit_code, err);
+	int r = container_spec_of(start->container, &start->spec, err);
+	if (r == 0)
+		r = held_start_go_on(start, flags & START_WITH_CLIENT, ret_result, ret_exit_code,
+				     err);
 	if (r == 0)
 		container_refresh(start->engine, start->container, CONTAINER_IS_LOCKED);
 	start_clear(start);
