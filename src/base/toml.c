@@ -177,36 +177,49 @@ static size_t utf8_length(const unsigned char *at, size_t size)
 	return length;
 }
 
-/* Whether eight bytes are printable ASCII: none has its top bit, none is below ' ', none is DEL. */
+enum { PLAIN_BLOCK = 32 };
+
+/* Whether a block is printable ASCII and line feeds. Compilers make vectors of a loop like this one. */
 static bool is_plain(const char *at)
 {
-	const uint64_t ones = UINT64_MAX / 255, tops = ones * 0x80;
-	uint64_t bytes;
+	unsigned char is_other = 0;
 
-	memcpy(&bytes, at, sizeof(bytes));
-	return !((bytes | (bytes + ones) | ((bytes - ones * ' ') & ~bytes)) & tops);
+	for (size_t i = 0; i < PLAIN_BLOCK; i++) {
+		unsigned char c = at[i] == '\n' ? ' ' : (unsigned char)at[i];
+		is_other |= (unsigned char)(c - ' ') > '~' - ' ';
+	}
+	return !is_other;
+}
+
+static unsigned line_of(const struct parser *parser, const char *at)
+{
+	unsigned line = 1;
+
+	for (const char *p = parser->at; p < at; p++)
+		line += *p == '\n';
+	return line;
 }
 
 static int check_text(struct parser *parser)
 {
-	for (const char *at = parser->at; at < parser->end;) {
+	const char *at = parser->at;
+
+	while (at < parser->end) {
 		/* Files of the system are mostly comments, and are read by every command. */
-		if (parser->end - at >= 8 && is_plain(at)) {
-			at += 8;
+		if (parser->end - at >= PLAIN_BLOCK && is_plain(at)) {
+			at += PLAIN_BLOCK;
 			continue;
 		}
 		unsigned char c = (unsigned char)*at;
 		size_t length = utf8_length((const unsigned char *)at, (size_t)(parser->end - at));
-		if (length == 0)
-			return fail(parser, "not valid UTF-8 (byte 0x%02x)", c);
-		bool line_end = c == '\r' && at + 1 < parser->end && at[1] == '\n';
-		if ((c < 0x20 && c != '\t' && c != '\n' && !line_end) || c == 0x7f)
-			return fail(parser, "control character 0x%02x", c);
-		if (c == '\n')
-			parser->line++;
+		bool line_end = c == '\n' || (c == '\r' && at + 1 < parser->end && at[1] == '\n');
+		if (length == 0 || (c < 0x20 && c != '\t' && !line_end) || c == 0x7f) {
+			parser->line = line_of(parser, at);
+			return length ? fail(parser, "control character 0x%02x", c)
+				      : fail(parser, "not valid UTF-8 (byte 0x%02x)", c);
+		}
 		at += length;
 	}
-	parser->line = 1;
 	return 0;
 }
 
