@@ -105,20 +105,6 @@ static void choose_columns(const struct ps_args *args, struct output_column *ret
 	ret_columns[count] = (struct output_column){ NULL, NULL };
 }
 
-/* Put away what killed commands have left, so that what is shown is what there is. */
-static size_t repair(struct engine *engine, struct container **list, size_t count)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		if (container_repair(engine, list[i]) == -ENOENT)
-			container_free(list[i]);
-		else
-			list[kept++] = list[i];
-	}
-	return kept;
-}
-
 /* Which of the list are to be shown, in its order. */
 static size_t choose(const struct ps_args *args, const struct container_filter *filter,
 		     struct container **list, size_t count, struct container **ret_chosen)
@@ -197,7 +183,8 @@ static int list_once(struct engine *engine, const struct ps_args *args,
 	int r = container_list(engine, wants_spec ? CONTAINER_WITH_SPEC : 0, &list, &count, err);
 	if (r < 0)
 		return r;
-	count = repair(engine, list, count);
+	/* So that what is shown is what there is. */
+	count = container_repair_all(engine, list, count);
 	autofree struct container **chosen = xcalloc(count + 1, sizeof(struct container *));
 	size_t chosen_count = choose(args, filter, list, count, chosen);
 	r = make_rows(engine, args, chosen, chosen_count, rows, err);

@@ -90,6 +90,7 @@ static int check_directory(struct check *check, struct err *err)
 {
 	autofree char *place = secret_directory(check->engine);
 	autostrlist struct strlist names = STRLIST_EMPTY;
+	struct err ignored;
 	struct stat st;
 	DIR *dir = opendir(place);
 
@@ -100,9 +101,13 @@ static int check_directory(struct check *check, struct err *err)
 			    "others may enter it");
 	int r = list_left_over(check->engine, dir, &names, err);
 	closedir(dir); /* and with it the lock, which the sweep needs */
+	if (names.count)
+		(void)secret_sweep(check->engine, &ignored); /* what stays is told */
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		autofree char *path = path_join(place, names.items[i]),
 			      *object = xasprintf("file secrets/%.12s…", names.items[i]);
+		if (access(path, F_OK) < 0)
+			continue;
 		check_found(check, CHECK_REPAIR, sweep_value, path, object,
 			    "it is the value of no secret");
 	}

@@ -326,6 +326,21 @@ static int check_volumes(struct check *check, struct err *err)
 
 /* --- all of it */
 
+/* What killed commands have left is no damage: it goes here as it goes with `davit ps -a`. What stays is told later. */
+static int put_away_leftovers(struct engine *engine, struct err *err)
+{
+	struct container **list;
+	size_t count;
+
+	int r = container_list(engine, 0, &list, &count, err);
+	if (r < 0)
+		return r;
+	count = container_repair_all(engine, list, count);
+	container_sweep(engine, list, count);
+	container_list_free(list, count);
+	return 0;
+}
+
 int engine_check(struct engine *engine, enum check_flags flags,
 		 void (*tell)(void *arg, const char *object, const char *damage,
 			      const char *outcome),
@@ -344,6 +359,8 @@ int engine_check(struct engine *engine, enum check_flags flags,
 	int r = engine_store(engine, &check.store, err);
 	if (r == 0)
 		r = engine_database(engine, &check.db, err);
+	if (r == 0)
+		r = put_away_leftovers(engine, err);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(steps); i++)
 		r = steps[i](&check, err);
 	if (r >= 0 && check.flags & CHECK_REPAIR) {

@@ -1,6 +1,7 @@
 /* Is what the database says there, and is what is there in the database? `davit system check`.
  *
- * Whatever commands do that are killed half-way is put right by the next ones. This is for the rest: a file system that
+ * Whatever commands do that are killed half-way is put right by the next ones, the check among them, which does not tell
+ * of it. This is for the rest: a file system that
  * was repaired, a disk that was full or lied, somebody who has removed directories by hand. Each object is looked at for
  * itself, so one that is damaged does not hide others. Things that a command is busy with are left alone. */
 #pragma once

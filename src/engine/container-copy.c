@@ -344,7 +344,7 @@ static int judge(int read_result, const struct err *read_err, int written,
 		*err = *read_err;
 	else
 		*err = *write_err;
-	return space_remedy(SPACE_ELSEWHERE, err);
+	return -err->code;
 }
 
 static void add_results(int fd, struct copy_result *result)
@@ -381,7 +381,9 @@ static int run(struct copy *copy, struct copy_result *ret_result, struct err *er
 		written = userns_wait(writer, &write_err);
 	r = userns_wait(reader, &read_err);
 	add_results(copy->result_fds[0], ret_result);
-	return judge(r, &read_err, written, &write_err, err);
+	r = judge(r, &read_err, written, &write_err, err);
+	return r < 0 ? space_remedy(copy->destination_inside ? SPACE_STORE : SPACE_ELSEWHERE, err)
+		     : 0;
 }
 
 /* Who its processes are, by the container's own files. */

@@ -69,6 +69,19 @@ int container_repair(struct engine *engine, struct container *container)
 	return container_find(engine, container->id, 0, &now, &err) == -ENOENT ? -ENOENT : 0;
 }
 
+size_t container_repair_all(struct engine *engine, struct container **list, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (container_repair(engine, list[i]) == -ENOENT)
+			container_free(list[i]);
+		else
+			list[kept++] = list[i];
+	}
+	return kept;
+}
+
 static int compare_ids(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -148,6 +161,7 @@ void container_sweep(struct engine *engine, struct container *const *list, size_
 
 	sweep_layers(engine);
 	(void)volume_sweep(engine, &ignored);
+	volume_sweep_directories(engine);
 	for (size_t i = 0; i < count; i++)
 		known[i] = list[i]->id;
 	qsort(known, count, sizeof(*known), compare_ids);

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/program.h"
+#include "base/space.h"
 #include "base/strbuf.h"
 #include "engine/engine.h"
 #include "engine/secret.h"
@@ -72,7 +73,12 @@ static int file_store(const struct secret_place *place, const void *data, size_t
 	int r = file_make_dirs(AT_FDCWD, directory, 0700, err);
 	if (r == 0)
 		r = file_write(AT_FDCWD, path, data, size, 0600, FILE_WRITE_SYNC, err);
-	return r < 0 ? r : sync_directory(directory, err);
+	if (r == 0)
+		r = sync_directory(directory, err);
+	return r < 0 ? space_remedy(strlist_env_get(place->options, "path") ? SPACE_ELSEWHERE
+									    : SPACE_STORE,
+				    err)
+		     : 0;
 }
 
 static int file_read_value(const struct secret_place *place, struct strbuf *value, struct err *err)

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/space.h"
 #include "base/strbuf.h"
 #include "engine/engine.h"
 #include "engine/event.h"
@@ -371,7 +372,7 @@ int secret_create(struct engine *engine, const struct secret_request *request,
 	if (r == 0)
 		r = find_by_name(engine, request->name, &old, err);
 	if (r < 0)
-		return r;
+		return space_remedy(SPACE_STORE, err);
 	if (old && !request->replace)
 		return err_set(err, EEXIST,
 			       "secret '%s': secret name in use; remove it, or use --replace",

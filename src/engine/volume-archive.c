@@ -138,8 +138,10 @@ int volume_import(struct engine *engine, const struct volume *volume, int in_fd,
 			 (map->is_single_id ? EXTRACT_IGNORE_OWNERS : 0),
 	};
 	r = engine_run_mapped(engine, read_archive, &job, err);
-	if (r < 0)
-		return err_wrap(err, "import into volume '%s'", volume->name);
+	if (r < 0) /* what it held before may be replaced already, so there is no way back */
+		return err_wrap(err,
+				"import into volume '%s', which may hold a part of the archive now",
+				volume->name);
 	r = volume_mark_used(engine, volume->name, err);
 	if (r == 0)
 		event_object(engine, "volume", EVENT_IMPORT, volume->name);

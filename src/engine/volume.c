@@ -1,6 +1,6 @@
 /* The directory is made and put away in the transaction of its record: of two commands that make and remove volumes of one
- * name, each finds both or neither. What was put away has a name that no volume can have; whoever removes the next
- * volume sweeps what a killed command has left. */
+ * name, each finds both or neither. One that is killed may leave an empty directory without a record, which is swept. What
+ * was put away has a name that no volume can have; whoever removes the next volume sweeps what a killed command has left. */
 #include "engine/volume.h"
 
 #include <errno.h>
@@ -174,9 +174,50 @@ static int insert_row(struct database *db, const char *name, const struct strlis
 	return statement_run(insert, err);
 }
 
+/* Those directories that nothing leads to and that hold nothing: whoever made one was killed, or could not record it. Only
+ * in a transaction of our own nobody is between the two. */
+static void remove_unrecorded(struct engine *engine, struct database *db,
+			      const struct strlist *names)
+{
+	struct err ignored; /* there is a next time */
+
+	if (!names->count || database_begin(db, &ignored) < 0)
+		return;
+	autorollback struct database *transaction = db;
+	autostatement struct statement *query = NULL;
+	if (database_prepare(db, "SELECT 1 FROM volumes WHERE name = ?", &query, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < names->count; i++) {
+		autofree char *directory = volume_directory(engine, names->items[i]),
+			      *data = volume_data_path(engine, names->items[i]);
+		statement_reset(query);
+		statement_bind_text(query, 1, names->items[i]);
+		if (statement_step(query, &ignored) == 0 && (rmdir(data) == 0 || errno == ENOENT))
+			(void)rmdir(directory); /* the next look tries again */
+	}
+}
+
+static int create_recorded(struct engine *engine, struct database *db, const char *name,
+			   const struct strlist *labels, const struct strlist *options,
+			   bool is_anonymous, struct err *err)
+{
+	int r = database_begin(db, err);
+
+	if (r < 0)
+		return r;
+	autorollback struct database *transaction = db;
+	r = insert_row(db, name, labels, options, is_anonymous, err);
+	if (r == -EEXIST)
+		return err_set(err, EEXIST, "volume with name %s already exists", name);
+	if (r == 0)
+		r = volume_make_directory(engine, name, err);
+	return r < 0 ? r : database_commit(db, err);
+}
+
 int volume_create(struct engine *engine, const char *name, const struct strlist *labels,
 		  const struct strlist *options, struct volume **ret_volume, struct err *err)
 {
+	autostrlist struct strlist made = STRLIST_EMPTY;
 	char random[65];
 	struct database *db;
 
@@ -190,20 +231,14 @@ int volume_create(struct engine *engine, const char *name, const struct strlist 
 	const char *chosen = name ?: random;
 
 	int r = engine_database(engine, &db, err);
-	if (r == 0)
-		r = database_begin(db, err);
 	if (r < 0)
 		return r;
-	autorollback struct database *transaction = db;
-	r = insert_row(db, chosen, labels, options, name == NULL, err);
-	if (r == -EEXIST)
-		return err_set(err, EEXIST, "volume with name %s already exists", chosen);
-	if (r == 0)
-		r = volume_make_directory(engine, chosen, err);
-	if (r == 0)
-		r = database_commit(db, err);
-	if (r < 0)
+	r = create_recorded(engine, db, chosen, labels, options, name == NULL, err);
+	if (r < 0) {
+		strlist_add(&made, chosen);
+		remove_unrecorded(engine, db, &made);
 		return r;
+	}
 	event_object(engine, "volume", EVENT_CREATE, chosen);
 	return volume_find(engine, chosen, ret_volume, err);
 }
@@ -404,6 +439,29 @@ int volume_sweep(struct engine *engine, struct err *err)
 			r = 0;
 	}
 	return r < 0 ? r : 0;
+}
+
+void volume_sweep_directories(struct engine *engine)
+{
+	autostrlist struct strlist entries = STRLIST_EMPTY, names = STRLIST_EMPTY;
+	autostatement struct statement *query = NULL;
+	autofree char *place = path_join(engine->root, "volumes");
+	struct err ignored; /* there is a next time */
+	struct database *db;
+
+	autoclose int fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || directory_list(fd, &entries) < 0 || !entries.count ||
+	    engine_database(engine, &db, &ignored) < 0 ||
+	    database_prepare(db, "SELECT 1 FROM volumes WHERE name = ?", &query, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < entries.count; i++) {
+		statement_reset(query);
+		statement_bind_text(query, 1, entries.items[i]);
+		if (entries.items[i][0] != '.' && statement_step(query, &ignored) == 0)
+			strlist_add(&names, entries.items[i]);
+	}
+	statement_release(take_ptr(&query)); /* a transaction wants it to be over */
+	remove_unrecorded(engine, db, &names);
 }
 
 void volume_drop_anonymous(struct engine *engine, const struct strlist *mounts)

@@ -60,6 +60,9 @@ int volume_mark_leaving(struct engine *engine, const struct strlist *names, stru
 /* Remove what is marked so, unless another container has it by now: that one keeps it. */
 int volume_sweep(struct engine *engine, struct err *err);
 
+/* Remove empty directories that no volume has: of commands that were killed while they made one. */
+void volume_sweep_directories(struct engine *engine);
+
 /* Remove those volumes without a name that belong to no container: it failed to be made after they
  * were. `mounts` as in struct container_spec. */
 void volume_drop_anonymous(struct engine *engine, const struct strlist *mounts);

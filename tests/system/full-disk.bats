@@ -76,6 +76,31 @@ fill_disk() { head -c 100M /dev/zero >"$SMALL/filler" 2>/dev/null || :; }
 	run_davit export -o "$SMALL/x.tar" c
 }
 
+@test "secrets and volumes: the error tells what to do, and nothing stays but what it names" {
+	need_davit
+	small_store
+	head -c 300000 /dev/urandom | base64 -w0 >secret
+	head -c 3M /dev/urandom >big
+	tar cf big.tar big
+	davit volume create v >/dev/null
+	davit create --name c --network none "$BUSYBOX" true >/dev/null
+	fill_disk
+	run_error 125 cp big c:/big -- "free some space.*--root"
+	run_error 125 secret create s secret -- "secret 's'" "No space left" "free some space.*--root"
+	run_error 125 volume import v big.tar -- "volume 'v', which may hold a part of the archive" "free some space"
+	# More than what is left of the log's last page.
+	run_error 125 volume create --label "x=$(head -c 20000 /dev/zero | tr '\0' x)" w -- "free some space.*--root"
+	[ ! -e "$STORE/volumes/w" ] && [ -z "$(ls "$STORE/secrets")" ] || fail "$(find "$STORE/volumes" "$STORE/secrets")"
+	run_davit secret ls -q
+	assert_output ""
+	rm "$SMALL/filler"
+	run_davit system check
+	assert_output ""
+	run_davit secret create s secret
+	run_davit volume import v big.tar
+	cmp big "$(davit volume inspect -f '{{.Mountpoint}}' v)/big"
+}
+
 @test "volume export to a closed pipe says so" {
 	need_davit
 	default_setup
